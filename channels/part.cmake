@@ -1,0 +1,1 @@
+pp_library(channels pp_channels PUBLIC pp_base)

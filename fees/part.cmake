@@ -1,0 +1,1 @@
+pp_library(fees pp_fees PUBLIC pp_base)

@@ -1,0 +1,1 @@
+pp_library(rewards pp_rewards PUBLIC pp_channels)

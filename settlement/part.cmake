@@ -1,0 +1,1 @@
+pp_library(settlement pp_settlement PUBLIC pp_rewards)
