@@ -1,0 +1,244 @@
+/* pennypost.h - libpennypost: charge postage durably before an envelope is stored.
+ *
+ * A node is one writer over one data folder. Everything it answers is on disk before it answers (persist, then
+ * speak). Two ways to use it:
+ *
+ *   with the embedded store   pp_node_submit: charge and envelope are one transaction; used by pennypostd.
+ *   with the host's own store pp_node_admit reserves durably and gives a ticket an envelope; the host stores, then
+ *                             pp_node_commit or pp_node_cancel. After a crash pp_node_open_tickets lists the
+ *                             tickets that are still open, for the host to decide.
+ *
+ * Threads: a node runs one writer thread and some verify threads of its own. Every function may be called from any
+ *          thread. Callbacks run on the writer thread and must be short.
+ * Own:     requests and their buffers belong to the caller, and must stay until the answer came.
+ *          Configuration is copied.
+ * Errors:  enum pp_error; refusals of single envelopes are in the response, with the values that disagreed.
+ * Source:  specs/node.md, DESIGN section 9.
+ */
+#ifndef PENNYPOST_H
+#define PENNYPOST_H
+
+#include <pp/amount.h>
+#include <pp/chain_event.h>
+#include <pp/eip712.h>
+#include <pp/quote.h>
+#include <pp/rates.h>
+#include <pp/receipt.h>
+#include <pp/refusal.h>
+#include <pp/sign.h>
+#include <pp/stamp.h>
+
+struct pp_node;
+
+/* Time comes in from outside: unix milliseconds. Must not go backwards by more than the bound (CLOCK). */
+struct pp_clock {
+    uint64_t (*now_ms)(void *context);
+    void *context;
+};
+
+/* The wall clock. */
+struct pp_clock pp_clock_system(void);
+
+struct pp_node_config {
+    const char *data_dir;       /* made when missing, mode 0700 */
+    uint64_t map_bytes;         /* the most that the store may grow to; 0: 16 GiB */
+    uint32_t node_id;
+    uint8_t shard;
+    bool embedded_store;        /* keep the envelopes too */
+    uint32_t lanes_max;         /* pools are made for this many; 0: 65536 */
+    uint32_t verify_threads;    /* 0: one per core */
+    struct pp_domain domain;    /* chain id and contract */
+    struct pp_secret_key operator_key;    /* signs refunds, releases, reports */
+    uint8_t receipt_seed[32];             /* Ed25519: signs receipts and quotes */
+    const struct pp_rates *rates;         /* versions, by start */
+    size_t rates_count;
+    uint16_t retention_max_days;          /* 0: PP_RETENTION_MAX_DAYS */
+    uint64_t epoch_seconds;
+    uint64_t freshness_ms;                /* lanes freeze when the latest block is older */
+    uint64_t clock_skew_max_ms;           /* ... or when the clock and the chain differ by more; 0: freshness_ms */
+    uint16_t protocol_share_bps;
+    struct pp_clock clock;
+};
+
+/* Opens or makes the store, recovers (checkpoint and replay), and starts the threads.
+ * LOCKED, SCHEMA, CORRUPT (out_reason says record and offset), BAD_CONFIG. out_reason may be NULL. */
+PP_MUST_CHECK enum pp_error pp_node_open(const struct pp_node_config *config, struct pp_node **out, char out_reason[256]);
+/* Answers what is queued, checkpoints, stops. */
+void pp_node_close(struct pp_node *node);
+
+/* ---- admission ---- */
+
+struct pp_envelope_view {
+    struct pp_leaf leaf;
+    const uint8_t *topic;
+    size_t topic_length;
+    const uint8_t *payload; /* host's own store: may be NULL if leaf.envelope_hash was computed by the host */
+    size_t payload_length;
+};
+
+/* One voucher with its leaves, as it came. */
+struct pp_request {
+    struct pp_channel_id channel_id;
+    uint32_t lane;
+    enum pp_stamp_kind kind;
+    struct pp_grains spent;
+    struct pp_grains refund_ack;
+    struct pp_signature signature;
+    const uint8_t *quote; /* encoded, with its signature */
+    size_t quote_length;
+    const struct pp_envelope_view *envelopes;
+    size_t count; /* 1..PP_LEAVES_MAX */
+};
+
+/* One envelope's answer. */
+struct pp_result {
+    struct pp_refusal refusal;   /* refusal.error == PP_OK: admitted (now, or before) */
+    struct pp_stamp_id stamp_id;
+    uint64_t sequence;           /* admitted: the journal's sequence number; also the ticket */
+    uint64_t time_ms;            /* admitted: the journal's time of the first admission */
+    bool known;                  /* it was admitted before; nothing was charged now */
+};
+
+/* The answer to a request: results[count], and one receipt for all that are admitted. */
+struct pp_response {
+    enum pp_error error;         /* other than OK: the whole request was refused; refusal says why; no results */
+    struct pp_refusal refusal;
+    const struct pp_result *results;
+    size_t count;
+    struct pp_receipt receipt;   /* present when at least one is admitted */
+    bool has_receipt;
+    struct pp_grains spent;      /* the lane after this request: S, R, and what is free of the cap */
+    struct pp_grains refunded;
+    struct pp_grains free;
+};
+
+typedef void pp_submit_done(void *context, const struct pp_response *response);
+
+/* Embedded store. OK: done will be called once, after the charge and the envelopes are on disk, or after all was
+ * refused. BUSY, SHUTTING_DOWN, STORE_FULL: done is not called. */
+PP_MUST_CHECK enum pp_error pp_node_submit(struct pp_node *node, const struct pp_request *request, pp_submit_done *done,
+                                           void *context);
+
+/* Host's own store. Blocks until the reservation is on disk. results has room for request->count. */
+PP_MUST_CHECK enum pp_error pp_node_admit(struct pp_node *node, const struct pp_request *request,
+                                          struct pp_result *results, struct pp_refusal *out_refusal);
+/* The host stored them: they start to earn. out_receipt covers exactly these. TICKET_UNKNOWN, TICKET_CLOSED. */
+PP_MUST_CHECK enum pp_error pp_node_commit(struct pp_node *node, const uint64_t *tickets, size_t count,
+                                           struct pp_receipt *out_receipt);
+/* The host did not store them: their postage is refunded, all of it (reason NOT_STORED). */
+PP_MUST_CHECK enum pp_error pp_node_cancel(struct pp_node *node, const uint64_t *tickets, size_t count);
+/* Calls visit for each open ticket, oldest first, until it returns false. */
+struct pp_open_ticket {
+    uint64_t ticket;
+    uint64_t time_ms;
+    struct pp_leaf leaf;
+};
+PP_MUST_CHECK enum pp_error pp_node_open_tickets(struct pp_node *node,
+                                                 bool (*visit)(void *context, const struct pp_open_ticket *ticket),
+                                                 void *context);
+
+/* ---- quotes ---- */
+
+/* A quote for now, encoded with its signature, and decoded. */
+PP_MUST_CHECK enum pp_error pp_node_quote(struct pp_node *node, uint8_t out[PP_QUOTE_MAX_BYTES], size_t *out_length,
+                                          struct pp_quote *out_quote);
+
+/* ---- refunds and leaving ---- */
+
+struct pp_delete {
+    struct pp_channel_id channel_id;
+    uint32_t lane;
+    struct pp_stamp_id stamp_id;
+    struct pp_grains from; /* where the stamp stands on the line: finds it without a search */
+    struct pp_signature signature;
+};
+
+struct pp_delete_result {
+    struct pp_refusal refusal;  /* PP_OK: deleted */
+    struct pp_grains refunded;  /* by this deletion */
+};
+
+/* The operator's signed cumulative refund of a lane. */
+struct pp_signed_refund {
+    struct pp_channel_id channel_id;
+    uint32_t lane;
+    struct pp_grains refunded;
+    struct pp_hash reasons;
+    struct pp_signature signature;
+};
+
+/* Blocks until the refunds are on disk. All deletes are of one lane. */
+PP_MUST_CHECK enum pp_error pp_node_delete(struct pp_node *node, const struct pp_delete *deletes, size_t count,
+                                           struct pp_delete_result *results, struct pp_signed_refund *out_refund);
+
+/* The operator's signed lowering of a cap. */
+struct pp_signed_release {
+    struct pp_channel_id channel_id;
+    uint32_t lane;
+    struct pp_units old_cap;
+    struct pp_units new_cap;
+    uint64_t seq;
+    struct pp_signature signature;
+};
+
+/* The sender leaves (signed Leave): admission stops, what is not earned is refunded, and a release of the cap down
+ * to what is earned is signed, to be posted after the next report vested. Blocks until on disk. Again: the same. */
+PP_MUST_CHECK enum pp_error pp_node_leave(struct pp_node *node, const struct pp_channel_id *channel_id, uint32_t lane,
+                                          const struct pp_signature *signature, struct pp_signed_refund *out_refund,
+                                          struct pp_signed_release *out_release);
+
+/* ---- the chain, and time ---- */
+
+/* What the chain view found. Journaled; idempotent. Blocks until on disk (HEAD: at once). */
+PP_MUST_CHECK enum pp_error pp_node_chain_events(struct pp_node *node, const struct pp_chain_event *events, size_t count);
+/* Begins a day or ends an epoch that is due by the clock and the chain's time. Called by the host every second or so;
+ * the daemon does it by itself. */
+PP_MUST_CHECK enum pp_error pp_node_tick(struct pp_node *node);
+
+/* ---- looking ---- */
+
+enum pp_lane_state;
+struct pp_lane_status {
+    struct pp_channel_config config;
+    const char *state;           /* the lane state's name */
+    struct pp_units cap;
+    uint32_t seq;
+    struct pp_grains spent, refunded, earned, vested;
+    struct pp_grains deferred;   /* spent - refunded - earned */
+    struct pp_grains free;       /* what may still be charged under the cap */
+    struct pp_grains consumed_head;     /* end of the consumed line */
+    struct {
+        struct pp_grains from, to;
+    } holes[PP_HOLES_MAX];
+    uint32_t holes_count;
+    struct pp_signed_refund refund; /* the newest; zero amount when none */
+    uint64_t stamps;             /* admitted so far */
+    uint64_t chain_block;        /* the view's finalized block, its latest block's time */
+    uint64_t chain_time_s;
+};
+PP_MUST_CHECK enum pp_error pp_node_lane_status(struct pp_node *node, const struct pp_channel_id *channel_id,
+                                                uint32_t lane, struct pp_lane_status *out);
+
+struct pp_node_status {
+    uint64_t journal_sequence, index_sequence, checkpoint_sequence;
+    uint64_t lanes, stamps, open_tickets;
+    uint64_t epoch, day;
+    struct pp_grains spent, refunded, earned;
+    uint64_t chain_block, chain_time_s;
+    bool chain_fresh, store_full;
+    uint64_t store_used_bytes, store_map_bytes;
+};
+void pp_node_status(struct pp_node *node, struct pp_node_status *out);
+
+/* Embedded store: reads a stored envelope back; NOT_FOUND after deletion or expiry. The callback borrows the bytes,
+ * which were checked against the stamp's envelope hash. */
+PP_MUST_CHECK enum pp_error pp_node_envelope(struct pp_node *node, uint64_t sequence,
+                                             void (*visit)(void *context, const struct pp_leaf *leaf,
+                                                           const uint8_t *topic, size_t topic_length,
+                                                           const uint8_t *payload, size_t payload_length),
+                                             void *context);
+/* Sequence numbers of a topic's envelopes above `after`, ascending, at most capacity. */
+PP_MUST_CHECK enum pp_error pp_node_topic(struct pp_node *node, const uint8_t *topic, size_t topic_length,
+                                          uint64_t after, uint64_t *out_sequences, size_t capacity, size_t *out_count);
+
+#endif
