@@ -58,6 +58,7 @@ struct pp_receipt_signature {
     uint8_t bytes[64];
 };
 void pp_receipt_secret_from_seed(const uint8_t seed[32], struct pp_receipt_secret *out, struct pp_receipt_key *out_key);
+void pp_receipt_secret_done(struct pp_receipt_secret *secret);
 void pp_receipt_sign(const struct pp_receipt_secret *secret, const struct pp_hash *digest,
                      struct pp_receipt_signature *out);
 PP_MUST_CHECK enum pp_error pp_receipt_verify(const struct pp_receipt_key *key, const struct pp_hash *digest,

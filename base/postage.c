@@ -1,0 +1,25 @@
+#include <pp/postage.h>
+
+#define PART_LIMIT (UINT64_C(1) << 63)
+
+enum pp_error pp_postage_total(const struct pp_postage *postage, struct pp_grains *out)
+{
+    const uint64_t parts[] = {postage->base_grains, postage->storage_grains, postage->congestion_grains,
+                              postage->bond_grains};
+    pp_u128 sum = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i] >= PART_LIMIT)
+            return PP_FEE_OVERFLOW;
+        sum += parts[i];
+    }
+    if (sum >= PART_LIMIT)
+        return PP_FEE_OVERFLOW;
+    out->raw = sum;
+    return PP_OK;
+}
+
+bool pp_postage_covers(const struct pp_postage *offered, const struct pp_postage *quoted)
+{
+    return offered->base_grains >= quoted->base_grains && offered->storage_grains >= quoted->storage_grains &&
+           offered->congestion_grains >= quoted->congestion_grains && offered->bond_grains >= quoted->bond_grains;
+}
