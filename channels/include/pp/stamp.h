@@ -15,7 +15,7 @@
 #include <pp/postage.h>
 #include <pp/wire.h>
 
-#define PP_LEAF_BYTES 221u
+#define PP_LEAF_BYTES 187u
 /* The part of a leaf that a frame carries: without channel_id, lane and quote_id. */
 #define PP_LEAF_SHORT_BYTES (PP_LEAF_BYTES - 32u - 4u - 32u)
 
