@@ -1,11 +1,11 @@
 /* pp/eip712.h - what is signed: the EIP-712 types of the network, as structs, type strings and digests.
  *
  * Shape:  one field list per type below makes the struct, the type string and the encoder. A field is
- *         F(kind, C name, Solidity name); kinds: CHANNEL, STAMP and HASH (bytes32), ADDRESS, U32, U64, GRAINS and UNITS (uint96), U128.
+ *         F(kind, C name, Solidity name), the first one FIRST(...), for it has no comma in front; kinds: CHANNEL, STAMP and HASH (bytes32), ADDRESS, U32, U64, GRAINS and UNITS (uint96), U128.
  *         The domain is name "Pennypost", version "1", chain id, contract.
  * Own:    a pp_domain is filled once and immutable after; it may be shared by threads.
  * Errors: none: every value of these structs has a digest.
- * Source: specs/signatures.md, DESIGN section 4.
+ * Source: specs/chain.md, "Identities and hashes"; DESIGN section 4.
  */
 #ifndef PP_EIP712_H
 #define PP_EIP712_H
@@ -26,46 +26,47 @@
     T(LEAVE, leave, Leave, PP_LEAVE_FIELDS)
 
 /* Its digest is the channel's id. */
-#define PP_CHANNEL_FIELDS(F)                                                                                 \
-    F(ADDRESS, payer, payer)                                                                                 \
+#define PP_CHANNEL_FIELDS(FIRST, F)                                                                          \
+    FIRST(ADDRESS, payer, payer)                                                                             \
     F(ADDRESS, signer, signer)                                                                               \
     F(U64, nonce, nonce)
 
 /* Signed by the channel's signer. */
-#define PP_VOUCHER_FIELDS(F)                                                                                 \
-    F(CHANNEL, channel_id, channelId)                                                                        \
+#define PP_VOUCHER_FIELDS(FIRST, F)                                                                          \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
     F(U32, lane, lane)                                                                                       \
     F(GRAINS, spent, spent)                                                                                  \
     F(GRAINS, refund_ack, refundAck)                                                                         \
     F(HASH, context, context)
 
 /* Signed by the lane's operator. */
-#define PP_REFUND_FIELDS(F)                                                                                  \
-    F(CHANNEL, channel_id, channelId)                                                                        \
+#define PP_REFUND_FIELDS(FIRST, F)                                                                           \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
     F(U32, lane, lane)                                                                                       \
     F(GRAINS, refunded, refunded)                                                                            \
     F(HASH, reasons, reasons)
 
 /* Signed by the lane's operator. The caps are what the contract's uint96 holds: token base units. */
-#define PP_LANE_RELEASE_FIELDS(F)                                                                            \
-    F(CHANNEL, channel_id, channelId)                                                                        \
+#define PP_LANE_RELEASE_FIELDS(FIRST, F)                                                                     \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
     F(U32, lane, lane)                                                                                       \
     F(UNITS, old_cap, oldCap)                                                                                \
     F(UNITS, new_cap, newCap)                                                                                \
     F(U64, seq, seq)
 
 /* Signed by the channel's signer. */
-#define PP_DELEGATE_FIELDS(F)                                                                                \
-    F(CHANNEL, channel_id, channelId)                                                                        \
+#define PP_DELEGATE_FIELDS(FIRST, F)                                                                         \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
     F(ADDRESS, key, key)                                                                                     \
     F(GRAINS, max_spent, maxSpent)                                                                           \
     F(U32, lane, lane)                                                                                       \
     F(U64, not_after, notAfter)                                                                              \
     F(U32, index, index)
 
-/* Signed by a quorum of the operators. payout_total in token base units. */
-#define PP_EPOCH_REPORT_FIELDS(F)                                                                            \
-    F(U64, epoch, epoch)                                                                                     \
+/* Signed by a quorum of the operators. payout_total in token base units. A report's name, in `previous` and in
+ * RevokeReport, is its digest (CHAIN-011). */
+#define PP_EPOCH_REPORT_FIELDS(FIRST, F)                                                                     \
+    FIRST(U64, epoch, epoch)                                                                                 \
     F(HASH, previous, previous)                                                                              \
     F(U64, block_number, blockNumber)                                                                        \
     F(HASH, lanes_root, lanesRoot)                                                                           \
@@ -75,19 +76,19 @@
     F(U64, end_time, endTime)
 
 /* Signed by a quorum of the operators. */
-#define PP_REVOKE_REPORT_FIELDS(F)                                                                           \
-    F(U64, epoch, epoch)                                                                                     \
+#define PP_REVOKE_REPORT_FIELDS(FIRST, F)                                                                    \
+    FIRST(U64, epoch, epoch)                                                                                 \
     F(HASH, report, report)
 
 /* Signed by the channel's signer; never on chain. */
-#define PP_DELETE_FIELDS(F)                                                                                  \
-    F(CHANNEL, channel_id, channelId)                                                                        \
+#define PP_DELETE_FIELDS(FIRST, F)                                                                           \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
     F(U32, lane, lane)                                                                                       \
     F(STAMP, stamp_id, stampId)
 
 /* Signed by the channel's signer; never on chain: "refund what is not earned and release the rest". */
-#define PP_LEAVE_FIELDS(F)                                                                                   \
-    F(CHANNEL, channel_id, channelId)                                                                        \
+#define PP_LEAVE_FIELDS(FIRST, F)                                                                            \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
     F(U32, lane, lane)
 
 /* The C type of each kind of field. */
@@ -106,7 +107,7 @@
  * pp_epoch_report_fields, pp_revoke_report_fields, pp_delete_fields, pp_leave_fields. */
 #define PP_EIP712_STRUCT(upper, lower, solidity, fields)                                                     \
     struct pp_##lower##_fields {                                                                             \
-        fields(PP_FIELD_MEMBER)                                                                              \
+        fields(PP_FIELD_MEMBER, PP_FIELD_MEMBER)                                                                           \
     };
 PP_EIP712_TYPES(PP_EIP712_STRUCT)
 #undef PP_EIP712_STRUCT
@@ -139,10 +140,6 @@ PP_EIP712_TYPES(PP_EIP712_DIGEST)
 /* The channel digest as the identity that it is. */
 void pp_channel_id_of(const struct pp_domain *domain, const struct pp_channel_fields *values,
                       struct pp_channel_id *out);
-
-/* hashStruct of a report, without the domain: what `previous` and RevokeReport.report name. */
-void pp_epoch_report_struct_hash(const struct pp_domain *domain, const struct pp_epoch_report_fields *values,
-                                 struct pp_hash *out);
 
 /* "Voucher(bytes32 channelId,uint32 lane,...)". */
 const char *pp_eip712_type_string(enum pp_eip712_type type);
