@@ -10,6 +10,7 @@
 #define PP_HEADER_MAX_BYTES (16u << 10) /* one request's header */
 #define PP_RETENTION_MAX_DAYS 400u    /* the earning book is exact up to here */
 #define PP_OPERATORS_MAX 256u         /* operators of a network: a report's signatures fit one transaction */
+#define PP_PAYOUTS_MAX 1024u          /* operators that ever earned, and the treasury: a proof has at most 10 steps */
 #define PP_QUOTE_LIFE_MS 60000u       /* how long a quote binds */
 #define PP_QUOTE_MAX_BYTES 256u       /* one encoded quote with its signature */
 #define PP_ENVELOPE_KINDS_MAX 8u      /* envelope kinds with a bond of their own */

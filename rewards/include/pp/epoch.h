@@ -1,0 +1,76 @@
+/* pp/epoch.h - the report that ends an epoch: built alike by every node, and kept so that proofs can be made later.
+ *
+ * Shape:  lanes ascending by (channel_id, lane), distinct -> lanesRoot; received_total, the share, the operators and the
+ *         payouts of the report before -> payoutRoot, payoutTotal. The pool of an epoch is received_total minus all that earlier
+ *         reports paid out: what was carried over is in it by itself.
+ * Own:    a pp_report is about 60 KiB: the caller's heap. `lanes` is borrowed from the caller, who keeps it as long as the
+ *         report; pp_report_build sorts it in place.
+ * Errors: OUT_OF_RANGE, BAD_FORMAT (a lane twice; operators out of order), NO_OPERATORS, UNDERFLOW (received less than was
+ *         paid out), DEFERRED_EXCEEDED (a lane with E + R > S), those of distribution and payout; decoding: those of pp/wire.h,
+ *         BAD_VERSION, CORRUPT (the roots are not those of the rows).
+ * Source: specs/rewards.md (REW-050 to REW-059), DESIGN section 7.
+ */
+#ifndef PP_EPOCH_H
+#define PP_EPOCH_H
+
+#include <pp/distribution.h>
+#include <pp/eip712.h>
+#include <pp/merkle.h>
+#include <pp/payout.h>
+#include <pp/quorum.h>
+#include <pp/wire.h>
+
+/* floor(chain time / epoch length); OUT_OF_RANGE for a length of zero. */
+PP_MUST_CHECK enum pp_error pp_epoch_of(uint64_t chain_time_s, uint64_t epoch_s, uint64_t *out_epoch);
+
+/* What every node must agree on before it builds. */
+struct pp_report_terms {
+    uint64_t epoch;
+    struct pp_hash previous;          /* struct hash of the last unrevoked report; zero for the first */
+    uint64_t block_number;            /* the named finalized block */
+    uint64_t end_time_s;              /* at most that block's time */
+    struct pp_units received_total;   /* what the pool has received by that block */
+    uint32_t protocol_basis_points;
+    enum pp_policy policy;
+    struct pp_address treasury_payee;
+    const struct pp_operator *operators; /* registered at that block; ascending */
+    size_t operator_count;
+    const struct pp_payout_table *paid; /* cumulative payouts of the report before; NULL for the first */
+};
+
+struct pp_report {
+    struct pp_epoch_report_fields fields;
+    struct pp_lane_leaf *lanes; /* sorted; the caller's */
+    size_t lane_count;
+    struct pp_payout_table payouts;
+    struct pp_operator operators[PP_OPERATORS_MAX];
+    size_t operator_count;
+    struct pp_node_signature signatures[PP_OPERATORS_MAX]; /* ascending; none until a quorum has signed */
+    size_t signature_count;
+};
+
+/* Sorts `lanes`; `nodes` is scratch of PP_LANE_TREE_NODES(count), and holds the tree afterwards (pp_lane_tree_build's form). */
+PP_MUST_CHECK enum pp_error pp_report_build(const struct pp_report_terms *terms, struct pp_lane_leaf *lanes,
+                                            size_t count, struct pp_hash *nodes, struct pp_report *out);
+void pp_report_digest(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
+/* What the next report's `previous` names. */
+void pp_report_hash(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
+/* Binary search. NOT_FOUND. */
+PP_MUST_CHECK enum pp_error pp_report_lane(const struct pp_report *report, const struct pp_channel_id *channel_id,
+                                           uint32_t lane, const struct pp_lane_leaf **out);
+
+/* The stored bundle: version u8 = 1 | fields | operators | payouts | signatures | lanes (specs/rewards.md). */
+size_t pp_report_bytes(const struct pp_report *report);
+PP_MUST_CHECK enum pp_error pp_report_encode(const struct pp_report *report, uint8_t *bytes, size_t capacity,
+                                             size_t *out_length);
+/* How many lanes a bundle holds, to size `lanes` and `nodes` by. Never more than its length allows. */
+PP_MUST_CHECK enum pp_error pp_report_lane_count(const uint8_t *bytes, size_t length, size_t *out_count);
+/* Strict, and recomputes both roots, the total and the operator set: CORRUPT when they differ. Signatures are not verified
+ * (pp_report_verify does). `lanes` has room for lane_count, `nodes` for PP_LANE_TREE_NODES(lane_count). */
+PP_MUST_CHECK enum pp_error pp_report_decode(const uint8_t *bytes, size_t length, struct pp_lane_leaf *lanes,
+                                             size_t lane_count, struct pp_hash *nodes, struct pp_report *out);
+/* NO_QUORUM, BAD_SIGNATURE: whether the signatures in the report make it valid. */
+PP_MUST_CHECK enum pp_error pp_report_verify(const struct pp_report *report, const struct pp_domain *domain,
+                                             const struct pp_crypto *crypto);
+
+#endif
