@@ -30,7 +30,9 @@ function random(type) {
   return stream.uint(Number(type.slice(4)));
 }
 
-const build = (name, value) => Object.fromEntries(types[name].map((f) => [f.name, value(f.type)]));
+// Caps are token base units: a uint96 word in a LaneRelease, but never above 2^64 (CHAIN-001).
+const rangeOf = (field) => (/Cap$/.test(field.name) ? 'uint64' : field.type);
+const build = (name, value) => Object.fromEntries(types[name].map((f) => [f.name, value(rangeOf(f))]));
 
 async function caseOf(name, domain, message, privateKey) {
   const typed = { [name]: types[name] };
@@ -56,7 +58,7 @@ for (const name of Object.keys(types)) {
     cases.push(await caseOf(name, domains[0], build(name, (type) => extreme(type, high)), keys[0]));
   // one field at its maximum, the rest zero: a field that is encoded at the wrong place or width shows
   for (const field of types[name]) {
-    const message = { ...build(name, (type) => extreme(type, false)), [field.name]: extreme(field.type, true) };
+    const message = { ...build(name, (type) => extreme(type, false)), [field.name]: extreme(rangeOf(field), true) };
     cases.push(await caseOf(name, domains[0], message, keys[2]));
   }
 }
