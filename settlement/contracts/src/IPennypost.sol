@@ -343,6 +343,7 @@ interface IPennypost {
     error QuorumMissing(uint256 needed, uint256 actual, uint256 operators);
 
     error PayeeMismatch(address expected, address actual);
+    error PayoutTotalMismatch(uint128 expected, uint128 actual);
     error PayoutProofInvalid(bytes32 expected, bytes32 actual);
     error NothingToClaim(uint128 claimed, uint128 amount);
     error PoolExceeded(uint256 claimed, uint256 received);

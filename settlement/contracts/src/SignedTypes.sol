@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IPennypost} from "./IPennypost.sol";
+
+/// @title The EIP-712 types that the contract verifies, and their digests (specs/vectors/eip712.json).
+abstract contract SignedTypes is EIP712, IPennypost {
+    bytes32 internal constant CHANNEL_TYPE = keccak256("Channel(address payer,address signer,uint64 nonce)");
+    bytes32 internal constant VOUCHER_TYPE =
+        keccak256("Voucher(bytes32 channelId,uint32 lane,uint96 spent,uint96 refundAck,bytes32 context)");
+    bytes32 internal constant REFUND_TYPE =
+        keccak256("Refund(bytes32 channelId,uint32 lane,uint96 refunded,bytes32 reasons)");
+    bytes32 internal constant RELEASE_TYPE =
+        keccak256("LaneRelease(bytes32 channelId,uint32 lane,uint96 oldCap,uint96 newCap,uint64 seq)");
+    bytes32 internal constant REPORT_TYPE = keccak256(
+        "EpochReport(uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 lanesRoot,bytes32 payoutRoot,uint128 payoutTotal,bytes32 operatorSet,uint64 endTime)"
+    );
+
+    constructor() EIP712("Pennypost", "1") {}
+
+    /// @inheritdoc IPennypost
+    function channelIdOf(ChannelConfig calldata config) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(CHANNEL_TYPE, config.payer, config.signer, config.nonce)));
+    }
+
+    /// @inheritdoc IPennypost
+    function reportHashOf(EpochReport calldata report) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPE, report)));
+    }
+
+    function _voucherDigest(bytes32 channelId, uint32 lane, Voucher calldata voucher) internal view returns (bytes32) {
+        return _hashTypedDataV4(
+            keccak256(
+                abi.encode(VOUCHER_TYPE, channelId, lane, voucher.spent, voucher.refundAck, voucher.context)
+            )
+        );
+    }
+
+    function _refundDigest(bytes32 channelId, uint32 lane, Refund calldata refund) internal view returns (bytes32) {
+        return
+            _hashTypedDataV4(keccak256(abi.encode(REFUND_TYPE, channelId, lane, refund.refunded, refund.reasons)));
+    }
+
+    function _releaseDigest(bytes32 channelId, LaneRelease calldata signed) internal view returns (bytes32) {
+        return _hashTypedDataV4(
+            keccak256(
+                abi.encode(RELEASE_TYPE, channelId, signed.lane, signed.oldCap, signed.newCap, signed.seq)
+            )
+        );
+    }
+
+    /// @dev Zero for a signature that is malformed, high-s or absent; no key has that address.
+    function _recover(bytes32 digest, Signature calldata signature) internal pure returns (address signer) {
+        (signer,,) = ECDSA.tryRecover(digest, signature.v, signature.r, signature.s);
+    }
+
+    /// @dev CHAIN-015. `expected` is never zero: open and the registry refuse zero keys.
+    function _requireSigned(address expected, bytes32 digest, Signature calldata signature) internal pure {
+        address signer = _recover(digest, signature);
+        if (signer != expected) revert InvalidSignature(expected, signer);
+    }
+}
