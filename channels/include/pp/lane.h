@@ -62,7 +62,7 @@ struct pp_lane_request {
 };
 
 /* What the caller knows of one leaf. Zero errors mean: no fault found. */
-struct pp_lane_leaf {
+struct pp_lane_facts {
     const struct pp_leaf *leaf;
     struct pp_postage quoted;    /* what the quote asks for this envelope */
     enum pp_error content_error; /* CONTENT_MISMATCH, TOO_LONG, ZERO_SIZE ...: told before anything of the lane */
@@ -91,7 +91,7 @@ enum pp_lane_answer {
 void pp_lane_draft_begin(struct pp_lane_draft *draft, const struct pp_lane *lane, const struct pp_lane_request *request,
                          const struct pp_holes_pool *pool);
 /* refusal: filled on REFUSE only. */
-PP_MUST_CHECK enum pp_lane_answer pp_lane_check(struct pp_lane_draft *draft, const struct pp_lane_leaf *facts,
+PP_MUST_CHECK enum pp_lane_answer pp_lane_check(struct pp_lane_draft *draft, const struct pp_lane_facts *facts,
                                                 struct pp_refusal *refusal);
 /* Carries the draft out. The lane must not have changed since draft_begin, the request be verified and OK, and at least
  * one leaf admitted (asserted). True: the voucher is now the lane's highest. */

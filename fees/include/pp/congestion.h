@@ -12,11 +12,11 @@
 
 #include <pp/error.h>
 #include <pp/limits.h>
+#include <pp/time.h>
 
 #include <stdint.h>
 
 #define PP_CONGESTION_MINUTES 5u
-#define PP_MINUTE_MS UINT64_C(60000)
 
 struct pp_congestion {
     uint64_t minute;                         /* of counts[0]; unix minutes */

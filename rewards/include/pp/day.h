@@ -2,9 +2,10 @@
 #ifndef PP_DAY_H
 #define PP_DAY_H
 
+#include <pp/time.h>
+
 #include <stdint.h>
 
-#define PP_DAY_MS UINT64_C(86400000)
 #define PP_DAY_NEVER UINT32_MAX
 
 static inline uint32_t pp_day_of(uint64_t unix_ms)
