@@ -26,7 +26,7 @@ PP_MUST_CHECK enum pp_error pp_epoch_of(uint64_t chain_time_s, uint64_t epoch_s,
 /* What every node must agree on before it builds. */
 struct pp_report_terms {
     uint64_t epoch;
-    struct pp_hash previous;          /* struct hash of the last unrevoked report; zero for the first */
+    struct pp_hash previous;          /* typed digest of the last unrevoked report; zero for the first */
     uint64_t block_number;            /* the named finalized block */
     uint64_t end_time_s;              /* at most that block's time */
     struct pp_units received_total;   /* what the pool has received by that block */
@@ -53,7 +53,7 @@ struct pp_report {
 PP_MUST_CHECK enum pp_error pp_report_build(const struct pp_report_terms *terms, struct pp_lane_leaf *lanes,
                                             size_t count, struct pp_hash *nodes, struct pp_report *out);
 void pp_report_digest(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
-/* What the next report's `previous` names. */
+/* What the next report's `previous` names, and the contract's reportHash: the typed digest (CHAIN-011). */
 void pp_report_hash(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
 /* Binary search. NOT_FOUND. */
 PP_MUST_CHECK enum pp_error pp_report_lane(const struct pp_report *report, const struct pp_channel_id *channel_id,
