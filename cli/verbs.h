@@ -1,0 +1,66 @@
+/* verbs.h - the verbs of `pennypost`: one table, one file a verb (verb_NAME.c).
+ *
+ * A verb parses its arguments with cli_parse (options.h), does its work, and answers through output.h. It returns
+ * an exit status. Results go to stdout, everything else to stderr.
+ */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include <pp/keyfile.h>
+#include <pp/sign.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum cli_status {
+    CLI_OK = 0,      /* done, all of it */
+    CLI_FAILED = 1,  /* refused or failed; the error says why and what next */
+    CLI_USAGE = 2,   /* the command was not understood; nothing was done */
+    CLI_NOT_DUE = 3, /* there was nothing to do now */
+};
+
+/* One run of the command. The options that all verbs share, and where it prints. */
+struct cli {
+    bool json;                   /* --json: one JSON object on stdout, also for an error */
+    const char *wallet_dir;      /* --wallet DIR: a sender's folder; default ~/.pennypost */
+    const char *node_url;        /* --node URL: default what the wallet's channel says */
+    const char *rpc_url;         /* --rpc URL: the chain's JSON-RPC */
+    const char *key_file;        /* --key FILE: default DIR/signer.key */
+    const char *passphrase_file; /* --passphrase-file FILE; without it the terminal is asked */
+    int passphrase_descriptor;   /* --passphrase-fd N; -1: none */
+    FILE *out;
+    FILE *err;
+    const struct cli_verb *verb;
+    struct pp_crypto *crypto;
+};
+
+struct cli_verb {
+    const char *name;
+    const char *synopsis; /* what follows the name: "[options] FILE..." */
+    const char *help;     /* one line */
+    int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb's name */
+};
+
+/* V(function suffix, name, synopsis, one line of help), in the order of the help screen. */
+#define CLI_VERBS(V)                                                                                                 \
+    V(keygen, "keygen", "[--kind KIND] FILE", "make an encrypted key file")                                           \
+    V(errors, "errors", "[NAME | NUMBER]", "explain an error")
+
+#define CLI_VERB_DECLARE(suffix, name, synopsis, help) int cli_verb_##suffix(struct cli *cli, int argc, char **argv);
+CLI_VERBS(CLI_VERB_DECLARE)
+#undef CLI_VERB_DECLARE
+
+const struct cli_verb *cli_verbs(size_t *out_count);
+const struct cli_verb *cli_verb_find(const char *name);
+
+/* The whole command; main() without the process. */
+int cli_main(struct cli *cli, int argc, char **argv);
+/* The one screen of `pennypost` alone. */
+void cli_overview(FILE *out);
+
+/* Reads the passphrase as the options say (prompt names what for), opens the key file. On failure it has told the
+ * user, and returns false. */
+bool cli_key_open(struct cli *cli, const char *path, enum pp_key_kind kind, struct pp_key *out);
+bool cli_passphrase_read(struct cli *cli, const char *what_for, bool confirm, struct pp_passphrase *out);
+
+#endif
