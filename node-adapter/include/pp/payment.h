@@ -19,6 +19,7 @@
 #ifndef PP_PAYMENT_H
 #define PP_PAYMENT_H
 
+#include <pp/fields.h>
 #include <pp/limits.h>
 #include <pp/refusal.h>
 #include <pp/stamp.h>
@@ -31,7 +32,6 @@
 #define PP_CHALLENGE_HEADER_MAX 2560u
 #define PP_CREDENTIAL_HEADER_MAX 8192u
 #define PP_PAYMENT_RECEIPT_MAX 1024u
-#define PP_FIELD_NAME_MAX 48u
 
 /* ---- challenge ---- */
 
@@ -123,9 +123,7 @@ PP_MUST_CHECK enum pp_error pp_payment_receipt_parse(const char *value, size_t l
 
 /* ---- text ---- */
 
-#define PP_TIME_TEXT_MAX 32
-/* "2026-01-02T03:04:05.678Z"; years 1970 to 9999. Parsing takes 0 to 3 decimals and Z only. */
-char *pp_time_print(uint64_t unix_ms, char out[PP_TIME_TEXT_MAX]);
+/* What pp_time_print (pp/time.h) writes, with 0 to 3 decimals: years 1970 to 9999, UTC as Z only. BAD_FORMAT. */
 PP_MUST_CHECK enum pp_error pp_time_parse(const char *text, size_t length, uint64_t *out_unix_ms);
 
 #endif
