@@ -13,7 +13,8 @@
 #include <pp/error.h>
 #include <pp/limits.h>
 #include <pp/time.h>
-#include <pp/time.h>
+
+#include <stdint.h>
 
 #define PP_CONGESTION_MINUTES 5u
 

@@ -26,8 +26,7 @@ enum pp_chain_event_kind {
     PP_CHAIN_SETTLED = 6,      /* vested and refunded as the contract has them, after a settle (finalized) */
     PP_CHAIN_CLOSED = 7,       /* finalizeClose is final: the lane is SETTLED */
     PP_CHAIN_HEAD = 8,         /* a new view: latest and finalized block, their times; freshness is judged by it */
-    PP_CHAIN_CONFLICT = 9,     /* reorganization below the finalized block, or endpoints disagree: FREEZE until the next
-                                * HEAD, which a view in conflict does not send */
+    PP_CHAIN_CONFLICT = 9,     /* reorganization below the finalized block, or endpoints disagree: FREEZE */
 };
 
 struct pp_chain_event {
@@ -45,7 +44,6 @@ struct pp_chain_event {
     uint64_t finalized_time_s;       /* HEAD */
     struct pp_hash finalized_hash;   /* HEAD */
     struct pp_units received_total;  /* HEAD: what the pool has received, at the finalized block */
-    struct pp_hash last_report;      /* HEAD: lastReport().reportHash, at the latest block; zero: none. The next report names it */
 };
 
 #endif
