@@ -17,5 +17,14 @@
 #define PP_CONGESTION_UNITS_MAX 100u  /* the top of the congestion curve */
 #define PP_RATE_VERSIONS_MAX 64u      /* rate versions that a node keeps */
 #define PP_GROUP_MAX 8192u            /* stamps of one commit group */
+#define PP_TX_MAX_BYTES (128u << 10)  /* one signed transaction: what Ethereum nodes take into their pools */
+#define PP_TX_GAS_MAX 15000000u       /* gas of one transaction: below EIP-7825's 2^24 */
+#define PP_SETTLE_CLAIMS_MAX 48u      /* lanes of one settle call: its calldata stays below PP_TX_MAX_BYTES, its gas below PP_TX_GAS_MAX */
+#define PP_RPC_ANSWER_MAX_BYTES (16u << 20) /* one answer of a chain's node: a range of logs; a larger one is asked again in halves */
+#define PP_RPC_TEXT_MAX 256u          /* what is kept of a chain node's own words */
+#define PP_CHAIN_LOGS_MAX 65536u      /* log entries of one answer */
+#define PP_CHAIN_RANGE_BLOCKS 5000u   /* blocks of one question for logs: what public endpoints allow */
+#define PP_JOB_ATTEMPTS_MAX 8u        /* signed versions of one transaction: each at least an eighth dearer, so 2.5 times the first fee */
+#define PP_JOB_LIVE_MAX 16u           /* transactions on their way at a time: what a node's pool keeps of one account */
 
 #endif

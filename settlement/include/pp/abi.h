@@ -1,0 +1,342 @@
+/* pp/abi.h - the contract's ABI: calls encoded, results, events and reverts decoded.
+ *
+ * Shape:  one table of signatures below; selectors and topics are the Keccak-256 of these texts, never typed in.
+ * Own:    encoders write into the caller's pp_writer (sticky: check pp_writer_finish). Decoders fill the caller's
+ *         struct. Nothing is allocated; decoded arrays go into the caller's room.
+ * Errors: decoding is strict (unused bits of a word must be zero, no trailing bytes): TRUNCATED, TRAILING_BYTES,
+ *         BAD_FORMAT, OVERFLOW (a value above the width that this program holds), TOO_MANY.
+ * Source: specs/chain.md, "ABI"; tests compare with vectors of another implementation.
+ */
+#ifndef PP_ABI_H
+#define PP_ABI_H
+
+#include <pp/chain_event.h>
+#include <pp/eip712.h>
+#include <pp/epoch.h>
+#include <pp/wire.h>
+
+#define PP_ABI_T_CONFIG "(address,address,uint64)"
+#define PP_ABI_T_SIGNATURE "(bytes32,bytes32,uint8)"
+#define PP_ABI_T_VOUCHER "(uint96,uint96,bytes32," PP_ABI_T_SIGNATURE ")"
+#define PP_ABI_T_REFUND "(uint96,bytes32," PP_ABI_T_SIGNATURE ")"
+#define PP_ABI_T_LEAF "(uint96,uint96,uint96,uint96,uint96)"
+#define PP_ABI_T_RELEASE "(uint32,uint96,uint96,uint64," PP_ABI_T_SIGNATURE ")"
+#define PP_ABI_T_REPORT "(uint64,bytes32,uint64,bytes32,bytes32,uint128,bytes32,uint64)"
+#define PP_ABI_T_STEP "(bytes32,uint128,bool)"
+#define PP_ABI_T_CLAIM                                                                                       \
+    "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_LEAF ",bytes32[])"
+
+/* X(enum name, name, arguments) */
+#define PP_ABI_FUNCTIONS(X)                                                                                  \
+    X(OPEN, "open", "(" PP_ABI_T_CONFIG ",uint64,uint32[],uint64[])")                                        \
+    X(TOP_UP, "topUp", "(" PP_ABI_T_CONFIG ",uint64,uint32[],uint64[])")                                     \
+    X(ALLOCATE, "allocate", "(" PP_ABI_T_CONFIG ",uint32[],uint64[])")                                       \
+    X(REQUEST_CLOSE, "requestClose", "(" PP_ABI_T_CONFIG ")")                                                \
+    X(FINALIZE_CLOSE, "finalizeClose", "(" PP_ABI_T_CONFIG ")")                                              \
+    X(POST_VOUCHER, "postVoucher",                                                                           \
+      "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND ")")                               \
+    X(POST_REFUND, "postRefund", "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_REFUND ")")                         \
+    X(RELEASE, "release", "(" PP_ABI_T_CONFIG "," PP_ABI_T_RELEASE "[])")                                    \
+    X(SETTLE, "settle", "(" PP_ABI_T_REPORT "," PP_ABI_T_CLAIM "[])")                                        \
+    X(POST_REPORT, "postReport", "(" PP_ABI_T_REPORT ",uint32[],address[]," PP_ABI_T_SIGNATURE "[])")        \
+    X(CLAIM_PAYOUT, "claimPayout", "(" PP_ABI_T_REPORT ",uint32,address,uint128," PP_ABI_T_STEP "[])")       \
+    X(CHANNEL_ID_OF, "channelIdOf", "(" PP_ABI_T_CONFIG ")")                                                 \
+    X(CHANNEL_OF, "channelOf", "(bytes32)")                                                                  \
+    X(LANE_OF, "laneOf", "(bytes32,uint32)")                                                                 \
+    X(NONCE_OF, "nonceOf", "(address)")                                                                      \
+    X(REPORT_OF, "reportOf", "(bytes32)")                                                                    \
+    X(LAST_REPORT, "lastReport", "()")                                                                       \
+    X(POOL, "pool", "()")                                                                                    \
+    X(PAYOUT_CLAIMED, "payoutClaimed", "(uint32)")                                                           \
+    X(OPERATOR_OF, "operatorOf", "(uint32)")                                                                 \
+    X(OPERATOR_SET, "operatorSet", "()")                                                                     \
+    X(TIMERS, "timers", "()")                                                                                \
+    X(TOKEN, "token", "()")                                                                                  \
+    X(TREASURY, "treasury", "()")                                                                            \
+    X(PROTOCOL_SHARE, "protocolShare", "()")                                                                 \
+    X(ERC20_APPROVE, "approve", "(address,uint256)")                                                         \
+    X(ERC20_ALLOWANCE, "allowance", "(address,address)")                                                     \
+    X(ERC20_BALANCE_OF, "balanceOf", "(address)")                                                            \
+    X(ERC20_DECIMALS, "decimals", "()")
+
+/* X(enum name, name, arguments, how many are indexed). Those that this program reads. */
+#define PP_ABI_EVENTS(X)                                                                                     \
+    X(CHANNEL_OPENED, "ChannelOpened", "(bytes32,address,address,uint64,uint64)", 3)                         \
+    X(CHANNEL_TOPPED_UP, "ChannelToppedUp", "(bytes32,uint64,uint64)", 1)                                    \
+    X(LANE_CAP_CHANGED, "LaneCapChanged", "(bytes32,uint32,uint64,uint64,uint64)", 2)                        \
+    X(VOUCHER_POSTED, "VoucherPosted", "(bytes32,uint32,uint96,uint96,bytes32)", 2)                          \
+    X(REFUND_POSTED, "RefundPosted", "(bytes32,uint32,uint96,bytes32)", 2)                                   \
+    X(LANE_SETTLED, "LaneSettled", "(bytes32,uint32,bytes32,uint96,uint96,uint96,uint96,uint64)", 3)         \
+    X(CLAIM_SKIPPED, "ClaimSkipped", "(bytes32,uint32,uint256,uint8,bytes32,bytes32)", 3)                    \
+    X(CLOSE_REQUESTED, "CloseRequested", "(bytes32,uint64)", 1)                                              \
+    X(CHANNEL_CLOSED, "ChannelClosed", "(bytes32,address,uint64,uint64)", 2)                                 \
+    X(REPORT_POSTED, "ReportPosted", "(uint64,bytes32," PP_ABI_T_REPORT ",uint64,uint256)", 2)               \
+    X(PAYOUT_CLAIMED, "PayoutClaimed", "(uint32,address,bytes32,uint128,uint128)", 3)
+
+enum pp_abi_function {
+#define X(upper, name, arguments) PP_ABI_##upper,
+    PP_ABI_FUNCTIONS(X)
+#undef X
+        PP_ABI_FUNCTION_COUNT,
+};
+
+enum pp_abi_event {
+#define X(upper, name, arguments, indexed) PP_LOG_##upper,
+    PP_ABI_EVENTS(X)
+#undef X
+        PP_LOG_COUNT,
+};
+
+const char *pp_abi_function_name(enum pp_abi_function function);
+const char *pp_abi_function_signature(enum pp_abi_function function);
+void pp_abi_selector(enum pp_abi_function function, uint8_t out[4]);
+const char *pp_abi_event_name(enum pp_abi_event event);
+const char *pp_abi_event_signature(enum pp_abi_event event);
+void pp_abi_topic(enum pp_abi_event event, struct pp_hash *out);
+/* What a call reverted with, for people: "ReportNotVested(1790000000, 1780000000)", Error(string)'s text, or hex.
+ * Writes at most capacity bytes with the final 0; returns out. */
+#define PP_ABI_ERROR_TEXT_MAX 256u
+char *pp_abi_error_print(const uint8_t *data, size_t length, char *out, size_t capacity);
+/* The custom errors, for the test that compares them with the specification; NULL behind the last. */
+const char *pp_abi_error_signature(unsigned index);
+
+/* ---- calls ---- */
+
+#define PP_ABI_WORD 32u
+
+/* A signed refund as the contract takes it. A signature with v = 0 says that none is given. */
+struct pp_abi_refund {
+    struct pp_grains refunded;
+    struct pp_hash reasons;
+    struct pp_signature signature;
+};
+
+struct pp_abi_voucher {
+    struct pp_grains spent;
+    struct pp_grains refund_ack;
+    struct pp_hash context;
+    struct pp_signature signature;
+};
+
+struct pp_abi_claim {
+    struct pp_channel_config config;
+    struct pp_abi_voucher voucher;
+    struct pp_abi_refund refund;
+    struct pp_lane_leaf leaf; /* its lane is the claim's */
+    struct pp_lane_proof proof;
+};
+
+struct pp_abi_release {
+    uint32_t lane;
+    struct pp_units old_cap;
+    struct pp_units new_cap;
+    uint64_t seq;
+    struct pp_signature signature;
+};
+
+/* Lanes and the caps that they get. */
+struct pp_abi_caps {
+    const uint32_t *lanes;
+    const struct pp_units *caps;
+    size_t count;
+};
+
+/* No arguments, or exactly one static argument. */
+void pp_abi_write_call(struct pp_writer *w, enum pp_abi_function function);
+void pp_abi_write_call_config(struct pp_writer *w, enum pp_abi_function function, const struct pp_channel_config *config);
+void pp_abi_write_call_hash(struct pp_writer *w, enum pp_abi_function function, const uint8_t hash[32]);
+void pp_abi_write_call_address(struct pp_writer *w, enum pp_abi_function function, const struct pp_address *address);
+void pp_abi_write_call_u32(struct pp_writer *w, enum pp_abi_function function, uint32_t value);
+
+void pp_abi_write_lane_of(struct pp_writer *w, const struct pp_channel_id *channel_id, uint32_t lane);
+void pp_abi_write_approve(struct pp_writer *w, const struct pp_address *spender, struct pp_units amount);
+void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner, const struct pp_address *spender);
+/* OPEN (amount = deposit) or TOP_UP. */
+void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function, const struct pp_channel_config *config,
+                          struct pp_units amount, const struct pp_abi_caps *caps);
+void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *config, const struct pp_abi_caps *caps);
+void pp_abi_write_post_voucher(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
+                               const struct pp_abi_voucher *voucher, const struct pp_abi_refund *refund);
+void pp_abi_write_post_refund(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
+                              const struct pp_abi_refund *refund);
+void pp_abi_write_release(struct pp_writer *w, const struct pp_channel_config *config,
+                          const struct pp_abi_release *releases, size_t count);
+void pp_abi_write_settle(struct pp_writer *w, const struct pp_epoch_report_fields *report,
+                         const struct pp_abi_claim *claims, size_t count);
+/* The report's operators, all of them, and its signatures; an operator without one gets v = 0. */
+void pp_abi_write_post_report(struct pp_writer *w, const struct pp_epoch_report_fields *report,
+                              const struct pp_operator *operators, size_t operator_count,
+                              const struct pp_node_signature *signatures, size_t signature_count);
+void pp_abi_write_claim_payout(struct pp_writer *w, const struct pp_epoch_report_fields *report,
+                               const struct pp_payout *payout, const struct pp_payout_proof *proof);
+
+/* ---- results ---- */
+
+enum pp_channel_chain_state {
+    PP_CHANNEL_CHAIN_NONE,
+    PP_CHANNEL_CHAIN_OPEN,
+    PP_CHANNEL_CHAIN_CLOSING,
+    PP_CHANNEL_CHAIN_CLOSED,
+};
+
+struct pp_chain_channel {
+    enum pp_channel_chain_state state;
+    struct pp_units deposit;
+    struct pp_units allocated;
+    struct pp_units credited;
+    struct pp_units vested_ceil;
+    uint64_t closable_at_s; /* 0 unless CLOSING */
+};
+
+struct pp_chain_lane {
+    struct pp_grains spent;
+    struct pp_grains refunded;
+    struct pp_units cap;
+    struct pp_grains vested;
+    uint64_t seq;
+};
+
+struct pp_chain_report {
+    uint64_t epoch;
+    uint64_t vests_at_s;      /* 0: unknown to the contract */
+    uint64_t superseded_at_s; /* 0: it is the newest */
+};
+
+struct pp_chain_report_head {
+    struct pp_hash hash; /* zero before the first report */
+    uint64_t epoch;
+    uint64_t block_number;
+    uint64_t end_time_s;
+};
+
+enum pp_operator_chain_state {
+    PP_OPERATOR_CHAIN_NONE,
+    PP_OPERATOR_CHAIN_ADDING,
+    PP_OPERATOR_CHAIN_ACTIVE,
+    PP_OPERATOR_CHAIN_REMOVING,
+    PP_OPERATOR_CHAIN_REMOVED,
+};
+
+struct pp_chain_operator {
+    enum pp_operator_chain_state state;
+    struct pp_address key;
+    struct pp_address payee;
+    uint64_t change_at_s;
+};
+
+struct pp_chain_pool {
+    struct pp_units received;
+    struct pp_units claimed;
+};
+
+/* All in seconds, except missed_epochs. */
+struct pp_chain_timers {
+    uint32_t freshness, replication, epoch, missed_epochs, signing, vesting, claim_margin, challenge;
+};
+
+PP_MUST_CHECK enum pp_error pp_abi_read_hash(const uint8_t *data, size_t length, struct pp_hash *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_u64(const uint8_t *data, size_t length, uint64_t *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_units(const uint8_t *data, size_t length, struct pp_units *out);
+/* A balance or an allowance may be any 256-bit number: everything above 2^64 - 1 units reads as that. */
+PP_MUST_CHECK enum pp_error pp_abi_read_units_clamped(const uint8_t *data, size_t length, struct pp_units *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_address(const uint8_t *data, size_t length, struct pp_address *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_channel(const uint8_t *data, size_t length, struct pp_chain_channel *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_lane(const uint8_t *data, size_t length, struct pp_chain_lane *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_report(const uint8_t *data, size_t length, struct pp_chain_report *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_report_head(const uint8_t *data, size_t length,
+                                                    struct pp_chain_report_head *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_operator(const uint8_t *data, size_t length, struct pp_chain_operator *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_pool(const uint8_t *data, size_t length, struct pp_chain_pool *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_timers(const uint8_t *data, size_t length, struct pp_chain_timers *out);
+/* operatorSet(): node ids and keys, ascending; payees are not in it (operatorOf). Room for PP_OPERATORS_MAX. */
+PP_MUST_CHECK enum pp_error pp_abi_read_operator_set(const uint8_t *data, size_t length, struct pp_hash *out_hash,
+                                                     struct pp_operator *out, size_t *out_count);
+
+/* ---- events ---- */
+
+#define PP_LOG_TOPICS_MAX 4u
+#define PP_LOG_DATA_MAX 512u /* the longest event, ReportPosted, has 320 */
+
+/* A log entry of the contract as the chain's node gives it. */
+struct pp_chain_log {
+    struct pp_hash topics[PP_LOG_TOPICS_MAX];
+    uint8_t topic_count;
+    uint16_t data_length;
+    uint8_t data[PP_LOG_DATA_MAX];
+    uint64_t block_number;
+    struct pp_hash block_hash;
+    struct pp_hash transaction;
+    uint32_t index; /* in the block */
+};
+
+enum pp_skip_reason {
+    PP_SKIP_NONE,
+    PP_SKIP_CHANNEL_UNKNOWN,
+    PP_SKIP_CHANNEL_CLOSED,
+    PP_SKIP_BAD_PROOF,
+    PP_SKIP_REFUND_SIGNATURE,
+    PP_SKIP_REFUND_MISSING,
+    PP_SKIP_VOUCHER_SIGNATURE,
+    PP_SKIP_NO_CHANGE,
+};
+const char *pp_skip_reason_name(enum pp_skip_reason reason);
+
+/* A decoded event: which fields hold depends on the kind. */
+struct pp_log_event {
+    enum pp_abi_event kind;
+    struct pp_channel_id channel_id;
+    uint32_t lane;
+    union {
+        struct {
+            struct pp_channel_config config;
+            struct pp_units deposit;
+        } opened;
+        struct {
+            struct pp_units amount, deposit;
+        } topped_up;
+        struct {
+            struct pp_units old_cap, new_cap;
+            uint64_t seq;
+        } cap_changed;
+        struct {
+            struct pp_grains spent, refund_ack;
+            struct pp_hash context;
+        } voucher;
+        struct {
+            struct pp_grains refunded;
+            struct pp_hash reasons;
+        } refund;
+        struct {
+            struct pp_hash report;
+            struct pp_grains spent, refunded, earned, vested;
+            struct pp_units credit;
+        } settled;
+        struct {
+            enum pp_skip_reason reason;
+            struct pp_hash expected, actual;
+        } skipped;
+        struct {
+            uint64_t closable_at_s;
+        } close_requested;
+        struct {
+            struct pp_address payer;
+            struct pp_units to_pool, to_payer;
+        } closed;
+        struct {
+            struct pp_hash hash;
+            struct pp_epoch_report_fields fields;
+            uint64_t vests_at_s;
+        } report;
+        struct {
+            uint32_t node_id;
+            struct pp_address payee;
+            struct pp_hash report;
+            struct pp_units amount, cumulative;
+        } payout;
+    };
+};
+
+/* NOT_FOUND: an event that is none of the table's. */
+PP_MUST_CHECK enum pp_error pp_abi_read_event(const struct pp_chain_log *log, struct pp_log_event *out);
+
+#endif
