@@ -13,7 +13,8 @@
  *
  * pp_lane_check changes only the draft. pp_lane_charge cannot fail. Nothing here allocates.
  *
- * Shape:  consumed - E - R >= 0, where consumed = sum of the admitted intervals <= S; consumed - R <= the cap.
+ * Shape:  E + R <= consumed <= S, where consumed is the sum of the admitted intervals; a stamp is admitted only while
+ *         to - R <= the cap, so consumed - R <= the cap of that moment.
  *         The highest voucher is not in here: keep a struct pp_claim (pp/voucher.h) per lane in an array beside.
  * Own:    a lane with holes owns one block of the pool. Lanes may be moved in memory, but not duplicated: see pp_lane_save.
  * Errors: in the order of LANE-030 (specs/lane.md), which is that of DESIGN section 9.
@@ -77,6 +78,7 @@ struct pp_lane_draft {
     const struct pp_holes_pool *lane_pool;
     struct pp_grains spent;        /* S with this voucher counted */
     struct pp_intervals consumed;
+    uint64_t stamps_before;        /* the lane's, to notice a change under the draft */
     uint32_t admitted;
     struct pp_holes_pool pool;     /* of the one block below */
     struct pp_holes block;
@@ -88,6 +90,7 @@ enum pp_lane_answer {
     PP_LANE_REFUSE,
 };
 
+/* No block may be taken from the pool until the draft is charged or dropped. */
 void pp_lane_draft_begin(struct pp_lane_draft *draft, const struct pp_lane *lane, const struct pp_lane_request *request,
                          const struct pp_holes_pool *pool);
 /* refusal: filled on REFUSE only. */
@@ -97,7 +100,7 @@ PP_MUST_CHECK enum pp_lane_answer pp_lane_check(struct pp_lane_draft *draft, con
  * one leaf admitted (asserted). True: the voucher is now the lane's highest. */
 bool pp_lane_charge(struct pp_lane *lane, const struct pp_lane_draft *draft, struct pp_holes_pool *pool);
 /* One admitted stamp as the journal has it, at recovery: what pp_lane_charge did for it. INVARIANT when that cannot have
- * been; out_highest as there. */
+ * been, BUSY; out_highest as there. */
 PP_MUST_CHECK enum pp_error pp_lane_replay(struct pp_lane *lane, const struct pp_span *span, struct pp_grains voucher_spent,
                                            struct pp_holes_pool *pool, bool *out_highest);
 
@@ -110,7 +113,7 @@ PP_MUST_CHECK enum pp_error pp_lane_admits(const struct pp_lane *lane);
 PP_MUST_CHECK enum pp_error pp_lane_refund(struct pp_lane *lane, struct pp_grains amount);
 /* E up by amount. The same errors. */
 PP_MUST_CHECK enum pp_error pp_lane_earn(struct pp_lane *lane, struct pp_grains amount);
-/* What the contract has credited: merged by maximum. NODE_TOLD_OTHERWISE is not possible here: it is the chain's word. */
+/* What the contract has credited: merged by maximum. */
 void pp_lane_vested(struct pp_lane *lane, struct pp_grains vested);
 
 /* S - R - E, clamped at zero: paid, not yet earned. */
@@ -134,7 +137,7 @@ void pp_lane_cap_lowered(struct pp_lane *lane, struct pp_units cap, uint32_t seq
 PP_MUST_CHECK enum pp_error pp_lane_release(struct pp_lane *lane, struct pp_units new_cap);
 /* The lowest cap that pp_lane_release takes: ceil(max(vested, consumed - R) / 10^6). */
 struct pp_units pp_lane_release_floor(const struct pp_lane *lane);
-/* Any event of the lane's machine but FUNDED. Refusals leave the lane as it is. */
+/* Any event of the lane's machine but FUNDED (asserted). Refusals leave the lane as it is. */
 PP_MUST_CHECK enum pp_error pp_lane_event(struct pp_lane *lane, enum pp_lane_event event, enum pp_lane_action *out_action);
 
 /* What the chain would make of the lane, were it settled with all that is known here. */
@@ -151,9 +154,9 @@ PP_MUST_CHECK enum pp_error pp_lane_save(const struct pp_lane *lane, struct pp_l
 void pp_lane_restore(struct pp_lane *lane, struct pp_lane_save *save, struct pp_holes_pool *pool);
 void pp_lane_forget(struct pp_lane_save *save, struct pp_holes_pool *pool);
 
-/* A checkpoint's record: versioned, at most PP_LANE_RECORD_MAX_BYTES; 101 without holes. Decoding checks every invariant:
+/* A checkpoint's record: versioned, at most PP_LANE_RECORD_MAX_BYTES; 99 without holes. Decoding checks every invariant:
  * BAD_VERSION, TRUNCATED, TRAILING_BYTES, OUT_OF_RANGE, BAD_FORMAT, INVARIANT; BUSY. */
-#define PP_LANE_RECORD_MAX_BYTES (101u + PP_HOLES_MAX * 24u)
+#define PP_LANE_RECORD_MAX_BYTES (99u + PP_HOLES_MAX * 24u)
 PP_MUST_CHECK enum pp_error pp_lane_encode(const struct pp_lane *lane, uint8_t *out, size_t capacity, size_t *out_length);
 PP_MUST_CHECK enum pp_error pp_lane_decode(struct pp_lane *out, const uint8_t *bytes, size_t length,
                                            struct pp_holes_pool *pool);

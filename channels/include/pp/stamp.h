@@ -53,6 +53,10 @@ struct pp_voucher {
 /* OVERFLOW or FEE_OVERFLOW when from + total does not fit. */
 PP_MUST_CHECK enum pp_error pp_leaf_to(const struct pp_leaf *leaf, struct pp_grains *out_to);
 
+/* The ranges of one leaf by itself (STAMP-003): ZERO_SIZE, TOO_LONG, ZERO_RETENTION, RETENTION_TOO_LONG, OUT_OF_RANGE,
+ * BAD_FORMAT (acceptance key and deadline without a bond, or a bond without them), FEE_OVERFLOW, OVERFLOW. */
+PP_MUST_CHECK enum pp_error pp_leaf_check(const struct pp_leaf *leaf);
+
 /* The canonical bytes, and back. Decoding checks every range; it is strict: one value, one encoding. */
 void pp_leaf_write(struct pp_writer *w, const struct pp_leaf *leaf);
 void pp_leaf_read(struct pp_reader *r, struct pp_leaf *out);

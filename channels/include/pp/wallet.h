@@ -55,11 +55,12 @@ void pp_wallet_init(struct pp_wallet *wallet, const struct pp_wallet_config *con
 /* The interval for this postage: the lowest hole that it fits, or the end of the line. */
 PP_MUST_CHECK enum pp_error pp_wallet_reserve(struct pp_wallet *wallet, const struct pp_postage *postage,
                                               struct pp_span *out);
-/* Gives a reservation, or the interval of a refused stamp, back for another. INTERVAL_TAKEN when it was not reserved;
- * TOO_MANY_HOLES: it then stays unused, and the next pp_wallet_import finds it again. */
+/* Gives a reservation, or the interval of a refused stamp, back for another. INTERVAL_TAKEN when it was given back
+ * before; TOO_MANY_HOLES: it then stays unused, and the next pp_wallet_import finds it again. */
 PP_MUST_CHECK enum pp_error pp_wallet_give_back(struct pp_wallet *wallet, const struct pp_span *span);
-/* Signs these leaves (ids as pp_leaf_id gives them; both count long), all on reserved intervals: spent is the highest
- * `to` among them, refund_ack the highest known R. scratch has room for count. */
+/* Signs these leaves (ids as pp_leaf_id gives them; both count long): spent is the highest `to` among them, so a node
+ * never holds more than it was sent; refund_ack is the highest known R. NOT_FOUND for an interval that is not reserved;
+ * what pp_leaf_check says of a leaf. scratch has room for count. */
 PP_MUST_CHECK enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struct pp_crypto *crypto,
                                            const struct pp_domain *domain, const struct pp_secret_key *signer,
                                            enum pp_stamp_kind kind, const struct pp_leaf *leaves,
@@ -69,12 +70,14 @@ PP_MUST_CHECK enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struc
 /* ---- answers ---- */
 
 /* Verifies, then counts. bodies[count] are built by the caller from its own stamps and the node's sequence and time;
- * leaves[count] are the same stamps. known[i]: the node said that it had admitted it before (then it is not counted
- * again; NULL: none). scratch has room for count. */
+ * leaves[count] are the same stamps. counted[i]: an earlier receipt was counted for it (NULL: none was). Nothing is
+ * counted on an error. NODE_TOLD_OTHERWISE also when there are receipts for more than was ever used of the line.
+ * scratch has room for count. */
 PP_MUST_CHECK enum pp_error pp_wallet_receipt(struct pp_wallet *wallet, const struct pp_receipt *receipt,
                                               const struct pp_receipt_body *bodies, const struct pp_leaf *leaves,
-                                              const bool *known, size_t count, struct pp_hash *scratch);
-/* INTERVAL_TAKEN: the consumed ranges that the node named are not offered again. NODE_TOLD_OTHERWISE above S. */
+                                              const bool *counted, size_t count, struct pp_hash *scratch);
+/* After INTERVAL_TAKEN, and after pp_wallet_give_back of the refused stamp: the consumed ranges that the node named are
+ * not offered again. NODE_TOLD_OTHERWISE above S: then only pp_wallet_import, with a voucher, moves the line. */
 PP_MUST_CHECK enum pp_error pp_wallet_taken(struct pp_wallet *wallet, const struct pp_span *consumed, size_t count);
 /* The operator's signed refund: R up, if it is higher. */
 PP_MUST_CHECK enum pp_error pp_wallet_refund(struct pp_wallet *wallet, const struct pp_crypto *crypto,
@@ -85,7 +88,7 @@ void pp_wallet_cap(struct pp_wallet *wallet, struct pp_units cap);
 
 /* The node's view of the lane, on resume: nothing may be in flight. Whatever the node did not consume is offered again.
  * voucher: the highest that the node holds, when its head is above S (another device signed it, or this wallet's file is
- * old); NULL otherwise. NODE_TOLD_OTHERWISE when the head is above what is proved. */
+ * old); NULL otherwise. NODE_TOLD_OTHERWISE when the head is above what is proved, or less is consumed than receipts say. */
 struct pp_wallet_view {
     struct pp_grains head;
     const struct pp_span *holes;
@@ -99,15 +102,17 @@ PP_MUST_CHECK enum pp_error pp_wallet_import(struct pp_wallet *wallet, const str
 
 /* What may still be reserved at the end of the line: cap + R - head. */
 struct pp_grains pp_wallet_free(const struct pp_wallet *wallet);
-void pp_wallet_check_invariants(const struct pp_wallet *wallet);
+
 
 /* ---- its file ---- */
 
 /* Version 1: fixed fields, holes, and a checksum over all of it. The receipt key, addresses and cap are in it too. */
-#define PP_WALLET_MAX_BYTES (400u + PP_HOLES_MAX * 24u)
+#define PP_WALLET_MIN_BYTES 299u
+#define PP_WALLET_MAX_BYTES (PP_WALLET_MIN_BYTES + PP_HOLES_MAX * 24u)
 PP_MUST_CHECK enum pp_error pp_wallet_encode(const struct pp_wallet *wallet, uint8_t *out, size_t capacity,
                                              size_t *out_length);
-/* CORRUPT for a wrong checksum or numbers that cannot be; BAD_VERSION; TRUNCATED. On an error `out` is not to be used. */
+/* CORRUPT for a wrong checksum or numbers that cannot be; BAD_VERSION; TRUNCATED. On an error `out` is
+ * not to be used. */
 PP_MUST_CHECK enum pp_error pp_wallet_decode(struct pp_wallet *out, const uint8_t *bytes, size_t length);
 
 #endif
