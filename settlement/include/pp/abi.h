@@ -266,7 +266,8 @@ struct pp_chain_log {
     uint64_t block_number;
     struct pp_hash block_hash;
     struct pp_hash transaction;
-    uint32_t index; /* in the block */
+    uint32_t index;  /* in the block */
+    uint64_t time_s; /* the block's; filled by whoever needs it */
 };
 
 enum pp_skip_reason {

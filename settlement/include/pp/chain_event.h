@@ -44,6 +44,10 @@ struct pp_chain_event {
     uint64_t finalized_time_s;       /* HEAD */
     struct pp_hash finalized_hash;   /* HEAD */
     struct pp_units received_total;  /* HEAD: what the pool has received, at the finalized block */
+    struct pp_hash last_report;      /* HEAD: what the next report's `previous` must name, at the latest block; zero: none */
+    uint64_t last_report_epoch;      /* HEAD */
+    uint64_t last_report_block;      /* HEAD: the next report's block and end must be above these */
+    uint64_t last_report_end_s;      /* HEAD */
 };
 
 #endif
