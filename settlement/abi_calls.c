@@ -250,7 +250,7 @@ void pp_abi_write_claim_payout(struct pp_writer *w, const struct pp_epoch_report
     word_write(w, proof->length);
     for (size_t i = 0; i < proof->length; i++) {
         word_write_hash(w, proof->path[i].hash.bytes);
-        word_write(w, proof->path[i].sum.raw);
+        word_write(w, proof->path[i].sum);
         word_write(w, proof->path[i].on_left ? 1 : 0);
     }
 }

@@ -94,7 +94,7 @@ static void write_claim_payout(struct pp_writer *w, const json_t *args, uint8_t 
     {
         struct pp_payout_step *step = &proof.path[proof.length++];
         pp_json_bytes(item, "hash", step->hash.bytes, 32);
-        step->sum = pp_units(low_u64(item, "sum"));
+        step->sum = low_u64(item, "sum");
         step->on_left = pp_json_bool(item, "onLeft");
         cut_word(expected, 8 + 4 + 1 + 3 * index + 1);
     }

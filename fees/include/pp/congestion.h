@@ -13,8 +13,7 @@
 #include <pp/error.h>
 #include <pp/limits.h>
 #include <pp/time.h>
-
-#include <stdint.h>
+#include <pp/time.h>
 
 #define PP_CONGESTION_MINUTES 5u
 

@@ -7,7 +7,8 @@
  *         touched. After a failed commit: pp_earning_undo(book) and the copies put back. Catching up changes only the lane.
  * Own:    the book owns its table: _open allocates, _reserve may; nothing else does. Lanes are plain values of the caller.
  *         One writer.
- * Errors: NO_MEMORY (_open, _reserve), TOO_MANY (more changes than reserved), ZERO_RETENTION, RETENTION_TOO_LONG, OUT_OF_RANGE.
+ * Errors: NO_MEMORY (_open, _reserve), TOO_MANY (more changes than reserved), ZERO_RETENTION, RETENTION_TOO_LONG, OUT_OF_RANGE,
+ *         INVARIANT (a refund of what was not charged).
  * Source: specs/rewards.md (REW-030 to REW-044), DESIGN section 7.
  */
 #ifndef PP_EARNING_H
@@ -79,7 +80,7 @@ void pp_earning_resume(struct pp_earning_lane *lane);
 
 /* E: catch up first. */
 struct pp_grains pp_earning_earned(const struct pp_earning_lane *lane);
-/* What would be earned from here to the end, if nothing is deleted and nothing stops. */
+/* What is still to come after last_day, if nothing is deleted and nothing stops. */
 struct pp_grains pp_earning_expected(const struct pp_earning_book *book, uint32_t slot,
                                      const struct pp_earning_lane *lane);
 /* INVARIANT unless the coming falls sum to the rate. */

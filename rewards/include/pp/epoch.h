@@ -6,7 +6,7 @@
  * Own:    a pp_report is about 60 KiB: the caller's heap. `lanes` is borrowed from the caller, who keeps it as long as the
  *         report; pp_report_build sorts it in place.
  * Errors: OUT_OF_RANGE, BAD_FORMAT (a lane twice; operators out of order), NO_OPERATORS, UNDERFLOW (received less than was
- *         paid out), DEFERRED_EXCEEDED (a lane with E + R > S), those of distribution and payout; decoding: those of pp/wire.h,
+ *         paid out), DEFERRED_EXCEEDED (a lane that owes nothing with E + R > S, or any with E > S), BAD_KIND (forfeits: bonds are not built yet), those of distribution and payout; decoding: those of pp/wire.h,
  *         BAD_VERSION, CORRUPT (the roots are not those of the rows).
  * Source: specs/rewards.md (REW-050 to REW-059), DESIGN section 7.
  */
@@ -52,9 +52,8 @@ struct pp_report {
 /* Sorts `lanes`; `nodes` is scratch of PP_LANE_TREE_NODES(count), and holds the tree afterwards (pp_lane_tree_build's form). */
 PP_MUST_CHECK enum pp_error pp_report_build(const struct pp_report_terms *terms, struct pp_lane_leaf *lanes,
                                             size_t count, struct pp_hash *nodes, struct pp_report *out);
+/* The typed digest: what the quorum signs, the contract's reportHash, and what the next report's `previous` names. */
 void pp_report_digest(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
-/* What the next report's `previous` names, and the contract's reportHash: the typed digest (CHAIN-011). */
-void pp_report_hash(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
 /* Binary search. NOT_FOUND. */
 PP_MUST_CHECK enum pp_error pp_report_lane(const struct pp_report *report, const struct pp_channel_id *channel_id,
                                            uint32_t lane, const struct pp_lane_leaf **out);
@@ -65,8 +64,8 @@ PP_MUST_CHECK enum pp_error pp_report_encode(const struct pp_report *report, uin
                                              size_t *out_length);
 /* How many lanes a bundle holds, to size `lanes` and `nodes` by. Never more than its length allows. */
 PP_MUST_CHECK enum pp_error pp_report_lane_count(const uint8_t *bytes, size_t length, size_t *out_count);
-/* Strict, and recomputes both roots, the total and the operator set: CORRUPT when they differ. Signatures are not verified
- * (pp_report_verify does). `lanes` has room for lane_count, `nodes` for PP_LANE_TREE_NODES(lane_count). */
+/* Decoding is strict, recomputes both roots, the total and the operator set: CORRUPT when they differ. Signatures are not verified
+ * (pp_report_verify does). On failure *out is all zero. `lanes` has room for lane_count, `nodes` for PP_LANE_TREE_NODES(lane_count). */
 PP_MUST_CHECK enum pp_error pp_report_decode(const uint8_t *bytes, size_t length, struct pp_lane_leaf *lanes,
                                              size_t lane_count, struct pp_hash *nodes, struct pp_report *out);
 /* NO_QUORUM, BAD_SIGNATURE: whether the signatures in the report make it valid. */

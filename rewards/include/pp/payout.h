@@ -7,7 +7,7 @@
  *           root  = keccak(0x02 | top hash | total u128); an odd last node goes up unchanged; an empty table has the top
  *                   32 zero bytes and the total 0.
  * Own:    plain values of the caller.
- * Errors: TOO_MANY, OVERFLOW, NOT_FOUND, OUT_OF_RANGE, BAD_PROOF.
+ * Errors: TOO_MANY, OVERFLOW, NOT_FOUND, OUT_OF_RANGE, BAD_FORMAT, BAD_PROOF.
  * Source: specs/rewards.md (REW-080 to REW-089), DESIGN section 7.
  */
 #ifndef PP_PAYOUT_H
@@ -33,7 +33,7 @@ struct pp_payout_table {
 
 struct pp_payout_step {
     struct pp_hash hash;
-    struct pp_units sum;
+    pp_u128 sum;
     bool on_left; /* the sibling stands on the left */
 };
 
@@ -48,16 +48,16 @@ PP_MUST_CHECK enum pp_error pp_payout_add(struct pp_payout_table *table, uint32_
                                           const struct pp_address *payee, struct pp_units amount);
 PP_MUST_CHECK enum pp_error pp_payout_find(const struct pp_payout_table *table, uint32_t node_id,
                                            const struct pp_payout **out);
+/* OVERFLOW above 2^64. */
 PP_MUST_CHECK enum pp_error pp_payout_total(const struct pp_payout_table *table, struct pp_units *out);
-/* Ascending, distinct, and a total that fits. BAD_FORMAT, OVERFLOW. */
+/* At most PP_PAYOUTS_MAX rows, ascending and distinct: TOO_MANY, BAD_FORMAT, OUT_OF_RANGE. */
 PP_MUST_CHECK enum pp_error pp_payout_table_check(const struct pp_payout_table *table);
 
 void pp_payout_leaf_hash(const struct pp_payout *payout, struct pp_hash *out);
-PP_MUST_CHECK enum pp_error pp_payout_root(const struct pp_payout_table *table, struct pp_hash *out_root,
-                                           struct pp_units *out_total);
+void pp_payout_root(const struct pp_payout_table *table, struct pp_hash *out_root, pp_u128 *out_total);
 PP_MUST_CHECK enum pp_error pp_payout_prove(const struct pp_payout_table *table, uint32_t node_id,
                                             struct pp_payout_proof *out);
-PP_MUST_CHECK enum pp_error pp_payout_verify(const struct pp_hash *root, struct pp_units total,
+PP_MUST_CHECK enum pp_error pp_payout_verify(const struct pp_hash *root, pp_u128 total,
                                              const struct pp_payout *payout, const struct pp_payout_proof *proof);
 
 #endif

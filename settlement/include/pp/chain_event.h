@@ -26,7 +26,8 @@ enum pp_chain_event_kind {
     PP_CHAIN_SETTLED = 6,      /* vested and refunded as the contract has them, after a settle (finalized) */
     PP_CHAIN_CLOSED = 7,       /* finalizeClose is final: the lane is SETTLED */
     PP_CHAIN_HEAD = 8,         /* a new view: latest and finalized block, their times; freshness is judged by it */
-    PP_CHAIN_CONFLICT = 9,     /* reorganization below the finalized block, or endpoints disagree: FREEZE */
+    PP_CHAIN_CONFLICT = 9,     /* reorganization below the finalized block, or endpoints disagree: FREEZE until the next
+                                * HEAD, which a view in conflict does not send */
 };
 
 struct pp_chain_event {

@@ -6,10 +6,10 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-export function anvilBinary() {
-  const root = dirname(require.resolve('@foundry-rs/anvil/package.json'));
-  const native = `@foundry-rs/anvil-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  return join(dirname(dirname(root)), native, 'bin', 'anvil');
+// The binary of a chain tool (anvil, forge), from the npm package for this machine.
+export function toolBinary(name) {
+  const machine = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  return join(dirname(require.resolve(`@foundry-rs/${name}-${machine}/package.json`)), 'bin', name);
 }
 
 async function freePort() {
@@ -48,7 +48,7 @@ async function started(child, url) {
 export async function startAnvil(options = []) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(anvilBinary(), ['--host', '127.0.0.1', '--port', String(port), '--silent', ...options], {
+  const child = spawn(toolBinary('anvil'), ['--host', '127.0.0.1', '--port', String(port), '--silent', ...options], {
     stdio: 'ignore',
   });
   const stop = () => child.exitCode === null && child.kill('SIGTERM');
