@@ -57,6 +57,8 @@ struct pp_node_config {
     uint64_t freshness_ms;                /* lanes freeze when the latest block is older */
     uint64_t clock_skew_max_ms;           /* ... or when the clock and the chain differ by more; 0: freshness_ms */
     uint16_t protocol_share_bps;
+    struct pp_address payee;    /* of this operator, as registered */
+    struct pp_address treasury; /* the protocol's payee */
     struct pp_clock clock;
 };
 
