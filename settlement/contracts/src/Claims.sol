@@ -102,7 +102,7 @@ abstract contract Claims is Channels, Reports {
         if (claim.refund.refunded > lane.refunded && claim.refund.signature.v != 0) {
             address key = _operatorKeyOf(claim.lane);
             address signer = _recover(_refundDigest(channelId, claim.lane, claim.refund), claim.refund.signature);
-            if (signer != key) return (SkipReason.REFUND_SIGNATURE, _word(uint160(key)), _word(uint160(signer)));
+            if (!_isBy(signer, key)) return (SkipReason.REFUND_SIGNATURE, _word(uint160(key)), _word(uint160(signer)));
             lane.refunded = claim.refund.refunded;
         }
         if (claim.voucher.spent > lane.spent && claim.voucher.signature.v != 0) {
@@ -110,7 +110,7 @@ abstract contract Claims is Channels, Reports {
                 return (SkipReason.REFUND_MISSING, _word(claim.voucher.refundAck), _word(lane.refunded));
             }
             address signer = _recover(_voucherDigest(channelId, claim.lane, claim.voucher), claim.voucher.signature);
-            if (signer != claim.config.signer) {
+            if (!_isBy(signer, claim.config.signer)) {
                 return (SkipReason.VOUCHER_SIGNATURE, _word(uint160(claim.config.signer)), _word(uint160(signer)));
             }
             lane.spent = claim.voucher.spent;

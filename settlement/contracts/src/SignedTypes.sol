@@ -51,14 +51,18 @@ abstract contract SignedTypes is EIP712, IPennypost {
         );
     }
 
-    /// @dev Zero for a signature that is malformed, high-s or absent; no key has that address.
+    /// @dev CHAIN-015. Zero for a signature that is malformed, high-s or absent.
     function _recover(bytes32 digest, Signature calldata signature) internal pure returns (address signer) {
         (signer,,) = ECDSA.tryRecover(digest, signature.v, signature.r, signature.s);
     }
 
-    /// @dev CHAIN-015. `expected` is never zero: open and the registry refuse zero keys.
+    /// @dev Zero never signed: a lane without an operator has the zero key, and a bad signature recovers it.
+    function _isBy(address signer, address expected) internal pure returns (bool) {
+        return signer == expected && signer != address(0);
+    }
+
     function _requireSigned(address expected, bytes32 digest, Signature calldata signature) internal pure {
         address signer = _recover(digest, signature);
-        if (signer != expected) revert InvalidSignature(expected, signer);
+        if (!_isBy(signer, expected)) revert InvalidSignature(expected, signer);
     }
 }

@@ -5,7 +5,7 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
 /// @title A dollar for tests and the demo: 6 decimals, and anyone may mint. Worthless by design.
 contract TestDollar is ERC20("Test Dollar", "TUSD") {
-    function decimals() public pure override returns (uint8) {
+    function decimals() public view virtual override returns (uint8) {
         return 6;
     }
 
