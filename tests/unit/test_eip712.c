@@ -83,7 +83,8 @@ START_TEST(type_table__against_vectors__same_strings_and_hashes)
 }
 END_TEST
 
-/* Goal: separator, digest and signature of every vector (made with viem), bit for bit. */
+/* Goal: separator, digest and signature of every vector (made with viem), bit for bit; a channel's and a report's
+ * digest are their names (CHAIN-010, CHAIN-011). */
 START_TEST(digest__every_vector__same_digest_and_signature)
 {
     json_t *vectors = pp_vectors_load("eip712.json");

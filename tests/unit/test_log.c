@@ -50,7 +50,7 @@ START_TEST(log__each_kind_of_field__one_line)
 }
 END_TEST
 
-/* Goal: a value from outside cannot end its line or add a field. */
+/* Goal: a value from outside cannot end its line or add a field (ERR-006). */
 START_TEST(log__hostile_text__quoted_and_escaped)
 {
     struct sink sink;

@@ -166,7 +166,7 @@ START_TEST(verify__any_bit_flipped__refused)
 }
 END_TEST
 
-/* Goal: v is 27 or 28 in every function (WIRE-009). Method: all 256 values. */
+/* Goal: v is 27 or 28 in every function (WIRE-009, CHAIN-015). Method: all 256 values. */
 START_TEST(signature__every_v__only_27_and_28_pass)
 {
     struct pp_crypto *crypto = crypto_open();

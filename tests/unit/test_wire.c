@@ -113,6 +113,28 @@ START_TEST(reader__what_a_writer_wrote__same_values)
 }
 END_TEST
 
+/* Goal: one value, one encoding (WIRE-004). Method: any bytes of the right length decode, and encode to themselves. */
+START_TEST(reader__any_bytes__encode_to_themselves)
+{
+    struct pp_rng rng;
+    pp_rng_init(&rng, 4);
+    for (unsigned i = 0; i < 2000; i++) {
+        uint8_t bytes[MESSAGE_BYTES], back[MESSAGE_BYTES];
+        struct message m;
+        struct pp_reader r;
+        struct pp_writer w;
+        size_t length;
+        pp_rng_bytes(&rng, bytes, sizeof bytes);
+        pp_reader_init(&r, bytes, sizeof bytes);
+        ck_assert_ok(message_read(&r, &m));
+        pp_writer_init(&w, back, sizeof back);
+        message_write(&w, &m);
+        ck_assert_ok(pp_writer_finish(&w, &length));
+        pp_expect(length == sizeof bytes && memcmp(bytes, back, sizeof bytes) == 0);
+    }
+}
+END_TEST
+
 /* Goal: each truncation is told, reads nothing behind the end, and what was not there is zero (WIRE-002, WIRE-005). */
 START_TEST(reader__every_truncation__truncated_and_zeros)
 {
@@ -211,6 +233,7 @@ END_TEST
 PP_TESTS("wire")
 PP_TEST(writer__every_kind_of_field__big_endian_in_full_width)
 PP_TEST(reader__what_a_writer_wrote__same_values)
+PP_TEST(reader__any_bytes__encode_to_themselves)
 PP_TEST(reader__every_truncation__truncated_and_zeros)
 PP_TEST(reader__bytes_behind_the_last_field__trailing_bytes)
 PP_TEST(reader__second_fault__first_one_told)
