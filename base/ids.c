@@ -34,6 +34,6 @@ enum pp_error pp_hex_parse(const char *text, size_t text_length, uint8_t *out, s
         if (digit_value(text[i]) < 0)
             return PP_BAD_FORMAT;
     for (size_t i = 0; i < length; i++)
-        out[i] = (uint8_t)(digit_value(text[2 * i]) << 4 | digit_value(text[2 * i + 1]));
+        out[i] = (uint8_t)(digit_value(text[2 * i]) * 16 + digit_value(text[2 * i + 1]));
     return PP_OK;
 }

@@ -1,18 +1,12 @@
 #include <pp/postage.h>
 
-#define PART_LIMIT (UINT64_C(1) << 63)
+#define LIMIT (UINT64_C(1) << 63)
 
 enum pp_error pp_postage_total(const struct pp_postage *postage, struct pp_grains *out)
 {
-    const uint64_t parts[] = {postage->base_grains, postage->storage_grains, postage->congestion_grains,
-                              postage->bond_grains};
-    pp_u128 sum = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (parts[i] >= PART_LIMIT)
-            return PP_FEE_OVERFLOW;
-        sum += parts[i];
-    }
-    if (sum >= PART_LIMIT)
+    pp_u128 sum = (pp_u128)postage->base_grains + postage->storage_grains + postage->congestion_grains +
+                  postage->bond_grains;
+    if (sum >= LIMIT) /* so no part reaches it either: MONEY-016 */
         return PP_FEE_OVERFLOW;
     out->raw = sum;
     return PP_OK;

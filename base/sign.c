@@ -25,7 +25,7 @@ enum pp_error pp_crypto_open(struct pp_crypto **out)
     struct pp_crypto *crypto = malloc(sizeof *crypto);
     if (!crypto)
         return PP_NO_MEMORY;
-    crypto->context = secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
+    crypto->context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
     randombytes_buf(seed, sizeof seed);
     int randomized = secp256k1_context_randomize(crypto->context, seed);
     sodium_memzero(seed, sizeof seed);

@@ -33,7 +33,7 @@ static void message_write(struct pp_writer *w, const struct message *m)
 
 static enum pp_error message_read(struct pp_reader *r, struct message *m)
 {
-    memset(m, 0, sizeof *m);
+    memset(m, 0xaa, sizeof *m);
     m->u8 = pp_read_u8(r);
     m->u16 = pp_read_u16(r);
     m->u32 = pp_read_u32(r);
@@ -42,6 +42,7 @@ static enum pp_error message_read(struct pp_reader *r, struct message *m)
     pp_read_bytes(r, m->bytes, sizeof m->bytes);
     pp_read_bytes(r, NULL, 0);
     const uint8_t *slice = pp_read_slice(r, sizeof m->slice);
+    memset(m->slice, 0, sizeof m->slice);
     if (slice)
         memcpy(m->slice, slice, sizeof m->slice);
     return pp_reader_finish(r);
@@ -156,7 +157,7 @@ START_TEST(reader__every_truncation__truncated_and_zeros)
         pp_expect(m.u32 == (length >= ends[2] ? UINT32_MAX : 0));
         pp_expect(m.u64 == (length >= ends[3] ? UINT64_MAX : 0));
         pp_expect(pp_grains_eq(m.grains, length >= ends[4] ? PP_GRAINS_MAX : PP_GRAINS_ZERO));
-        pp_expect(m.bytes[4] == (length >= ends[5] ? 0xff : 0));
+        pp_expect(m.bytes[0] == (length >= ends[5] ? 0xff : 0) && m.bytes[4] == m.bytes[0]);
         pp_expect(m.slice[0] == 0);
         ck_assert_error(pp_reader_finish(&r), PP_TRUNCATED);
         free(exact);
