@@ -1,0 +1,549 @@
+#include "http_conn.h"
+
+#include "problem.h"
+
+#include <pp/assert.h>
+
+#include <stdlib.h>
+
+static void advance(struct pp_http_exchange *conn);
+
+static uint64_t now_ms(const struct pp_http_exchange *conn)
+{
+    return uv_now(conn->server->loop);
+}
+
+static void set_deadline(struct pp_http_exchange *conn, uint64_t span_ms)
+{
+    conn->deadline_ms = now_ms(conn) + span_ms;
+}
+
+bool pp_http_conn_is_idle(const struct pp_http_exchange *conn)
+{
+    return conn->state == PP_CONN_HEAD && conn->in_length == 0;
+}
+
+/* ---- the end ---- */
+
+static void drop_body(struct pp_http_exchange *conn)
+{
+    if (conn->body_on_heap) {
+        free(conn->body);
+        conn->server->bodies_bytes -= conn->head.content_length;
+    }
+    conn->body = NULL;
+    conn->body_on_heap = false;
+    conn->body_have = 0;
+}
+
+static void free_when_done(struct pp_http_exchange *conn)
+{
+    struct pp_http_server *server = conn->server;
+    if (!conn->handle_closed || conn->serving || conn->advancing)
+        return;
+    drop_body(conn);
+    if (conn->previous != NULL)
+        conn->previous->next = conn->next;
+    else
+        server->connections = conn->next;
+    if (conn->next != NULL)
+        conn->next->previous = conn->previous;
+    pp_text_free(&conn->headers);
+    pp_text_free(&conn->answer);
+    pp_text_free(&conn->out);
+    free(conn->room);
+    free(conn);
+    server->counters.open_connections--;
+    pp_http_server_conn_gone(server);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct pp_http_exchange *conn = handle->data;
+    conn->handle_closed = true;
+    free_when_done(conn);
+}
+
+void pp_http_conn_close(struct pp_http_exchange *conn)
+{
+    if (conn->state == PP_CONN_CLOSED)
+        return;
+    conn->state = PP_CONN_CLOSED;
+    conn->reading = false;
+    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+}
+
+/* ---- reading ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct pp_http_exchange *conn = handle->data;
+    (void)suggested;
+    if (conn->state == PP_CONN_BODY && conn->body_on_heap)
+        *buf = uv_buf_init((char *)conn->body + conn->body_have,
+                           (unsigned)(conn->head.content_length - conn->body_have));
+    else if (conn->state == PP_CONN_LINGER)
+        *buf = uv_buf_init(conn->in, sizeof conn->in);
+    else
+        *buf = uv_buf_init(conn->in + conn->in_length, (unsigned)(sizeof conn->in - conn->in_length));
+}
+
+static void stop_reading(struct pp_http_exchange *conn)
+{
+    if (conn->reading)
+        uv_read_stop((uv_stream_t *)&conn->tcp);
+    conn->reading = false;
+}
+
+static void refuse_and_close(struct pp_http_exchange *conn, const struct pp_refusal *refusal);
+
+/* The peer sends no more. A request that is not whole is refused; one that is served still gets its answer. */
+static void on_end(struct pp_http_exchange *conn)
+{
+    conn->peer_done = true;
+    stop_reading(conn);
+    if (conn->state == PP_CONN_LINGER || pp_http_conn_is_idle(conn)) {
+        pp_http_conn_close(conn);
+    } else if (conn->state == PP_CONN_HEAD || conn->state == PP_CONN_BODY) {
+        struct pp_refusal refusal;
+        pp_refusal_init(&refusal, PP_TRUNCATED, conn->state == PP_CONN_HEAD ? "head" : "body");
+        if (conn->state == PP_CONN_BODY) {
+            refusal.expected = pp_value_number(conn->head.content_length);
+            refusal.actual =
+                pp_value_number(conn->body_on_heap ? conn->body_have : conn->in_length - conn->head_length);
+        }
+        conn->server->counters.refused++;
+        refuse_and_close(conn, &refusal);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
+{
+    struct pp_http_exchange *conn = stream->data;
+    (void)buf;
+    if (count == 0 || conn->state == PP_CONN_CLOSED)
+        return;
+    if (count == UV_ENOBUFS) { /* the next requests fill the buffer: the socket keeps the rest */
+        stop_reading(conn);
+        return;
+    }
+    if (count == UV_EOF) {
+        on_end(conn);
+        return;
+    }
+    if (count < 0) {
+        pp_http_conn_close(conn);
+        return;
+    }
+    if (conn->state == PP_CONN_LINGER) {
+        conn->lingered_bytes += (uint64_t)count;
+        if (conn->lingered_bytes > PP_HTTP_LINGER_BYTES)
+            pp_http_conn_close(conn);
+        return;
+    }
+    if (pp_http_conn_is_idle(conn))
+        set_deadline(conn, conn->server->limits.head_ms);
+    if (conn->state == PP_CONN_BODY && conn->body_on_heap)
+        conn->body_have += (size_t)count;
+    else
+        conn->in_length += (size_t)count;
+    if (conn->state == PP_CONN_SERVING || conn->state == PP_CONN_WRITING)
+        stop_reading(conn); /* HTTP-022: the next request waits its turn */
+    else
+        advance(conn);
+}
+
+static void start_reading(struct pp_http_exchange *conn)
+{
+    if (conn->reading || conn->peer_done || conn->state == PP_CONN_CLOSED)
+        return;
+    conn->reading = true;
+    if (uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read) != 0)
+        pp_http_conn_close(conn);
+}
+
+/* ---- answering ---- */
+
+static const char *reason_of(unsigned status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 400:
+        return "Bad Request";
+    case 402:
+        return "Payment Required";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 409:
+        return "Conflict";
+    case 411:
+        return "Length Required";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Internal Server Error";
+    }
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status)
+{
+    struct pp_http_exchange *conn = request->data;
+    if (status != 0)
+        pp_http_conn_close(conn);
+}
+
+/* HTTP-023: a connection that is closed while the peer still sends would lose the answer, so the peer gets a moment to
+ * read it. */
+static void linger(struct pp_http_exchange *conn)
+{
+    conn->state = PP_CONN_LINGER;
+    conn->lingered_bytes = 0;
+    set_deadline(conn, conn->server->limits.linger_ms);
+    conn->shutdown.data = conn;
+    if (conn->peer_done || uv_shutdown(&conn->shutdown, (uv_stream_t *)&conn->tcp, on_shutdown) != 0)
+        pp_http_conn_close(conn);
+    else
+        start_reading(conn);
+}
+
+static void keep_or_free(struct pp_text *text)
+{
+    if (text->capacity > PP_HTTP_KEEP_BYTES || text->failed)
+        pp_text_free(text);
+    text->length = 0;
+}
+
+/* The answer has left: on to the next request, which may be in the buffer already. */
+static void on_answered(struct pp_http_exchange *conn)
+{
+    keep_or_free(&conn->headers);
+    keep_or_free(&conn->answer);
+    keep_or_free(&conn->out);
+    const size_t used = conn->head_length + (conn->body_on_heap ? 0 : conn->head.content_length);
+    drop_body(conn);
+    if (conn->state == PP_CONN_CLOSED)
+        return;
+    if (conn->close_after || conn->server->stopping) {
+        linger(conn);
+        return;
+    }
+    memmove(conn->in, conn->in + used, conn->in_length - used);
+    conn->in_length -= used;
+    conn->head_length = 0;
+    conn->state = PP_CONN_HEAD;
+    pp_http_guard_init(&conn->guard);
+    if (conn->peer_done && conn->in_length == 0) {
+        pp_http_conn_close(conn);
+        return;
+    }
+    set_deadline(conn, conn->in_length > 0 ? conn->server->limits.head_ms : conn->server->limits.idle_ms);
+    start_reading(conn);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct pp_http_exchange *conn = request->data;
+    if (status != 0)
+        pp_http_conn_close(conn);
+    on_answered(conn);
+    if (conn->state == PP_CONN_HEAD)
+        advance(conn);
+}
+
+/* Writes what the socket takes at once, and leaves the rest to libuv. */
+static void write_out(struct pp_http_exchange *conn)
+{
+    uv_buf_t *parts = conn->pending;
+    unsigned count = conn->answer.length > 0 ? 2 : 1;
+    parts[0] = uv_buf_init(conn->out.bytes, (unsigned)conn->out.length);
+    parts[1] = uv_buf_init(conn->answer.bytes, (unsigned)conn->answer.length);
+    conn->state = PP_CONN_WRITING;
+    int written = uv_try_write((uv_stream_t *)&conn->tcp, parts, count);
+    if (written < 0 && written != UV_EAGAIN) {
+        pp_http_conn_close(conn);
+        on_answered(conn);
+        return;
+    }
+    size_t left = written < 0 ? 0 : (size_t)written;
+    while (count > 0 && left >= parts[0].len) {
+        left -= parts[0].len;
+        parts++;
+        count--;
+    }
+    if (count == 0) {
+        on_answered(conn);
+        return;
+    }
+    parts[0].base += left;
+    parts[0].len -= left;
+    set_deadline(conn, conn->server->limits.write_ms);
+    conn->write.data = conn;
+    if (uv_write(&conn->write, (uv_stream_t *)&conn->tcp, parts, count, on_written) != 0) {
+        pp_http_conn_close(conn);
+        on_answered(conn);
+    }
+}
+
+static void print_head(struct pp_http_exchange *conn, unsigned status, const char *media_type)
+{
+    struct pp_text *out = &conn->out;
+    out->length = 0;
+    pp_text_add(out, "HTTP/1.1 ");
+    pp_text_number(out, status);
+    pp_text_add(out, " ");
+    pp_text_add(out, reason_of(status));
+    pp_text_add(out, "\r\nContent-Type: ");
+    pp_text_add(out, media_type);
+    pp_text_add(out, "\r\nContent-Length: ");
+    pp_text_number(out, conn->answer.length);
+    pp_text_add(out, "\r\n");
+    pp_text_add_bytes(out, conn->headers.bytes, conn->headers.length);
+    if (conn->close_after || conn->server->stopping)
+        pp_text_add(out, "Connection: close\r\n");
+    pp_text_add(out, "\r\n");
+}
+
+static void send_answer(struct pp_http_exchange *conn, unsigned status, const char *media_type)
+{
+    print_head(conn, status, media_type);
+    if (conn->out.failed || conn->answer.failed || conn->headers.failed) /* no memory for an answer: none is better than half */
+        pp_http_conn_close(conn);
+    if (conn->state == PP_CONN_CLOSED)
+        on_answered(conn);
+    else
+        write_out(conn);
+}
+
+void pp_http_answer(struct pp_http_exchange *exchange, unsigned status, const char *media_type)
+{
+    PP_ASSERT(exchange->serving);
+    exchange->serving = false;
+    exchange->server->counters.in_flight--;
+    send_answer(exchange, status, media_type);
+    if (exchange->state == PP_CONN_CLOSED)
+        free_when_done(exchange);
+    else if (exchange->state == PP_CONN_HEAD)
+        advance(exchange);
+}
+
+static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal)
+{
+    const uint32_t retry_after_ms = pp_problem_retry_after_ms(refusal);
+    conn->answer.length = 0;
+    pp_problem_print(refusal, &conn->answer);
+    if (retry_after_ms > 0) { /* HTTP-083 */
+        pp_text_add(&conn->headers, "Retry-After: ");
+        pp_text_number(&conn->headers, (retry_after_ms + UINT64_C(999)) / 1000);
+        pp_text_add(&conn->headers, "\r\n");
+    }
+}
+
+void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal)
+{
+    print_refusal(exchange, refusal);
+    pp_http_answer(exchange, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
+}
+
+/* A request whose form or size is wrong: where the next one begins is not known, so this answer is the last. */
+static void refuse_and_close(struct pp_http_exchange *conn, const struct pp_refusal *refusal)
+{
+    conn->close_after = true;
+    conn->headers.length = 0;
+    print_refusal(conn, refusal);
+    send_answer(conn, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
+}
+
+/* ---- from bytes to requests ---- */
+
+static enum pp_error place_body(struct pp_http_exchange *conn, struct pp_refusal *refusal)
+{
+    struct pp_http_server *server = conn->server;
+    const uint64_t length = conn->head.content_length;
+    if (length <= sizeof conn->in - conn->head_length) {
+        conn->body = (uint8_t *)conn->in + conn->head_length;
+        return PP_OK;
+    }
+    if (length > server->limits.bodies_bytes - server->bodies_bytes) { /* HTTP-025 */
+        pp_refusal_init(refusal, PP_BUSY, "body");
+        refusal->expected = pp_value_number(server->limits.bodies_bytes - server->bodies_bytes);
+        refusal->actual = pp_value_number(length);
+        return PP_BUSY;
+    }
+    conn->body = malloc(length);
+    if (conn->body == NULL) {
+        pp_refusal_init(refusal, PP_BUSY, "body");
+        return PP_BUSY;
+    }
+    conn->body_on_heap = true;
+    server->bodies_bytes += length;
+    conn->body_have = conn->in_length - conn->head_length;
+    memcpy(conn->body, conn->in + conn->head_length, conn->body_have);
+    conn->in_length = conn->head_length;
+    return PP_OK;
+}
+
+static enum pp_error begin_request(struct pp_http_exchange *conn, struct pp_refusal *refusal)
+{
+    struct pp_http_server *server = conn->server;
+    uint64_t body_max = 0;
+    conn->head_length = conn->guard.length;
+    PP_TRY(pp_http_head_parse(conn->in, conn->head_length, &conn->head, refusal));
+    conn->close_after = conn->head.close;
+    PP_TRY(server->app.admit(server->app.context, &conn->head, &body_max, refusal));
+    if (conn->head.content_length > body_max) { /* HTTP-024 */
+        pp_refusal_init(refusal, PP_BODY_TOO_LARGE, "content-length");
+        refusal->expected = pp_value_number(body_max);
+        refusal->actual = pp_value_number(conn->head.content_length);
+        return PP_BODY_TOO_LARGE;
+    }
+    PP_TRY(place_body(conn, refusal));
+    conn->state = PP_CONN_BODY;
+    set_deadline(conn, server->limits.body_ms +
+                           conn->head.content_length / server->limits.body_bytes_per_s * UINT64_C(1000));
+    if (conn->head.expect_continue && conn->head.content_length > 0) { /* a client that hears nothing goes on by itself */
+        static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
+        uv_buf_t buf = uv_buf_init((char *)(uintptr_t)words, sizeof words - 1);
+        (void)uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
+    }
+    return PP_OK;
+}
+
+static bool body_is_whole(const struct pp_http_exchange *conn)
+{
+    return conn->body_on_heap ? conn->body_have == conn->head.content_length
+                              : conn->in_length - conn->head_length >= conn->head.content_length;
+}
+
+/* One step on; false when more bytes are needed, or somebody else moves. */
+static bool step(struct pp_http_exchange *conn)
+{
+    struct pp_refusal refusal;
+    enum pp_error error;
+    size_t used;
+    if (conn->state == PP_CONN_HEAD) {
+        if (conn->in_length == conn->guard.length)
+            return false;
+        error = pp_http_guard_feed(&conn->guard, conn->in + conn->guard.length, conn->in_length - conn->guard.length,
+                                   &used, &refusal);
+        if (error == PP_OK && conn->guard.state != PP_GUARD_DONE)
+            return false;
+        if (error == PP_OK)
+            error = begin_request(conn, &refusal);
+        if (error != PP_OK) {
+            conn->server->counters.refused++;
+            refuse_and_close(conn, &refusal);
+            return false;
+        }
+        return true;
+    }
+    if (conn->state != PP_CONN_BODY || !body_is_whole(conn))
+        return false;
+    conn->state = PP_CONN_SERVING;
+    conn->serving = true;
+    conn->deadline_ms = UINT64_MAX;
+    conn->server->counters.requests++;
+    conn->server->counters.in_flight++;
+    conn->server->app.serve(conn->server->app.context, conn);
+    return true;
+}
+
+static void advance(struct pp_http_exchange *conn)
+{
+    if (conn->advancing)
+        return;
+    conn->advancing = true;
+    while (step(conn))
+        ;
+    conn->advancing = false;
+    if (conn->peer_done && conn->state == PP_CONN_HEAD)
+        on_end(conn); /* it sent a part of a request, and its end, while the one before was served */
+    free_when_done(conn);
+}
+
+/* ---- beginning, and time ---- */
+
+void pp_http_conn_expire(struct pp_http_exchange *conn)
+{
+    conn->server->counters.timed_out++;
+    if (!pp_http_conn_is_idle(conn) && (conn->state == PP_CONN_HEAD || conn->state == PP_CONN_BODY)) {
+        struct pp_refusal refusal; /* HTTP-026 */
+        pp_refusal_init(&refusal, PP_TOO_SLOW, conn->state == PP_CONN_HEAD ? "head" : "body");
+        conn->server->counters.refused++;
+        refuse_and_close(conn, &refusal);
+        return;
+    }
+    pp_http_conn_close(conn);
+}
+
+void pp_http_conn_accept(struct pp_http_server *server)
+{
+    struct pp_http_exchange *conn = calloc(1, sizeof *conn);
+    void *room = conn == NULL || server->app.room_bytes == 0 ? NULL : calloc(1, server->app.room_bytes);
+    if (conn == NULL || (room == NULL && server->app.room_bytes > 0)) {
+        free(conn);
+        server->accept_waits = true;
+        return;
+    }
+    conn->server = server;
+    conn->room = room;
+    pp_text_init(&conn->headers);
+    pp_text_init(&conn->answer);
+    pp_text_init(&conn->out);
+    pp_http_guard_init(&conn->guard);
+    conn->next = server->connections;
+    if (conn->next != NULL)
+        conn->next->previous = conn;
+    server->connections = conn;
+    server->counters.open_connections++;
+    server->counters.connections++;
+    const int initialized = uv_tcp_init(server->loop, &conn->tcp);
+    PP_ASSERT(initialized == 0); /* takes no resources before there is a socket */
+    conn->tcp.data = conn;
+    if (uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&conn->tcp) != 0) {
+        pp_http_conn_close(conn);
+        return;
+    }
+    uv_tcp_nodelay(&conn->tcp, 1);
+    set_deadline(conn, server->limits.idle_ms);
+    start_reading(conn);
+}
+
+const struct pp_http_head *pp_http_exchange_head(const struct pp_http_exchange *exchange)
+{
+    return &exchange->head;
+}
+
+const uint8_t *pp_http_exchange_body(const struct pp_http_exchange *exchange, size_t *out_length)
+{
+    *out_length = exchange->head.content_length;
+    return exchange->body;
+}
+
+void *pp_http_exchange_room(struct pp_http_exchange *exchange)
+{
+    return exchange->room;
+}
+
+struct pp_http_server *pp_http_exchange_server(struct pp_http_exchange *exchange)
+{
+    return exchange->server;
+}
+
+struct pp_text *pp_http_exchange_headers(struct pp_http_exchange *exchange)
+{
+    return &exchange->headers;
+}
+
+struct pp_text *pp_http_exchange_answer(struct pp_http_exchange *exchange)
+{
+    return &exchange->answer;
+}
