@@ -1,0 +1,102 @@
+// Goal: what specs/chain.md and specs/vectors say of the contract is what was compiled.
+// Method: the tables of the page are parsed and compared, both ways, with the ABI; the type hashes in the sources with
+// those of the vectors; the vectors with what their generators make now.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { toEventSelector, toFunctionSelector } from 'viem';
+import { formatAbiItem } from 'viem/utils';
+import { artifact } from '../../settlement/contracts/build.mjs';
+import { contractsDir, root } from '../support/chain/paths.mjs';
+import { check } from '../support/chain/suite.mjs';
+
+const page = readFileSync(join(root, 'specs/chain.md'), 'utf8');
+const sourceDir = join(root, 'settlement/contracts/src');
+const sources = Object.fromEntries(
+  readdirSync(sourceDir).filter((f) => f.endsWith('.sol')).map((f) => [f, readFileSync(join(sourceDir, f), 'utf8')]),
+);
+const { abi } = artifact(contractsDir, 'IPennypost');
+const contract = artifact(contractsDir, 'Pennypost');
+
+const section = (title) => page.split(`### ${title}\n`)[1].split('\n##')[0];
+const rows = (title) => [...section(title).matchAll(/^\| `(0x[0-9a-f]+)` \| `([^`]+)` \|$/gm)].map((m) => `${m[1]} ${m[2]}`);
+
+function same(actual, expected, what) {
+  const missing = expected.filter((x) => !actual.includes(x));
+  const extra = actual.filter((x) => !expected.includes(x));
+  if (missing.length || extra.length || actual.length === 0)
+    throw new Error(`${what}: not in the page: ${missing.join('; ') || 'none'}; not in the contract: ${extra.join('; ') || 'none'}`);
+}
+
+const items = (type) => abi.filter((x) => x.type === type);
+
+await check('chain_page__functions__are_those_compiled', () =>
+  same(rows('Functions'), items('function').map((x) => `${toFunctionSelector(x)} ${formatAbiItem(x)}`), 'functions'));
+
+await check('chain_page__events__are_those_compiled', () =>
+  same(rows('Events'), items('event').map((x) => `${toEventSelector(x)} ${formatAbiItem(x)}`), 'events'));
+
+await check('chain_page__errors__are_those_compiled', () =>
+  same(
+    rows('Errors'),
+    items('error').map((x) => `${toFunctionSelector({ ...x, type: 'function' })} ${formatAbiItem(x)}`),
+    'errors',
+  ));
+
+await check('contract__every_call_of_the_interface__is_there', () => {
+  for (const item of items('function')) {
+    const signature = formatAbiItem(item);
+    if (`0x${contract.methodIdentifiers[signature]}` !== toFunctionSelector(item)) throw new Error(`${signature} is missing`);
+  }
+});
+
+await check('contract__every_error_of_the_interface__is_used', () => {
+  const code = Object.entries(sources).filter(([f]) => f !== 'IPennypost.sol').map(([, text]) => text).join('\n');
+  for (const { name } of items('error'))
+    if (!new RegExp(`revert ${name}\\(`).test(code)) throw new Error(`${name} is never raised`);
+});
+
+await check('contract__every_error__has_a_test', () => {
+  const dir = join(root, 'settlement/contracts/test');
+  const tests = readdirSync(dir).filter((f) => f.endsWith('.sol')).map((f) => readFileSync(join(dir, f), 'utf8')).join('\n');
+  for (const { name } of items('error'))
+    if (!tests.includes(`IPennypost.${name}.selector`)) throw new Error(`no test expects ${name}`);
+});
+
+await check('contract__deployed_code__fits_the_limit', () => {
+  const size = contract.deployedBytecode.length / 2 - 1;
+  if (size >= 24576) throw new Error(`${size} bytes, at most 24575`);
+});
+
+await check('chain_page__enums__are_those_of_the_interface', () => {
+  for (const name of ['ChannelState', 'OperatorState', 'SkipReason']) {
+    const body = new RegExp(`enum ${name} \\{([^}]*)\\}`).exec(sources['IPennypost.sol'])[1];
+    const members = [...body.replace(/\/\/.*$/gm, '').matchAll(/\w+/g)].map((m, i) => `${i} ${m[0]}`);
+    const text = `${name}: ${members.join(', ')}.`;
+    if (!page.includes(text)) throw new Error(`the page does not say "${text}"`);
+  }
+});
+
+await check('signed_types__in_the_contract__are_those_of_the_vectors', () => {
+  const { types } = JSON.parse(readFileSync(join(root, 'specs/vectors/eip712.json'), 'utf8'));
+  const known = new Set(types.map((t) => t.encodeType));
+  const found = [...sources['SignedTypes.sol'].matchAll(/keccak256\(\s*"([^"]+)"\s*\)/g)].map((m) => m[1]);
+  if (found.length !== 5) throw new Error(`${found.length} types in SignedTypes.sol`);
+  for (const text of found) if (!known.has(text)) throw new Error(`${text} is not in the vectors`);
+});
+
+await check('vectors__files__are_what_their_generators_make', () => {
+  const result = spawnSync('node', [join(root, 'tests/support/vectors/all.mjs'), '--check'], { encoding: 'utf8' });
+  if (result.status !== 0) throw new Error(result.stderr);
+});
+
+await check('lock_file__any_package__names_no_registry_and_one_version', () => {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  for (const [path, entry] of Object.entries(lock.packages)) {
+    if (entry.resolved) throw new Error(`${path} records ${entry.resolved}`);
+    if (path && !entry.integrity) throw new Error(`${path} has no integrity`);
+  }
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const [name, version] of Object.entries({ ...dependencies, ...optionalDependencies }))
+    if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`${name}: ${version} is not one version`);
+});

@@ -1,0 +1,159 @@
+// Goal: specs/gas.md tells what every call costs, to the unit.
+// Method: each call on a fresh private chain whose time and keys repeat from run to run, in the state that the row
+// names; gas is the receipt's. `node tests/chain/gas.mjs --write` makes the table anew.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { laneTree } from '../support/vectors/lane_tree.mjs';
+import { payoutTree } from '../support/vectors/payout_tree.mjs';
+import { Network, noRefund } from '../support/chain/network.mjs';
+import { root } from '../support/chain/paths.mjs';
+import { check } from '../support/chain/suite.mjs';
+
+const UNIT = 1_000_000n;
+const file = join(root, 'specs/gas.md');
+const rows = [];
+const note = (name, gas, count = 1) => rows.push({ name, gas: BigInt(gas), each: BigInt(gas) / BigInt(count) });
+const lanes4 = [256, 257, 258, 259];
+
+async function channelsAndLanes(net) {
+  const open = async (name, lanes, caps, from = net.payer) => {
+    const config = net.config(await net.read('nonceOf', [from]), from);
+    const receipt = await net.send(from, 'open', [config, 100n * UNIT, lanes, caps]);
+    if (name) note(name, receipt.gasUsed);
+    return { config, id: net.channelId(config) };
+  };
+  await open(null, [256], [25n * UNIT], net.accounts[2]); // the escrow holds some of the token already
+  await open("open, 1 lane, the payer's first channel", [256], [25n * UNIT]);
+  const { config, id } = await open('open, 1 lane', [256], [25n * UNIT]);
+  await open('open, 4 lanes', lanes4, lanes4.map(() => 25n * UNIT));
+
+  const one = async (name, functionName, args, from = net.payer) =>
+    note(name, (await net.send(from, functionName, args)).gasUsed);
+  await one('topUp, no caps', 'topUp', [config, UNIT, [], []]);
+  await one('topUp, raises 1 cap', 'topUp', [config, UNIT, [256], [26n * UNIT]]);
+  await one('allocate, 1 new lane', 'allocate', [config, [257], [25n * UNIT]]);
+  await one('postVoucher, first of the lane', 'postVoucher', [config, 256, await net.voucher(id, 256, 5n * UNIT), noRefund]);
+  await one('postVoucher, later', 'postVoucher', [config, 256, await net.voucher(id, 256, 6n * UNIT), noRefund]);
+  const refund = await net.refund(id, 256, UNIT);
+  await one('postVoucher, with its refund', 'postVoucher', [config, 256, await net.voucher(id, 256, 7n * UNIT, UNIT), refund]);
+  await one('postRefund', 'postRefund', [config, 256, await net.refund(id, 256, 2n * UNIT)]);
+  await one('release, 1 lane', 'release', [config, [await net.release(id, 256, 26n * UNIT, 20n * UNIT, 1n)]]);
+  await one('requestClose', 'requestClose', [config]);
+  await net.elapse(net.timers.challenge);
+  await one('finalizeClose', 'finalizeClose', [config], net.accounts[0]);
+  const idle = await open(null, [], []);
+  await one('requestClose, closes at once', 'requestClose', [idle.config]);
+}
+
+async function registry(net) {
+  const owner = net.accounts[0];
+  const one = async (name, functionName, args) => note(name, (await net.send(owner, functionName, args)).gasUsed);
+  await one('scheduleOperatorAdd', 'scheduleOperatorAdd', [9, net.accounts[5], net.accounts[6]]);
+  await one('scheduleOperatorRemove', 'scheduleOperatorRemove', [3]);
+  await one('cancelOperatorChange', 'cancelOperatorChange', [3]);
+  await net.elapse(net.timers.challenge + net.timers.epoch);
+  await one('applyOperatorChange, fourth operator', 'applyOperatorChange', [9]);
+}
+
+// A hundred lanes of a hundred channels, as a node's are: settled once, then again. Their tree is
+// @openzeppelin/merkle-tree's (CHAIN-012).
+async function settlement(net) {
+  const claims = [];
+  for (let i = 0; i < 100; i++) {
+    const config = net.config(await net.read('nonceOf', [net.payer]));
+    await net.send(net.payer, 'open', [config, 100n * UNIT, [256], [25n * UNIT]]);
+    claims.push({ config, lane: 256, id: net.channelId(config) });
+  }
+  const round = async (name, spent, earned, refunded, count = claims.length) => {
+    const leaves = claims.map(({ id, lane }) => ({ channelId: id, lane, spent, refunded, earned, forfeited: 0n, owed: 0n }));
+    const tree = laneTree(leaves);
+    const { report, receipt } = await net.report({ lanesRoot: tree.root });
+    const list = [];
+    for (const [i, { config, lane, id }] of claims.slice(0, count).entries())
+      list.push({
+        config,
+        lane,
+        leaf: leaves[i],
+        proof: tree.proofOf(i),
+        voucher: await net.voucher(id, lane, spent, refunded),
+        refund: refunded > 0n ? await net.refund(id, lane, refunded) : noRefund,
+      });
+    const settled = await net.send(net.accounts[0], 'settle', [report, list]);
+    const credited = settled.events.filter((e) => e.eventName === 'LaneSettled').length;
+    if (credited !== count) throw new Error(`${name}: ${credited} of ${count} lanes settled`);
+    if (count === 100) note(`${name}, 100 lanes: all`, settled.gasUsed);
+    if (count === 100) note(`${name}, 100 lanes: each`, settled.gasUsed / 100n);
+    if (count === 1) note(`${name}, 1 lane of 100`, settled.gasUsed);
+    return receipt;
+  };
+  await round('settle, first time', 5n * UNIT * UNIT, 4n * UNIT * UNIT, 0n);
+  const posted = await round('settle, later', 8n * UNIT * UNIT, 7n * UNIT * UNIT, 0n);
+  await round('settle, later, with a refund', 9n * UNIT * UNIT, 7n * UNIT * UNIT + 1n, UNIT, 100);
+  await round('settle, later', 12n * UNIT * UNIT, 10n * UNIT * UNIT, UNIT, 1);
+  return posted.gasUsed;
+}
+
+// CHAIN-013: the proofs come from the tree of tests/support/vectors, written from the text.
+async function payouts(net) {
+  const pay = async (name, amount) => {
+    const entries = [
+      { nodeId: 0n, payee: net.treasury, amount: amount / 20n },
+      ...net.nodes.map((n) => ({ nodeId: BigInt(n.nodeId), payee: n.payee, amount })),
+    ];
+    const tree = payoutTree(entries);
+    const { report } = await net.report({ payoutRoot: tree.root, payoutTotal: tree.total });
+    const args = [report, 1, net.nodes[0].payee, amount, tree.proofOf(1)];
+    note(name, (await net.send(net.accounts[0], 'claimPayout', args)).gasUsed);
+  };
+  await pay('claimPayout, first of the operator', 20n * UNIT);
+  await pay('claimPayout, later', 30n * UNIT);
+}
+
+async function measure() {
+  const one = await Network.start({ operators: 1 });
+  try {
+    note('postReport, 1 operator signs, first', (await one.report()).receipt.gasUsed);
+    note('postReport, 1 operator signs', await settlement(one));
+    await payouts(one);
+  } finally {
+    await one.stop();
+  }
+  const three = await Network.start({ operators: 3 });
+  try {
+    await channelsAndLanes(three);
+    await three.report();
+    note('postReport, 3 operators sign', (await three.report()).receipt.gasUsed);
+    await registry(three);
+  } finally {
+    await three.stop();
+  }
+}
+
+const intro = `# Gas of every call
+
+Purpose: what each transaction of the escrow costs. A test (tests/chain/gas.mjs) measures every row on each run and fails
+if one differs by a single unit; \`node tests/chain/gas.mjs --write\` makes the table anew.
+
+Whole transactions, with calldata and the 21,000 of every transaction, on the compiler and settings of
+\`settlement/contracts/build.mjs\` and the Prague rules. The token is an OpenZeppelin ERC-20; the escrow and the payers hold
+some of it already. "settle" carries a voucher a lane; lanes lie in a hundred different channels; the tree has 100 leaves.
+
+| call | gas |
+|---|---|
+`;
+const table = () => rows.map((r) => `| ${r.name} | ${r.gas.toLocaleString('en-US')} |`).sort().join('\n') + '\n';
+
+await check('gas__every_call__is_what_the_page_says', async () => {
+  await measure();
+  const text = intro + table();
+  if (process.argv.includes('--write')) return writeFileSync(file, text);
+  const page = readFileSync(file, 'utf8');
+  const differing = text.split('\n').filter((line) => !page.includes(line));
+  if (differing.length) throw new Error(`measured, but not in specs/gas.md:\n${differing.join('\n')}`);
+  if (page !== text) throw new Error('specs/gas.md has rows that nothing measures');
+});
+
+await check('gas__settle_per_lane__stays_far_below_a_transfer_each', () => {
+  const each = rows.find((r) => r.name === 'settle, later, 100 lanes: each').gas;
+  if (each > 45_000n) throw new Error(`${each} gas a lane`);
+});
