@@ -1,0 +1,101 @@
+/* pp/chain_rpc.h - questions to a chain's node: JSON-RPC over HTTP, with limits on everything that it may answer.
+ *
+ * Every answer is untrusted: its size, time, JSON, id, types, number formats and ranges are checked here, so a caller gets
+ * values or a named error, and pp_rpc_reason says more, in one printable line.
+ *
+ * Threads: one pp_rpc is for one thread at a time; pp_rpc_interrupt from any.
+ * Own:     the URL is copied, and never shown: it may hold an access key. Answers with arrays are the caller's to free.
+ * Errors:  CHAIN_DOWN (no answer: refused, time-out, HTTP status), CHAIN_NONSENSE (an answer that cannot be right),
+ *          CHAIN_REFUSED (a JSON-RPC error), CHAIN_REVERTED (pp_rpc_call, pp_rpc_estimate: the contract
+ *          refused), NOT_FOUND (the node has no such thing), TOO_MANY (more logs than the limit: ask for less),
+ *          TX_FUNDS, TX_NONCE_LOW, TX_UNDERPRICED, TX_REFUSED (pp_rpc_send).
+ * Limits:  PP_RPC_ANSWER_MAX_BYTES, PP_CHAIN_LOGS_MAX.
+ * Source:  specs/settlement.md (RPC-001 and following).
+ */
+#ifndef PP_CHAIN_RPC_H
+#define PP_CHAIN_RPC_H
+
+#include <pp/chain_view.h>
+#include <pp/tx.h>
+
+struct pp_rpc;
+
+/* http or https. timeout_ms is for one question; 0: 10000. BAD_CONFIG, NO_MEMORY. */
+PP_MUST_CHECK enum pp_error pp_rpc_open(const char *url, uint32_t timeout_ms, struct pp_rpc **out);
+void pp_rpc_close(struct pp_rpc *rpc);
+/* Breaks off the question in flight, and every later one, with CHAIN_DOWN. */
+void pp_rpc_interrupt(struct pp_rpc *rpc);
+/* About the last failure; "" after a success. */
+const char *pp_rpc_reason(const struct pp_rpc *rpc);
+
+PP_MUST_CHECK enum pp_error pp_rpc_chain_id(struct pp_rpc *rpc, uint64_t *out);
+/* CHAIN_WRONG_ID unless the node is of this chain. */
+PP_MUST_CHECK enum pp_error pp_rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id);
+
+struct pp_rpc_block {
+    struct pp_chain_block block;
+    pp_u128 base_fee; /* 0 when the chain has none */
+};
+enum pp_rpc_tag {
+    PP_RPC_LATEST,
+    PP_RPC_FINALIZED,
+    PP_RPC_PENDING, /* for counts of transactions only */
+};
+PP_MUST_CHECK enum pp_error pp_rpc_block(struct pp_rpc *rpc, enum pp_rpc_tag tag, struct pp_rpc_block *out);
+/* NOT_FOUND when the node does not have it. */
+PP_MUST_CHECK enum pp_error pp_rpc_block_at(struct pp_rpc *rpc, uint64_t number, struct pp_rpc_block *out);
+
+/* Log entries of the contract in from..to, both included, in the chain's order; checked to lie within. Questions that the
+ * node finds too large are asked again in halves. topics[0..count) are the alternatives for topic 0; channel: topic 1, or
+ * NULL. free(*out). */
+struct pp_rpc_filter {
+    struct pp_address contract;
+    const struct pp_hash *topics;
+    size_t topic_count;
+    const struct pp_channel_id *channel;
+    uint64_t from, to;
+};
+PP_MUST_CHECK enum pp_error pp_rpc_logs(struct pp_rpc *rpc, const struct pp_rpc_filter *filter,
+                                        struct pp_chain_log **out, size_t *out_count);
+
+/* eth_call. from may be NULL. at: a block number, or PP_RPC_AT_LATEST. */
+#define PP_RPC_AT_LATEST UINT64_MAX
+struct pp_rpc_call {
+    const struct pp_address *from;
+    struct pp_address to;
+    const uint8_t *data;
+    size_t data_length;
+    uint64_t at;
+};
+PP_MUST_CHECK enum pp_error pp_rpc_call(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint8_t *out,
+                                        size_t capacity, size_t *out_length);
+PP_MUST_CHECK enum pp_error pp_rpc_estimate(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint64_t *out_gas);
+
+/* How many transactions the account has sent: LATEST mined, PENDING with those in the node's pool, FINALIZED. */
+PP_MUST_CHECK enum pp_error pp_rpc_nonce(struct pp_rpc *rpc, const struct pp_address *account, enum pp_rpc_tag tag,
+                                         uint64_t *out);
+PP_MUST_CHECK enum pp_error pp_rpc_balance(struct pp_rpc *rpc, const struct pp_address *account, pp_u128 *out);
+PP_MUST_CHECK enum pp_error pp_rpc_priority_fee(struct pp_rpc *rpc, pp_u128 *out);
+
+/* OK: the node has it (now, or it had it before). The other errors are what the node says; whether the transaction is in
+ * some pool all the same is known only by looking. CHAIN_NONSENSE when it names another hash. */
+PP_MUST_CHECK enum pp_error pp_rpc_send(struct pp_rpc *rpc, const uint8_t *raw, size_t length,
+                                        const struct pp_hash *hash);
+
+struct pp_rpc_receipt {
+    bool succeeded;
+    uint64_t block_number;
+    struct pp_hash block_hash;
+    uint64_t gas_used;
+    pp_u128 gas_price; /* paid, per gas */
+    struct pp_chain_log *logs; /* those of the contract asked for; pp_rpc_receipt_done */
+    size_t log_count;
+};
+/* NOT_FOUND: not mined, as far as this node knows. */
+PP_MUST_CHECK enum pp_error pp_rpc_receipt(struct pp_rpc *rpc, const struct pp_hash *transaction,
+                                           const struct pp_address *contract, struct pp_rpc_receipt *out);
+void pp_rpc_receipt_done(struct pp_rpc_receipt *receipt);
+/* Whether the node knows the transaction, mined or not. */
+PP_MUST_CHECK enum pp_error pp_rpc_knows(struct pp_rpc *rpc, const struct pp_hash *transaction, bool *out);
+
+#endif
