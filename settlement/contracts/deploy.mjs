@@ -13,7 +13,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createPublicClient, createWalletClient, http } from 'viem';
+import { createPublicClient, createWalletClient, decodeErrorResult, encodeDeployData, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { artifact } from './build.mjs';
 
@@ -46,17 +46,31 @@ async function mined(client, hash, what) {
   return receipt;
 }
 
+// Asks the chain what the deployment would do, so a refusal is told by its name and values and costs nothing.
+async function rehearse(client, account, name, { abi, bytecode }, args) {
+  try {
+    await client.call({ account, data: encodeDeployData({ abi, bytecode, args }) });
+  } catch (error) {
+    const raw = error.walk?.((e) => typeof e.data === 'string')?.data;
+    if (!raw || raw === '0x') throw error;
+    const { errorName, args: values = [] } = decodeErrorResult({ abi, data: raw });
+    throw new Error(`${name} refuses: ${errorName}(${values.join(', ')})`);
+  }
+}
+
 export async function deploy({ rpc, buildDir, config }) {
   const transport = http(rpc, { timeout: 20_000 });
   const client = createPublicClient({ transport, pollingInterval: 50, cacheTime: 0 });
   const chainId = await client.getChainId();
-  const chain = { id: chainId, name: `chain ${chainId}`, nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [rpc] } } };
+  const nativeCurrency = { name: 'Ether', symbol: 'ETH', decimals: 18 };
+  const chain = { id: chainId, name: `chain ${chainId}`, nativeCurrency, rpcUrls: { default: { http: [rpc] } } };
   const account = await deployerOf(client, rpc, config);
   const wallet = createWalletClient({ account, chain, transport });
 
   const create = async (name, args) => {
-    const { abi, bytecode } = artifact(buildDir, name);
-    return mined(client, await wallet.deployContract({ abi, bytecode, args }), name);
+    const compiled = artifact(buildDir, name);
+    await rehearse(client, account, name, compiled, args);
+    return mined(client, await wallet.deployContract({ abi: compiled.abi, bytecode: compiled.bytecode, args }), name);
   };
 
   let token = config.token;

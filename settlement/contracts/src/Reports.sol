@@ -25,8 +25,8 @@ abstract contract Reports is SignedTypes, Registry {
     Head private head;
 
     /// @inheritdoc IPennypost
-    /// @dev Reverts, in this order, with ReportPreviousMismatch, ReportEpochNotNewer, ReportEpochInFuture,
-    ///      ReportBlockNotNewer, ReportBlockInFuture, ReportEndTimeNotNewer, ReportEndTimeInFuture, ReportTooOld,
+    /// @dev Reverts, in this order, with ReportPreviousMismatch, ReportEpochNotNewer, ReportBlockNotNewer,
+    ///      ReportEndTimeNotNewer, ReportEpochInFuture, ReportBlockInFuture, ReportEndTimeInFuture, ReportTooOld,
     ///      LengthMismatch, OperatorSetMismatch, OperatorSetRetired, InvalidSignature and QuorumMissing.
     function postReport(
         EpochReport calldata report,
