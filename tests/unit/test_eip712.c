@@ -31,6 +31,20 @@ START_TEST(type_string__every_type__as_designed)
 }
 END_TEST
 
+/* Goal: the specification has the same types, in the same order (WIRE-015). */
+START_TEST(type_string__against_the_specification__every_row_equal)
+{
+    struct pp_spec_table table;
+    pp_spec_table_load("wire.md", "signed type", &table);
+    ck_assert_uint_eq(table.rows, PP_EIP712_TYPE_COUNT);
+    for (unsigned i = 0; i < PP_EIP712_TYPE_COUNT; i++) {
+        ck_assert_str_eq(pp_spec_cell(&table, i, 0), pp_eip712_type_name(i));
+        ck_assert_str_eq(pp_spec_cell(&table, i, 2), pp_eip712_type_string(i));
+    }
+    pp_spec_table_done(&table);
+}
+END_TEST
+
 /* The digest of a message whose fields stand in a JSON object under their Solidity names. */
 
 #define OF_JSON_CHANNEL(target, key) pp_json_bytes(message, key, (target).bytes, 32)
@@ -177,6 +191,7 @@ END_TEST
 
 PP_TESTS("eip712")
 PP_TEST(type_string__every_type__as_designed)
+PP_TEST(type_string__against_the_specification__every_row_equal)
 PP_TEST(type_table__against_vectors__same_strings_and_hashes)
 PP_TEST(digest__every_vector__same_digest_and_signature)
 PP_TEST(voucher_digest__any_bit_of_domain_or_message_flipped__another_digest)

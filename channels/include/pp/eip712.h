@@ -1,11 +1,12 @@
 /* pp/eip712.h - what is signed: the EIP-712 types of the network, as structs, type strings and digests.
  *
  * Shape:  one field list per type below makes the struct, the type string and the encoder. A field is
- *         F(kind, C name, Solidity name), the first one FIRST(...), for it has no comma in front; kinds: CHANNEL, STAMP and HASH (bytes32), ADDRESS, U32, U64, GRAINS and UNITS (uint96), U128.
+ *         F(kind, C name, Solidity name), the first one FIRST(...), for it has no comma in front; kinds:
+ *         CHANNEL, STAMP and HASH (bytes32), ADDRESS, U32, U64, GRAINS and UNITS (uint96), U128.
  *         The domain is name "Pennypost", version "1", chain id, contract.
  * Own:    a pp_domain is filled once and immutable after; it may be shared by threads.
  * Errors: none: every value of these structs has a digest.
- * Source: specs/chain.md, "Identities and hashes"; DESIGN section 4.
+ * Source: specs/wire.md, "Signed types" (WIRE-015); specs/chain.md (CHAIN-010, CHAIN-011).
  */
 #ifndef PP_EIP712_H
 #define PP_EIP712_H
