@@ -15,7 +15,7 @@
  * A view that is made anew from a stored mark gives events again that were given before; applying them twice changes nothing.
  *
  * Shape:  logs in the order of the chain. Logs of channels without a lane of this node are ignored, except that
- *         closes name no lane: the asker says by pp_chain_view_known or pp_chain_view_learn whether a channel is ours.
+ *         closes name no lane: the asker finds out whether a channel is ours (pp_chain_view_interest, _learn).
  * Own:    the view owns its table of channels, made by _init and dropped by _done. Nothing else is allocated.
  * Errors: CHAIN_NONSENSE (blocks or logs that cannot be), CHAIN_REORG (below the finalized block), CHAIN_STALE (an
  *         endpoint that is behind what was final before), TOO_MANY_LANES, and whatever the sink answers.
@@ -87,8 +87,8 @@ enum pp_view_interest pp_chain_view_interest(const struct pp_chain_view *view, c
 PP_MUST_CHECK enum pp_error pp_chain_view_learn(struct pp_chain_view *view, const struct pp_channel_id *id,
                                                 const struct pp_channel_config *config);
 
-/* Final logs of the blocks above view->final up to `upto`, then view->final = upto. states: the lane as the contract has it at
- * `upto`, asked for by the sink's owner for SETTLED and CLOSED (see pp_chain_view_wants_state). */
+/* Final logs of the blocks above view->final up to `upto`; then view->final = upto. When it fails some events may have been
+ * given, and will be again. */
 PP_MUST_CHECK enum pp_error pp_chain_view_final(struct pp_chain_view *view, const struct pp_chain_block *upto,
                                                 const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink,
                                                 void *context);
@@ -101,11 +101,12 @@ PP_MUST_CHECK enum pp_error pp_chain_view_head(struct pp_chain_view *view, const
                                                const struct pp_chain_pool *pool,
                                                const struct pp_chain_report_head *report, pp_chain_sink *sink,
                                                void *context);
-/* CLOSED carries what the contract had vested and refunded, which its log does not say. */
+/* CLOSED carries what the contract has vested and refunded, which its log does not say: the asker fills them in. */
 bool pp_chain_view_wants_state(const struct pp_chain_event *event);
 
-/* What to store, so that a later view can go on: the final block, and the closes that were given and are not final. */
-#define PP_VIEW_MARK_MAX_BYTES (96u + 32u * 1024u)
+/* What to store, so that a later view can go on: the final block, and the closes that were given and are not final.
+ * OVERFLOW when the room is too small for them. */
+#define PP_VIEW_MARK_BYTES(closes) (149u + 80u * (size_t)(closes))
 PP_MUST_CHECK enum pp_error pp_chain_view_encode(const struct pp_chain_view *view, uint8_t *out, size_t capacity,
                                                  size_t *out_length);
 /* Into a view that was just made. BAD_VERSION, CORRUPT, WRONG_DOMAIN (another chain, contract or lane). */

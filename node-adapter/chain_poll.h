@@ -1,0 +1,33 @@
+/* chain_poll.h - one turn of looking at the chain: ask, check, give events, remember how far. No thread, no waiting. */
+#ifndef CHAIN_POLL_H
+#define CHAIN_POLL_H
+
+#include <pp/chain_watch.h>
+
+#include "chain_contract.h"
+
+struct chain_poll {
+    struct pp_chain_watch_config config; /* strings are the owner's */
+    struct chain_contract contract;
+    struct pp_chain_view view;
+    struct pp_chain_event *events; /* gathered, not yet handed over */
+    size_t event_count;
+    size_t event_capacity;
+    bool contract_checked;
+    struct pp_chain_timers timers;
+    struct pp_address token;
+    struct pp_chain_block latest; /* of the turn */
+    struct pp_chain_block finalized;
+    uint8_t *mark; /* as last stored */
+    size_t mark_length;
+};
+
+/* The config's strings must stay. Reads the mark; out_started_anew: there was one that could not be used. */
+PP_MUST_CHECK enum pp_error chain_poll_init(struct chain_poll *poll, const struct pp_chain_watch_config *config,
+                                            bool *out_started_anew);
+void chain_poll_done(struct chain_poll *poll);
+
+/* One turn. On an error pp_rpc_reason(poll->contract.rpc) may say more. */
+PP_MUST_CHECK enum pp_error chain_poll_turn(struct chain_poll *poll);
+
+#endif
