@@ -63,7 +63,8 @@ enum pp_error pp_grains_mul(struct pp_grains a, uint64_t factor, struct pp_grain
 }
 
 /* MONEY-006, MONEY-007: the product is exact; only the quotient has to fit. */
-static enum pp_error ratio(struct pp_grains a, uint64_t numerator, uint64_t denominator, bool up, struct pp_grains *out)
+static enum pp_error ratio(struct pp_grains a, uint64_t numerator, uint64_t denominator, bool up,
+                           struct pp_grains *out)
 {
     if (denominator == 0)
         return PP_DIVISION_BY_ZERO;
@@ -79,12 +80,14 @@ static enum pp_error ratio(struct pp_grains a, uint64_t numerator, uint64_t deno
     return pp_grains_from_u128(quotient, out);
 }
 
-enum pp_error pp_grains_ratio_floor(struct pp_grains a, uint64_t numerator, uint64_t denominator, struct pp_grains *out)
+enum pp_error pp_grains_ratio_floor(struct pp_grains a, uint64_t numerator, uint64_t denominator,
+                                    struct pp_grains *out)
 {
     return ratio(a, numerator, denominator, false, out);
 }
 
-enum pp_error pp_grains_ratio_ceil(struct pp_grains a, uint64_t numerator, uint64_t denominator, struct pp_grains *out)
+enum pp_error pp_grains_ratio_ceil(struct pp_grains a, uint64_t numerator, uint64_t denominator,
+                                   struct pp_grains *out)
 {
     return ratio(a, numerator, denominator, true, out);
 }
@@ -146,7 +149,8 @@ enum pp_error pp_units_sub(struct pp_units a, struct pp_units b, struct pp_units
     return PP_OK;
 }
 
-enum pp_error pp_units_ratio_floor(struct pp_units a, uint64_t numerator, uint64_t denominator, struct pp_units *out)
+enum pp_error pp_units_ratio_floor(struct pp_units a, uint64_t numerator, uint64_t denominator,
+                                   struct pp_units *out)
 {
     if (denominator == 0)
         return PP_DIVISION_BY_ZERO;

@@ -14,7 +14,8 @@ struct line {
 /* Appends all of it or nothing, and nothing more after the first that did not fit. */
 static void line_append(struct line *line, const char *text, size_t length)
 {
-    size_t room = sizeof line->text - sizeof cut_mark - 1 - line->length; /* the mark and a line end always fit */
+    size_t room =
+        sizeof line->text - sizeof cut_mark - 1 - line->length; /* the mark and a line end always fit */
     if (line->cut || length > room) {
         line->cut = true;
         return;

@@ -15,5 +15,6 @@ enum pp_error pp_postage_total(const struct pp_postage *postage, struct pp_grain
 bool pp_postage_covers(const struct pp_postage *offered, const struct pp_postage *quoted)
 {
     return offered->base_grains >= quoted->base_grains && offered->storage_grains >= quoted->storage_grains &&
-           offered->congestion_grains >= quoted->congestion_grains && offered->bond_grains >= quoted->bond_grains;
+           offered->congestion_grains >= quoted->congestion_grains &&
+           offered->bond_grains >= quoted->bond_grains;
 }

@@ -14,8 +14,10 @@ struct pp_crypto {
     secp256k1_context *context;
 };
 
-_Static_assert(sizeof(secp256k1_pubkey) == sizeof(struct pp_public_key), "a public key is held as the library holds it");
-_Static_assert(crypto_sign_SECRETKEYBYTES == sizeof(struct pp_receipt_secret), "an Ed25519 secret is 64 bytes");
+_Static_assert(sizeof(secp256k1_pubkey) == sizeof(struct pp_public_key),
+               "a public key is held as the library holds it");
+_Static_assert(crypto_sign_SECRETKEYBYTES == sizeof(struct pp_receipt_secret),
+               "an Ed25519 secret is 64 bytes");
 
 enum pp_error pp_crypto_open(struct pp_crypto **out)
 {
@@ -72,7 +74,8 @@ static secp256k1_pubkey public_key_get(const struct pp_public_key *key)
     return parsed;
 }
 
-enum pp_error pp_public_key_of(const struct pp_crypto *crypto, const struct pp_secret_key *key, struct pp_public_key *out)
+enum pp_error pp_public_key_of(const struct pp_crypto *crypto, const struct pp_secret_key *key,
+                               struct pp_public_key *out)
 {
     secp256k1_pubkey parsed;
     if (!secp256k1_ec_pubkey_create(crypto->context, &parsed, key->bytes))
@@ -81,7 +84,8 @@ enum pp_error pp_public_key_of(const struct pp_crypto *crypto, const struct pp_s
     return PP_OK;
 }
 
-void pp_public_key_address(const struct pp_crypto *crypto, const struct pp_public_key *key, struct pp_address *out)
+void pp_public_key_address(const struct pp_crypto *crypto, const struct pp_public_key *key,
+                           struct pp_address *out)
 {
     secp256k1_pubkey parsed = public_key_get(key);
     uint8_t point[65]; /* 0x04 | x | y; the account is of x | y */
@@ -103,14 +107,15 @@ enum pp_error pp_secret_key_address(const struct pp_crypto *crypto, const struct
     return PP_OK;
 }
 
-enum pp_error pp_sign(const struct pp_crypto *crypto, const struct pp_secret_key *key, const struct pp_hash *digest,
-                      struct pp_signature *out)
+enum pp_error pp_sign(const struct pp_crypto *crypto, const struct pp_secret_key *key,
+                      const struct pp_hash *digest, struct pp_signature *out)
 {
     secp256k1_ecdsa_recoverable_signature signature;
     int recovery_id;
     if (!secp256k1_ecdsa_sign_recoverable(crypto->context, &signature, digest->bytes, key->bytes, NULL, NULL))
         return PP_BAD_KEY;
-    secp256k1_ecdsa_recoverable_signature_serialize_compact(crypto->context, out->bytes, &recovery_id, &signature);
+    secp256k1_ecdsa_recoverable_signature_serialize_compact(crypto->context, out->bytes, &recovery_id,
+                                                            &signature);
     /* Ids 2 and 3 need an r within 2^-127 of the group order: nobody can make one. */
     PP_ASSERT(recovery_id == 0 || recovery_id == 1);
     out->bytes[COMPACT_BYTES] = (uint8_t)(V_BASE + recovery_id);
@@ -184,7 +189,8 @@ enum pp_error pp_signature_fix_v(const struct pp_crypto *crypto, struct pp_signa
     return error;
 }
 
-void pp_receipt_secret_from_seed(const uint8_t seed[32], struct pp_receipt_secret *out, struct pp_receipt_key *out_key)
+void pp_receipt_secret_from_seed(const uint8_t seed[32], struct pp_receipt_secret *out,
+                                 struct pp_receipt_key *out_key)
 {
     crypto_sign_seed_keypair(out_key->bytes, out->bytes, seed);
 }

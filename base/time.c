@@ -37,7 +37,7 @@ char *pp_time_print(uint64_t unix_ms, char out[PP_TIME_TEXT_MAX])
     }
     date_of_day(pp_day_of_ms(unix_ms), &year, &month, &day);
     unsigned ms = (unsigned)(unix_ms % PP_DAY_MS);
-    snprintf(out, PP_TIME_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month % 100, day % 100,
-             ms / 3600000 % 100, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+    snprintf(out, PP_TIME_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month % 100,
+             day % 100, ms / 3600000 % 100, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
     return out;
 }

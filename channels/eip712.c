@@ -5,7 +5,8 @@
 
 #define WORD_BYTES 32
 
-static const char domain_type[] = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
+static const char domain_type[] =
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
 static const char domain_name[] = "Pennypost";
 static const char domain_version[] = "1";
 
@@ -108,7 +109,8 @@ void pp_domain_init(struct pp_domain *domain, uint64_t chain_id, const struct pp
 }
 
 /* keccak256(0x1901 | separator | hashStruct(message)). */
-static void typed_digest(const struct pp_domain *domain, const struct pp_hash *struct_hash, struct pp_hash *out)
+static void typed_digest(const struct pp_domain *domain, const struct pp_hash *struct_hash,
+                         struct pp_hash *out)
 {
     uint8_t bytes[2 + 2 * WORD_BYTES];
     struct pp_writer w;
@@ -124,8 +126,8 @@ static void typed_digest(const struct pp_domain *domain, const struct pp_hash *s
 
 /* Per type: hashStruct(message) = keccak256(type hash | one word a field), and the digest. */
 #define ENCODER(upper, lower, solidity, fields)                                                              \
-    static void lower##_struct_hash(const struct pp_domain *domain, const struct pp_##lower##_fields *values, \
-                                    struct pp_hash *out)                                                     \
+    static void lower##_struct_hash(const struct pp_domain *domain,                                          \
+                                    const struct pp_##lower##_fields *values, struct pp_hash *out)           \
     {                                                                                                        \
         uint8_t bytes[WORD_BYTES * (1 fields(COUNT, COUNT))];                                                \
         struct pp_writer w;                                                                                  \
@@ -142,7 +144,8 @@ static void typed_digest(const struct pp_domain *domain, const struct pp_hash *s
     }
 PP_EIP712_TYPES(ENCODER)
 
-void pp_channel_id_of(const struct pp_domain *domain, const struct pp_channel_fields *values, struct pp_channel_id *out)
+void pp_channel_id_of(const struct pp_domain *domain, const struct pp_channel_fields *values,
+                      struct pp_channel_id *out)
 {
     struct pp_hash digest;
     pp_channel_digest(domain, values, &digest);

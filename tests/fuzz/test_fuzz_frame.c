@@ -63,7 +63,8 @@ END_TEST
 
 #define ENTRIES_MAX 4
 #define PAYLOAD_MAX 60
-#define FRAME_MAX (PP_FRAME_HEAD_BYTES + PP_QUOTE_MAX_BYTES + 64 * (PP_LEAF_SHORT_BYTES + 1 + 255 + PAYLOAD_MAX))
+#define FRAME_MAX                                                                                            \
+    (PP_FRAME_HEAD_BYTES + PP_QUOTE_MAX_BYTES + 64 * (PP_LEAF_SHORT_BYTES + 1 + 255 + PAYLOAD_MAX))
 
 struct frame_state {
     struct pp_envelope_view envelopes[PP_LEAVES_MAX];

@@ -30,7 +30,8 @@ static size_t lane_make(void *context, struct pp_rng *rng, uint8_t *out)
     lane_drop(state);
     pp_lane_init(lane, 256 + (uint32_t)pp_rng_below(rng, 100000));
     state->loaded = true;
-    ck_assert_ok(pp_lane_funded(lane, pp_units(1 + pp_rng_below(rng, UINT64_MAX)), 1 + (uint32_t)pp_rng_below(rng, 9)));
+    ck_assert_ok(pp_lane_funded(lane, pp_units(1 + pp_rng_below(rng, UINT64_MAX)),
+                                1 + (uint32_t)pp_rng_below(rng, 9)));
     struct pp_grains head = PP_GRAINS_ZERO;
     for (uint64_t stamps = pp_rng_below(rng, 30); stamps > 0; stamps--) {
         struct pp_span span = {head, head};

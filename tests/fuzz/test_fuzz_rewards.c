@@ -95,9 +95,11 @@ static size_t earning_make(void *context, struct pp_rng *rng, uint8_t *out)
     pp_earning_lane_init(&state->lane, day);
     for (uint64_t charges = pp_rng_below(rng, 12); charges > 0; charges--) {
         struct pp_storage_term term = {.storage_grains = 1 + (pp_rng_edge_u64(rng) >> 8),
-                                       .retention_days = (uint16_t)(1 + pp_rng_below(rng, PP_RETENTION_MAX_DAYS)),
+                                       .retention_days =
+                                           (uint16_t)(1 + pp_rng_below(rng, PP_RETENTION_MAX_DAYS)),
                                        .stored_day = day};
-        ck_assert_ok(pp_earning_charge(&state->book, 0, &state->lane, pp_grains(pp_rng_below(rng, 1000)), &term));
+        ck_assert_ok(
+            pp_earning_charge(&state->book, 0, &state->lane, pp_grains(pp_rng_below(rng, 1000)), &term));
         day += (uint32_t)pp_rng_below(rng, 3);
     }
     if (pp_rng_chance(rng, 3))

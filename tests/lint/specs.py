@@ -79,9 +79,14 @@ def check(files):
         if f'specs/{path}' not in files:
             faults.append(f'specs/README.md: the page {path} does not exist')
     for path in sorted(files):
-        if path.startswith('specs/') and path.endswith('.md') and path != 'specs/README.md':
+        if re.fullmatch(r'specs/[\w-]+\.md', path) and path != 'specs/README.md':
             if f']({path[6:]})' not in glossary:
                 faults.append(f'{path}: not listed in specs/README.md')
+
+    for path, names in re.findall(r'^\| \[[^]]*\]\(([^)]*)\) \| ([A-Z, ]*) ?\|', glossary, re.M):
+        kinds = {rule.split('-')[0] for rule, place in rules.items() if place.startswith(f'specs/{path}:')}
+        if f'specs/{path}' in files and kinds != set(re.findall('[A-Z]+', names)):
+            faults.append(f'specs/README.md: {path} has the rules {", ".join(sorted(kinds))}')
 
     # MONEY-018
     for path, text in sorted(files.items()):
@@ -95,7 +100,7 @@ def check(files):
 def self_test():
     """Each check must see the fault that it is for."""
     good = {
-        'specs/README.md': '| [a.md](a.md) | A | x |\n| `pp.leaf.v1` | x |\n',
+        'specs/README.md': '| [a.md](a.md) | AB | x |\n| `pp.leaf.v1` | x |\n',
         'specs/a.md': '- AB-001 It MUST.\n- AB-002 It MUST.\n- AB-003 It MUST.\n',
         'base/a.c': '/* AB-001, EIP-712, no double */ "pp.leaf.v1"',
         'tests/unit/test_a.c': '/* AB-001 ... AB-003 */',
@@ -114,6 +119,7 @@ def self_test():
         ('rule with two MUSTs', {'specs/a.md': good['specs/a.md'].replace('MUST.', 'MUST and MUST.', 1)}, 'one MUST'),
         ('tag not listed', {'base/b.c': '"pp.node.v1"'}, 'not listed'),
         ('tag not used', {'base/a.c': ''}, 'used nowhere'),
+        ('rules of a page not listed', {'specs/README.md': good['specs/README.md'].replace('| AB |', '| AC |')}, 'has the rules'),
         ('page not listed', {'specs/b.md': ''}, 'not listed'),
         ('page missing', {'specs/README.md': good['specs/README.md'] + '| [c.md](c.md) | C | x |\n'}, 'does not exist'),
         ('floating point', {'base/b.c': 'double x;'}, 'floating point'),

@@ -55,7 +55,8 @@ char *pp_source_load(const char *path, size_t *out_length)
 
 void pp_bytes_of(const char *hex, uint8_t *out, size_t length)
 {
-    ck_assert_msg(pp_hex_parse(hex, strlen(hex), out, length) == PP_OK, "not %zu bytes of hex: %s", length, hex);
+    ck_assert_msg(pp_hex_parse(hex, strlen(hex), out, length) == PP_OK, "not %zu bytes of hex: %s", length,
+                  hex);
 }
 
 struct pp_hash pp_hash_of(const char *hex)

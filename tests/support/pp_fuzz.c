@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EVERY_UP_TO 600  /* bytes: longer messages get samples */
+#define EVERY_UP_TO 600 /* bytes: longer messages get samples */
 #define SAMPLES 200
 #define MUTANTS 200
 #define SHOWN_BYTES 4096
@@ -57,7 +57,8 @@ static void truncations_check(const struct pp_fuzz_message *message, struct pp_r
     free(longer);
 }
 
-static void flips_check(const struct pp_fuzz_message *message, struct pp_rng *rng, const uint8_t *bytes, size_t length)
+static void flips_check(const struct pp_fuzz_message *message, struct pp_rng *rng, const uint8_t *bytes,
+                        size_t length)
 {
     size_t bits = 8 * length, count = length <= EVERY_UP_TO ? bits : 8 * SAMPLES;
     uint8_t *flipped = malloc(length);

@@ -11,8 +11,8 @@
 #include <pp/error.h>
 
 struct pp_fuzz_message {
-    size_t most;  /* bytes that `make` and `encode` need */
-    void *state;  /* what `decode` fills and `encode` reads; the target's own */
+    size_t most; /* bytes that `make` and `encode` need */
+    void *state; /* what `decode` fills and `encode` reads; the target's own */
     /* A valid message of random content; its length. */
     size_t (*make)(void *state, struct pp_rng *rng, uint8_t *out);
     enum pp_error (*decode)(void *state, const uint8_t *bytes, size_t length);
@@ -20,7 +20,8 @@ struct pp_fuzz_message {
     size_t (*encode)(void *state, uint8_t *out, size_t capacity);
     /* Puts a checksum right after a mutation, so that what lies behind it is reached; NULL: there is none. */
     void (*seal)(uint8_t *bytes, size_t length);
-    bool open_ended; /* a longer message may be valid: the tests of one byte more and of truncations only see that
+    bool
+        open_ended; /* a longer message may be valid: the tests of one byte more and of truncations only see that
                       * nothing is read behind the end */
 };
 

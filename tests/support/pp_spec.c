@@ -31,7 +31,8 @@ static void row_add(struct pp_spec_table *table, char *line)
     char *cursor = line + 1;
     char *cell;
     size_t columns = 0;
-    table->cells = realloc(table->cells, (table->rows + 1) * (table->columns ? table->columns : 64) * sizeof(char *));
+    table->cells =
+        realloc(table->cells, (table->rows + 1) * (table->columns ? table->columns : 64) * sizeof(char *));
     ck_assert_ptr_nonnull(table->cells);
     while ((cell = cell_next(&cursor)) != NULL) {
         ck_assert_uint_lt(columns, 64);
@@ -39,8 +40,8 @@ static void row_add(struct pp_spec_table *table, char *line)
     }
     if (table->columns == 0)
         table->columns = columns;
-    ck_assert_msg(columns == table->columns, "a row has %zu cells, the heading %zu: %s", columns, table->columns,
-                  table->cells[table->rows * table->columns]);
+    ck_assert_msg(columns == table->columns, "a row has %zu cells, the heading %zu: %s", columns,
+                  table->columns, table->cells[table->rows * table->columns]);
     table->rows++;
 }
 

@@ -119,9 +119,24 @@ static void ratio_check(struct pp_grains a, uint64_t numerator, uint64_t denomin
     }
 }
 
-static const uint64_t edges_64[] = {
-    0, 1, 2, 3, 7, 999999, 1000000, 1000001, UINT32_MAX - 1, UINT32_MAX, UINT64_C(1) << 32, (UINT64_C(1) << 32) + 1,
-    (UINT64_C(1) << 63) - 1, UINT64_C(1) << 63, (UINT64_C(1) << 63) + 1, UINT64_MAX - 2, UINT64_MAX - 1, UINT64_MAX};
+static const uint64_t edges_64[] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    7,
+                                    999999,
+                                    1000000,
+                                    1000001,
+                                    UINT32_MAX - 1,
+                                    UINT32_MAX,
+                                    UINT64_C(1) << 32,
+                                    (UINT64_C(1) << 32) + 1,
+                                    (UINT64_C(1) << 63) - 1,
+                                    UINT64_C(1) << 63,
+                                    (UINT64_C(1) << 63) + 1,
+                                    UINT64_MAX - 2,
+                                    UINT64_MAX - 1,
+                                    UINT64_MAX};
 #define EDGES (sizeof edges_64 / sizeof edges_64[0])
 
 /* Goal: the edges (MONEY-005, MONEY-006, MONEY-007). Method: every triple of edge values, the amount also near 2^96. */
@@ -184,12 +199,14 @@ START_TEST(units_ratio_floor__every_triple_of_edges__as_the_oracle)
     for (size_t i = 0; i < EDGES; i++)
         for (size_t n = 0; n < EDGES; n++)
             for (size_t d = 1; d < EDGES; d++) {
-                struct big a = big_of(edges_64[i]), numerator = big_of(edges_64[n]), denominator = big_of(edges_64[d]);
+                struct big a = big_of(edges_64[i]), numerator = big_of(edges_64[n]),
+                           denominator = big_of(edges_64[d]);
                 struct big product = big_mul(&a, &numerator);
                 const struct big limit = big_of((pp_u128)1 << 64);
                 struct big limit_product = big_mul(&limit, &denominator);
                 struct pp_units out = pp_units(77);
-                enum pp_error error = pp_units_ratio_floor(pp_units(edges_64[i]), edges_64[n], edges_64[d], &out);
+                enum pp_error error =
+                    pp_units_ratio_floor(pp_units(edges_64[i]), edges_64[n], edges_64[d], &out);
                 if (big_compare(&product, &limit_product) >= 0) {
                     ck_assert_error(error, PP_OVERFLOW); /* MONEY-002 */
                     pp_expect(out.raw == 77);
@@ -272,7 +289,8 @@ END_TEST
 START_TEST(units_add_sub__at_the_edges__overflow_and_underflow)
 {
     struct pp_units out = pp_units(5);
-    ck_assert_error(pp_units_add(pp_units(UINT64_MAX), pp_units(1), &out), PP_OVERFLOW); /* MONEY-002, MONEY-003 */
+    ck_assert_error(pp_units_add(pp_units(UINT64_MAX), pp_units(1), &out),
+                    PP_OVERFLOW); /* MONEY-002, MONEY-003 */
     ck_assert_error(pp_units_add(pp_units(UINT64_MAX), pp_units(UINT64_MAX), &out), PP_OVERFLOW);
     ck_assert_error(pp_units_sub(pp_units(1), pp_units(2), &out), PP_UNDERFLOW); /* MONEY-004 */
     pp_expect(out.raw == 5);
@@ -310,7 +328,8 @@ START_TEST(grains_to_units__around_every_unit_edge__floor_and_ceil)
     struct pp_units out = pp_units(77);
     ck_assert_error(pp_grains_to_units_floor(PP_GRAINS_MAX, &out), PP_OVERFLOW);
     ck_assert_error(pp_grains_to_units_ceil(PP_GRAINS_MAX, &out), PP_OVERFLOW);
-    ck_assert_error(pp_grains_to_units_floor((struct pp_grains){((pp_u128)1 << 64) * 1000000}, &out), PP_OVERFLOW);
+    ck_assert_error(pp_grains_to_units_floor((struct pp_grains){((pp_u128)1 << 64) * 1000000}, &out),
+                    PP_OVERFLOW);
     pp_expect(out.raw == 77);
 }
 END_TEST
@@ -390,7 +409,8 @@ START_TEST(split__every_small_world__largest_remainder)
                             continue;
                         unsigned here = pool * (unsigned)shares[i].weight % total;
                         unsigned there = best < count ? pool * (unsigned)shares[best].weight % total : 0;
-                        if (best == count || here > there || (here == there && shares[i].tie[31] < shares[best].tie[31]))
+                        if (best == count || here > there ||
+                            (here == there && shares[i].tie[31] < shares[best].tie[31]))
                             best = i;
                     }
                     served[best] = true;
@@ -399,7 +419,8 @@ START_TEST(split__every_small_world__largest_remainder)
                 ck_assert_ok(pp_units_split_by_weight(pp_units(pool), shares, count));
                 for (size_t i = 0; i < count; i++)
                     if (shares[i].part.raw != expected[i])
-                        ck_abort_msg("world %u of %zu, pool %u, share %zu: %u", world, count, pool, i, expected[i]);
+                        ck_abort_msg("world %u of %zu, pool %u, share %zu: %u", world, count, pool, i,
+                                     expected[i]);
             }
         }
     }
@@ -446,7 +467,8 @@ END_TEST
 /* The examples of specs/money.md. */
 START_TEST(split__examples_of_the_specification__as_written)
 {
-    struct pp_split_share three[3] = {{.weight = 1, .tie = {2}}, {.weight = 1, .tie = {1}}, {.weight = 1, .tie = {3}}};
+    struct pp_split_share three[3] = {
+        {.weight = 1, .tie = {2}}, {.weight = 1, .tie = {1}}, {.weight = 1, .tie = {3}}};
     ck_assert_ok(pp_units_split_by_weight(pp_units(100), three, 3));
     pp_expect(three[0].part.raw == 33 && three[1].part.raw == 34 && three[2].part.raw == 33);
     struct pp_split_share weighted[3] = {{.weight = 2}, {.weight = 0}, {.weight = 1}};
@@ -502,7 +524,18 @@ END_TEST
 /* MONEY-014. */
 START_TEST(grains_parse__each_bad_form__refused_and_untouched)
 {
-    static const char *const bad[] = {"", " 1", "1 ", "+1", "-1", "01", "00", "1.0", "0x1", "1e3", "a", "1\n",
+    static const char *const bad[] = {"",
+                                      " 1",
+                                      "1 ",
+                                      "+1",
+                                      "-1",
+                                      "01",
+                                      "00",
+                                      "1.0",
+                                      "0x1",
+                                      "1e3",
+                                      "a",
+                                      "1\n",
                                       "79228162514264337593543950336x"};
     static const char *const large[] = {"79228162514264337593543950336", "79228162514264337593543950340",
                                         "340282366920938463463374607431768211456",

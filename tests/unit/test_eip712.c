@@ -10,14 +10,17 @@ START_TEST(type_string__every_type__as_designed)
 {
     static const char *const expected[PP_EIP712_TYPE_COUNT] = {
         [PP_EIP712_CHANNEL] = "Channel(address payer,address signer,uint64 nonce)",
-        [PP_EIP712_VOUCHER] = "Voucher(bytes32 channelId,uint32 lane,uint96 spent,uint96 refundAck,bytes32 context)",
+        [PP_EIP712_VOUCHER] =
+            "Voucher(bytes32 channelId,uint32 lane,uint96 spent,uint96 refundAck,bytes32 context)",
         [PP_EIP712_REFUND] = "Refund(bytes32 channelId,uint32 lane,uint96 refunded,bytes32 reasons)",
         [PP_EIP712_LANE_RELEASE] =
             "LaneRelease(bytes32 channelId,uint32 lane,uint96 oldCap,uint96 newCap,uint64 seq)",
-        [PP_EIP712_DELEGATE] = "Delegate(bytes32 channelId,address key,uint96 maxSpent,uint32 lane,uint64 notAfter,"
-                               "uint32 index)",
-        [PP_EIP712_EPOCH_REPORT] = "EpochReport(uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 lanesRoot,"
-                                   "bytes32 payoutRoot,uint128 payoutTotal,bytes32 operatorSet,uint64 endTime)",
+        [PP_EIP712_DELEGATE] =
+            "Delegate(bytes32 channelId,address key,uint96 maxSpent,uint32 lane,uint64 notAfter,"
+            "uint32 index)",
+        [PP_EIP712_EPOCH_REPORT] =
+            "EpochReport(uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 lanesRoot,"
+            "bytes32 payoutRoot,uint128 payoutTotal,bytes32 operatorSet,uint64 endTime)",
         [PP_EIP712_REVOKE_REPORT] = "RevokeReport(uint64 epoch,bytes32 report)",
         [PP_EIP712_DELETE] = "Delete(bytes32 channelId,uint32 lane,bytes32 stampId)",
         [PP_EIP712_LEAVE] = "Leave(bytes32 channelId,uint32 lane)",
@@ -64,8 +67,8 @@ END_TEST
         return PP_EIP712_##upper;                                                                            \
     }
 
-static enum pp_eip712_type digest_of_json(const struct pp_domain *domain, const char *type, const json_t *message,
-                                          struct pp_hash *out)
+static enum pp_eip712_type digest_of_json(const struct pp_domain *domain, const char *type,
+                                          const json_t *message, struct pp_hash *out)
 {
     PP_EIP712_TYPES(DIGEST_OF_JSON)
     ck_abort_msg("the vectors have a type that the code has not: %s", type);
@@ -107,14 +110,16 @@ START_TEST(digest__every_vector__same_digest_and_signature)
     size_t index;
     json_t *vector;
     ck_assert_ok(pp_crypto_open(&crypto));
-    json_array_foreach(pp_json_member(vectors, "cases"), index, vector) {
+    json_array_foreach(pp_json_member(vectors, "cases"), index, vector)
+    {
         struct pp_domain domain = domain_of_json(vector);
         struct pp_hash digest;
         struct pp_secret_key key;
         struct pp_signature signature;
         struct pp_address address;
         ck_assert_hex(domain.separator.bytes, 32, pp_json_text(vector, "domainSeparator"));
-        seen[digest_of_json(&domain, pp_json_text(vector, "type"), pp_json_member(vector, "message"), &digest)]++;
+        seen[digest_of_json(&domain, pp_json_text(vector, "type"), pp_json_member(vector, "message"),
+                            &digest)]++;
         ck_assert_hex(digest.bytes, 32, pp_json_text(vector, "digest"));
         pp_json_bytes(vector, "privateKey", key.bytes, sizeof key.bytes);
         ck_assert_ok(pp_sign(crypto, &key, &digest, &signature));

@@ -43,8 +43,10 @@ START_TEST(error_table__against_the_specification__every_cell_equal)
         ck_assert_str_eq(pp_spec_cell(&table, i, 3), rows[i].sentence);
         ck_assert_str_eq(pp_spec_cell(&table, i, 4), rows[i].next);
     }
-    ck_assert_msg(table.rows == count, "specs/errors.md has %zu rows, base/error.def %u: run "
-                  "tests/support/errors_table.py", table.rows, count);
+    ck_assert_msg(table.rows == count,
+                  "specs/errors.md has %zu rows, base/error.def %u: run "
+                  "tests/support/errors_table.py",
+                  table.rows, count);
     pp_spec_table_done(&table);
 }
 END_TEST

@@ -125,7 +125,8 @@ START_TEST(blake2b__every_vector__same_hash)
     size_t index;
     json_t *vector;
     ck_assert_uint_gt(json_array_size(pp_json_member(vectors, "hashes")), 10);
-    json_array_foreach(pp_json_member(vectors, "hashes"), index, vector) {
+    json_array_foreach(pp_json_member(vectors, "hashes"), index, vector)
+    {
         size_t length;
         uint8_t out[32];
         uint8_t *message = pp_json_bytes_any(vector, "message", &length);
@@ -148,8 +149,10 @@ START_TEST(blake2b__cut_anywhere__same_hash)
         size_t length = pp_rng_below(&rng, sizeof message + 1);
         size_t first = pp_rng_below(&rng, length + 1);
         size_t second = first + pp_rng_below(&rng, length - first + 1);
-        const struct pp_slice parts[] = {
-            {message, first}, {message + first, second - first}, {NULL, 0}, {message + second, length - second}};
+        const struct pp_slice parts[] = {{message, first},
+                                         {message + first, second - first},
+                                         {NULL, 0},
+                                         {message + second, length - second}};
         pp_blake2b_one("pp.node.v1", message, length, whole);
         pp_blake2b("pp.node.v1", parts, 4, cut);
         ck_assert_mem_eq(whole, cut, 32);
@@ -160,7 +163,8 @@ END_TEST
 /* Goal: a tag separates, also one of all 16 bytes, and one that is another's beginning (WIRE-007). */
 START_TEST(blake2b__another_tag__another_hash)
 {
-    static const char *const tags[] = {"", "p", "pp.node.v1", "pp.node.v12", "0123456789abcde", "0123456789abcdef"};
+    static const char *const tags[] = {
+        "", "p", "pp.node.v1", "pp.node.v12", "0123456789abcde", "0123456789abcdef"};
     uint8_t hashes[6][32];
     for (unsigned i = 0; i < 6; i++) {
         pp_blake2b_one(tags[i], (const uint8_t *)"x", 1, hashes[i]);

@@ -6,9 +6,9 @@
 /* Goal: exactly the digits asked for, and nothing written otherwise (WIRE-006). */
 START_TEST(hex_parse__each_form__only_exact_length_passes)
 {
-    static const char *const bad[] = {"",     "0",     "0x",      "abc",   "abcde",  "abcdef", "0xabc", "0xabcdef",
-                                      "abcg", "gbcd",  " abcd",   "abcd ", "ab cd",  "0Xabcd", "x0abcd", "-abc",
-                                      "+abc", "0x0xab", "ab\ncd"};
+    static const char *const bad[] = {"",         "0",    "0x",   "abc",    "abcde", "abcdef", "0xabc",
+                                      "0xabcdef", "abcg", "gbcd", " abcd",  "abcd ", "ab cd",  "0Xabcd",
+                                      "x0abcd",   "-abc", "+abc", "0x0xab", "ab\ncd"};
     uint8_t out[2] = {9, 9};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ck_assert_msg(pp_hex_parse(bad[i], strlen(bad[i]), out, 2) == PP_BAD_FORMAT, "\"%s\"", bad[i]);

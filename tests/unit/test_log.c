@@ -40,12 +40,14 @@ START_TEST(log__each_kind_of_field__one_line)
     rewind(sink.log.out);
     sink.log.now_ms = some_time;
     sink.log.context = &now;
-    pp_log(&sink.log, PP_LOG_WARN, "lane frozen", pp_log_number("lane", 256), pp_log_grains("cap", PP_GRAINS_MAX),
-           pp_log_bytes("channel", bytes, 2), pp_log_text("file", "/a/b-c.d"), pp_log_text("empty", ""),
-           pp_log_text("null", NULL), pp_log_value("absent", &none), pp_log_error(PP_STORE_FULL));
-    ck_assert_str_eq(sink.text, "time=2025-11-21T06:33:07.042Z level=warn event=\"lane frozen\" lane=256 "
-                                "cap=79228162514264337593543950335 channel=0xabcd file=/a/b-c.d empty=\"\" null=\"\" "
-                                "error=STORE_FULL\n");
+    pp_log(&sink.log, PP_LOG_WARN, "lane frozen", pp_log_number("lane", 256),
+           pp_log_grains("cap", PP_GRAINS_MAX), pp_log_bytes("channel", bytes, 2),
+           pp_log_text("file", "/a/b-c.d"), pp_log_text("empty", ""), pp_log_text("null", NULL),
+           pp_log_value("absent", &none), pp_log_error(PP_STORE_FULL));
+    ck_assert_str_eq(sink.text,
+                     "time=2025-11-21T06:33:07.042Z level=warn event=\"lane frozen\" lane=256 "
+                     "cap=79228162514264337593543950335 channel=0xabcd file=/a/b-c.d empty=\"\" null=\"\" "
+                     "error=STORE_FULL\n");
     sink_done(&sink);
 }
 END_TEST
@@ -104,8 +106,9 @@ START_TEST(log_refusal__with_both_values__says_what_disagreed)
     refusal.actual = pp_value_number(4);
     sink_init(&sink);
     pp_log_refusal(&sink.log, PP_LOG_INFO, "refused", &refusal);
-    ck_assert_str_eq(sink.text, "level=info event=refused error=PRICE_TOO_LOW sentence=\"a part of the postage is "
-                                "below the quote\" field=base expected=5 actual=4\n");
+    ck_assert_str_eq(sink.text,
+                     "level=info event=refused error=PRICE_TOO_LOW sentence=\"a part of the postage is "
+                     "below the quote\" field=base expected=5 actual=4\n");
     sink_done(&sink);
 }
 END_TEST

@@ -119,7 +119,8 @@ START_TEST(sign__many_digests__verifies_and_recovers)
         seen_v[v - 27]++;
         signature.bytes[64] = (uint8_t)(27 + 28 - v);
         ck_assert_error(pp_verify_address(crypto, &signature, &digest, &address, NULL), PP_BAD_SIGNATURE);
-        ck_assert_ok(pp_verify(crypto, &signature, &digest, &public_key)); /* does not look at which v it is */
+        ck_assert_ok(
+            pp_verify(crypto, &signature, &digest, &public_key)); /* does not look at which v it is */
         ck_assert_ok(pp_signature_fix_v(crypto, &signature, &digest, &address));
         ck_assert_uint_eq(signature.bytes[64], v);
         ck_assert_ok(pp_signature_fix_v(crypto, &signature, &digest, &address));
@@ -291,7 +292,8 @@ START_TEST(receipt_sign__every_vector__same_key_and_signature)
     size_t index;
     json_t *vector;
     ck_assert_uint_ge(json_array_size(list), 4);
-    json_array_foreach(list, index, vector) {
+    json_array_foreach(list, index, vector)
+    {
         uint8_t seed[32];
         struct pp_receipt_secret secret;
         struct pp_receipt_key key;

@@ -17,8 +17,8 @@ START_TEST(time_print__many_days__as_the_c_library)
         ck_assert_uint_eq(pp_day_of_ms(ms), day);
         time_t seconds = (time_t)(ms / 1000);
         gmtime_r(&seconds, &tm);
-        snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(ms % 1000));
+        snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(ms % 1000));
         ck_assert_str_eq(pp_time_print(ms, text), expected);
     }
 }

@@ -143,7 +143,8 @@ START_TEST(reader__every_truncation__truncated_and_zeros)
     pp_rng_init(&rng, 2);
     for (size_t length = 0; length < MESSAGE_BYTES; length++) {
         uint8_t *bytes = malloc(length + 1);
-        uint8_t *exact = length ? malloc(length) : NULL; /* of just this size: the sanitizer sees a read behind it */
+        uint8_t *exact =
+            length ? malloc(length) : NULL; /* of just this size: the sanitizer sees a read behind it */
         struct message m;
         struct pp_reader r;
         memset(bytes, 0xff, length + 1);

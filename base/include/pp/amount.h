@@ -49,8 +49,8 @@ PP_MUST_CHECK enum pp_error pp_grains_add(struct pp_grains a, struct pp_grains b
 PP_MUST_CHECK enum pp_error pp_grains_sub(struct pp_grains a, struct pp_grains b, struct pp_grains *out);
 PP_MUST_CHECK enum pp_error pp_grains_mul(struct pp_grains a, uint64_t factor, struct pp_grains *out);
 /* a * numerator / denominator, with the product in as many bits as it needs; the quotient must fit. */
-PP_MUST_CHECK enum pp_error pp_grains_ratio_floor(struct pp_grains a, uint64_t numerator, uint64_t denominator,
-                                                  struct pp_grains *out);
+PP_MUST_CHECK enum pp_error pp_grains_ratio_floor(struct pp_grains a, uint64_t numerator,
+                                                  uint64_t denominator, struct pp_grains *out);
 PP_MUST_CHECK enum pp_error pp_grains_ratio_ceil(struct pp_grains a, uint64_t numerator, uint64_t denominator,
                                                  struct pp_grains *out);
 /* For code that has just proved the bound: asserts instead of failing. */
@@ -88,9 +88,9 @@ PP_MUST_CHECK enum pp_error pp_grains_to_units_ceil(struct pp_grains grains, str
 
 /* One weighted share of a split: floor of pool * weight / total, and the remainder of that division. */
 struct pp_split_share {
-    uint64_t weight;          /* in */
-    struct pp_units part;     /* out */
-    uint8_t tie[32];          /* in: larger remainder first, then the smaller tie, byte by byte */
+    uint64_t weight;      /* in */
+    struct pp_units part; /* out */
+    uint8_t tie[32];      /* in: larger remainder first, then the smaller tie, byte by byte */
 };
 /* Largest remainder: the parts sum to the pool exactly; weight zero never receives.
  * NOT_FOUND when the weights sum to zero (the pool is carried over); TOO_MANY above PP_OPERATORS_MAX. */

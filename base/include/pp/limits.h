@@ -2,6 +2,8 @@
 #ifndef PP_LIMITS_H
 #define PP_LIMITS_H
 
+/* One line a limit. */
+/* clang-format off */
 #define PP_LEAVES_MAX 1024u           /* leaves of one batch: ten tree levels, and a frame that fits PP_BODY_MAX_BYTES */
 #define PP_HOLES_MAX 64u              /* unfilled holes of one lane: a scan stays within two cache pages */
 #define PP_TOPIC_MAX_BYTES 128u       /* XMTP topics are below 100 bytes */
@@ -29,5 +31,6 @@
 #define PP_RETRY_PENDING_MS 5000u     /* ask again about a lane whose opening is not final: half a block or so */
 #define PP_RETRY_FROZEN_MS 10000u     /* ask again when the view of the chain is stale: one block */
 #define PP_RETRY_BUSY_MS 500u         /* ask again when a pool or queue is full: some commit groups */
+/* clang-format on */
 
 #endif

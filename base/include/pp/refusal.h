@@ -7,11 +7,11 @@
 
 enum pp_value_kind {
     PP_VALUE_NONE,
-    PP_VALUE_NUMBER,  /* number */
-    PP_VALUE_GRAINS,  /* grains */
-    PP_VALUE_RANGE,   /* grains .. grains_to */
-    PP_VALUE_BYTES,   /* bytes, length: a hash, an address */
-    PP_VALUE_TEXT,    /* a static string: a field's or a state's name */
+    PP_VALUE_NUMBER, /* number */
+    PP_VALUE_GRAINS, /* grains */
+    PP_VALUE_RANGE,  /* grains .. grains_to */
+    PP_VALUE_BYTES,  /* bytes, length: a hash, an address */
+    PP_VALUE_TEXT,   /* a static string: a field's or a state's name */
 };
 
 struct pp_value {
@@ -28,11 +28,11 @@ struct pp_value {
 
 struct pp_refusal {
     enum pp_error error;
-    const char *field;            /* static: which field, or NULL */
+    const char *field; /* static: which field, or NULL */
     struct pp_value expected;
     struct pp_value actual;
-    struct pp_grains shortfall;   /* zero when there is none */
-    uint32_t retry_after_ms;      /* zero: do not retry unchanged */
+    struct pp_grains shortfall; /* zero when there is none */
+    uint32_t retry_after_ms;    /* zero: do not retry unchanged */
     struct {
         struct pp_grains from, to;
     } consumed[PP_REFUSAL_RANGES_MAX]; /* INTERVAL_TAKEN: the consumed ranges around the interval */

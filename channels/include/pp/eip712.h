@@ -108,7 +108,7 @@
  * pp_epoch_report_fields, pp_revoke_report_fields, pp_delete_fields, pp_leave_fields. */
 #define PP_EIP712_STRUCT(upper, lower, solidity, fields)                                                     \
     struct pp_##lower##_fields {                                                                             \
-        fields(PP_FIELD_MEMBER, PP_FIELD_MEMBER)                                                                           \
+        fields(PP_FIELD_MEMBER, PP_FIELD_MEMBER)                                                             \
     };
 PP_EIP712_TYPES(PP_EIP712_STRUCT)
 #undef PP_EIP712_STRUCT
