@@ -105,6 +105,25 @@ static enum pp_error read_head(struct pp_reader *r, struct pp_request *request, 
     return PP_OK;
 }
 
+#define ENTRY_MIN_BYTES (PP_LEAF_SHORT_BYTES + 1u + 1u + 1u)
+
+enum pp_error pp_frame_count(const uint8_t *bytes, size_t length, size_t *out_count, struct pp_refusal *out_refusal)
+{
+    struct pp_request request = {0};
+    struct pp_hash quote_id;
+    struct pp_reader r;
+    pp_reader_init(&r, bytes, length);
+    PP_TRY(read_head(&r, &request, &quote_id, out_refusal));
+    if (pp_reader_left(&r) / ENTRY_MIN_BYTES < request.count) {
+        pp_refusal_init(out_refusal, PP_TRUNCATED, "frame");
+        out_refusal->expected = pp_value_number(r.offset + request.count * ENTRY_MIN_BYTES);
+        out_refusal->actual = pp_value_number(length);
+        return PP_TRUNCATED;
+    }
+    *out_count = request.count;
+    return PP_OK;
+}
+
 static enum pp_error refuse_entry(struct pp_refusal *refusal, enum pp_error error, const char *field, size_t index)
 {
     pp_refusal_init(refusal, error, field);

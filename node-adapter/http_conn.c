@@ -335,11 +335,11 @@ void pp_http_answer(struct pp_http_exchange *exchange, unsigned status, const ch
         advance(exchange);
 }
 
-static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal)
+static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal, const struct pp_text *more)
 {
     const uint32_t retry_after_ms = pp_problem_retry_after_ms(refusal);
     conn->answer.length = 0;
-    pp_problem_print(refusal, &conn->answer);
+    pp_problem_print(refusal, more, &conn->answer);
     if (retry_after_ms > 0) { /* HTTP-083 */
         pp_text_add(&conn->headers, "Retry-After: ");
         pp_text_number(&conn->headers, (retry_after_ms + UINT64_C(999)) / 1000);
@@ -347,9 +347,9 @@ static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal
     }
 }
 
-void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal)
+void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal, const struct pp_text *more)
 {
-    print_refusal(exchange, refusal);
+    print_refusal(exchange, refusal, more);
     pp_http_answer(exchange, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
 }
 
@@ -358,7 +358,7 @@ static void refuse_and_close(struct pp_http_exchange *conn, const struct pp_refu
 {
     conn->close_after = true;
     conn->headers.length = 0;
-    print_refusal(conn, refusal);
+    print_refusal(conn, refusal, NULL);
     send_answer(conn, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
 }
 

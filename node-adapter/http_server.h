@@ -74,7 +74,8 @@ struct pp_text *pp_http_exchange_headers(struct pp_http_exchange *exchange);
 struct pp_text *pp_http_exchange_answer(struct pp_http_exchange *exchange);
 /* Sends status, the header lines and the body of media_type. Once per exchange. */
 void pp_http_answer(struct pp_http_exchange *exchange, unsigned status, const char *media_type);
-/* Sends the problem details of a refusal, with Retry-After where there is something to wait for. */
-void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal);
+/* Sends the problem details of a refusal, with Retry-After where there is something to wait for. `more` (may be NULL) are
+ * further members of the object. */
+void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal, const struct pp_text *more);
 
 #endif

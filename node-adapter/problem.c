@@ -100,7 +100,7 @@ static void print_value(struct pp_text *out, const char *name, const struct pp_v
         pp_text_string(out, pp_value_print(value, shown, sizeof shown));
 }
 
-void pp_problem_print(const struct pp_refusal *refusal, struct pp_text *out)
+void pp_problem_print(const struct pp_refusal *refusal, const struct pp_text *more, struct pp_text *out)
 {
     PP_ASSERT(refusal->error != PP_OK);
     pp_text_add(out, "{\"type\":\"/v1/errors#");
@@ -141,5 +141,9 @@ void pp_problem_print(const struct pp_refusal *refusal, struct pp_text *out)
     pp_text_number(out, pp_problem_retry_after_ms(refusal));
     pp_text_add(out, ",\"next\":");
     pp_text_string(out, pp_error_next(refusal->error));
+    if (more != NULL) {
+        pp_text_add(out, ",");
+        pp_text_add_bytes(out, more->bytes, more->length);
+    }
     pp_text_add(out, "}");
 }

@@ -25,7 +25,7 @@ unsigned pp_problem_class_status(enum pp_error_class class_);
 unsigned pp_problem_status(enum pp_error error);
 /* The refusal's own, else the row's; 0: do not retry unchanged. */
 uint32_t pp_problem_retry_after_ms(const struct pp_refusal *refusal);
-/* The JSON object. */
-void pp_problem_print(const struct pp_refusal *refusal, struct pp_text *out);
+/* The JSON object; `more` (may be NULL) are further members of it. */
+void pp_problem_print(const struct pp_refusal *refusal, const struct pp_text *more, struct pp_text *out);
 
 #endif

@@ -30,6 +30,11 @@ size_t pp_frame_length(const struct pp_request *request);
 PP_MUST_CHECK enum pp_error pp_frame_encode(const struct pp_request *request, uint8_t *out, size_t capacity,
                                             size_t *out_length);
 
+/* How many entries the frame has, from its head: what to make room for before decoding. No frame of this length can have
+ * more. The errors are those of decoding. */
+PP_MUST_CHECK enum pp_error pp_frame_count(const uint8_t *bytes, size_t length, size_t *out_count,
+                                           struct pp_refusal *out_refusal);
+
 /* Reads a frame into *out, whose envelopes are then `envelopes` (room for capacity of them; PP_LEAVES_MAX always fits).
  * Each leaf is whole: channel, lane and quote id are set. No hash is computed but the quote's id.
  * On an error *out_refusal names the field, and the entry as its actual value where an entry is wrong. */
