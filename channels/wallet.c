@@ -29,7 +29,7 @@ static enum pp_error check_names(const struct pp_wallet *wallet, const struct pp
 
 /* ---- sending ---- */
 
-/* WALLET-001, WALLET-002: never above what the user allows, or the cap. */
+/* SENDER-001, SENDER-002: never above what the user allows, or the cap. */
 static enum pp_error check_price(const struct pp_wallet *wallet, const struct pp_postage *postage,
                                  struct pp_grains *out_total)
 {
@@ -51,7 +51,7 @@ enum pp_error pp_wallet_reserve(struct pp_wallet *wallet, const struct pp_postag
     struct pp_span hole, span = {.from = wallet->used.head};
     PP_TRY(check_price(wallet, postage, &total));
     if (pp_intervals_find_hole(&wallet->used, total, &hole))
-        span.from = hole.from; /* WALLET-003 */
+        span.from = hole.from; /* SENDER-003 */
     PP_TRY(pp_grains_add(span.from, total, &span.to));
     PP_TRY(check_cap(wallet, span.to));
     PP_TRY(pp_intervals_consume(&wallet->used, &span, &wallet->pool));
@@ -88,7 +88,7 @@ enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struct pp_crypto *c
         .channel_id = wallet->config.channel_id,
         .lane = wallet->config.lane,
         .spent = PP_GRAINS_ZERO,
-        .refund_ack = wallet->refunded, /* WALLET-006 */
+        .refund_ack = wallet->refunded, /* SENDER-006 */
     };
     PP_TRY(pp_stamp_kind_check((uint8_t)kind, count));
     for (size_t i = 0; i < count; i++) {
@@ -125,7 +125,7 @@ static enum pp_error sum_uncounted(const struct pp_wallet *wallet, const struct 
     return PP_OK;
 }
 
-/* WALLET-005. */
+/* SENDER-005. */
 enum pp_error pp_wallet_receipt(struct pp_wallet *wallet, const struct pp_receipt *receipt,
                                 const struct pp_receipt_body *bodies, const struct pp_leaf *leaves, const bool *counted,
                                 size_t count, struct pp_hash *scratch)
@@ -159,7 +159,7 @@ static bool first_free(const struct pp_intervals *set, const struct pp_span *spa
     return pp_grains_lt(piece.from, piece.to);
 }
 
-/* WALLET-004: below S the money is authorized anyway, so believing costs nothing; above it would raise what is signed next. */
+/* SENDER-004: below S the money is authorized anyway, so believing costs nothing; above it would raise what is signed next. */
 enum pp_error pp_wallet_taken(struct pp_wallet *wallet, const struct pp_span *consumed, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -173,7 +173,7 @@ enum pp_error pp_wallet_taken(struct pp_wallet *wallet, const struct pp_span *co
     return PP_OK;
 }
 
-/* WALLET-005. */
+/* SENDER-005. */
 enum pp_error pp_wallet_refund(struct pp_wallet *wallet, const struct pp_crypto *crypto, const struct pp_domain *domain,
                                const struct pp_refund_fields *refund, const struct pp_signature *signature)
 {
@@ -199,7 +199,7 @@ static enum pp_error prove(const struct pp_wallet *wallet, const struct pp_crypt
     return PP_OK;
 }
 
-/* WALLET-004, WALLET-007. */
+/* SENDER-004, SENDER-007. */
 enum pp_error pp_wallet_import(struct pp_wallet *wallet, const struct pp_crypto *crypto, const struct pp_domain *domain,
                                const struct pp_wallet_view *view)
 {

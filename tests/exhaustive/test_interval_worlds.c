@@ -127,7 +127,7 @@ START_TEST(intervals__every_operation_in_every_state__as_the_bits)
 }
 END_TEST
 
-/* WALLET-003: the lowest hole that fits. */
+/* SENDER-003: the lowest hole that fits. */
 START_TEST(find_hole__every_state_and_length__the_lowest_that_fits)
 {
     static struct pp_holes block;

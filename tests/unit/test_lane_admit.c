@@ -109,7 +109,7 @@ END_TEST
 
 /* ---- single checks, at both sides of their borders ---- */
 
-/* LANE-032. */
+/* LANE-032, STATE-003. */
 START_TEST(check__every_state_but_active__its_refusal)
 {
     static const struct {

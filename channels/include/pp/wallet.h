@@ -6,14 +6,14 @@
  * Reservations may be held in parallel; the order in which they are signed and answered does not matter.
  *
  * What the node says is believed only as far as it can hurt nobody: a receipt and a refund by their signatures; a consumed
- * range only below what this wallet signed, or what a voucher with the signer's own signature proves (WALLET-004).
+ * range only below what this wallet signed, or what a voucher with the signer's own signature proves (SENDER-004).
  *
  * Persist, then speak: write pp_wallet_encode to disk after pp_wallet_sign, before the voucher leaves.
  *
  * Own:    plain memory of the caller's; holds pointers into itself, so it is not to be copied or moved.
  * Errors: PRICE_ABOVE_MAX, CAP_EXCEEDED, OVERFLOW, FEE_OVERFLOW, EMPTY_INTERVAL, TOO_MANY_HOLES, INTERVAL_TAKEN, UNKNOWN_LANE,
  *         BAD_SIGNATURE, NODE_TOLD_OTHERWISE, BAD_PROOF.
- * Source: specs/lane.md (WALLET-001 and following).
+ * Source: specs/lane.md (SENDER-001 and following).
  */
 #ifndef PP_WALLET_H
 #define PP_WALLET_H
