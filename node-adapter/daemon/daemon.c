@@ -1,0 +1,373 @@
+#include "daemon/daemon.h"
+
+#include "daemon/clock_file.h"
+#include "http_api.h"
+
+#include <pp/assert.h>
+#include <pp/chain_watch.h>
+#include <pp/keyfile.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MARK_FILE "chain-mark.json"
+
+struct daemon {
+    const struct pp_daemon_config *config;
+    struct pp_log log;
+    struct pp_clock_file *clock_file;
+    struct pp_clock clock;
+    struct pp_crypto *crypto;
+    struct pp_rate_table rates;
+    struct pp_node_config node_config; /* holds secrets: wiped */
+    struct pp_address operator_address;
+    struct pp_node *node;
+    struct pp_chain_watch *watch;
+    char address[PP_CONFIG_TEXT_MAX];
+    uint16_t port;
+
+    uv_loop_t loop;
+    uv_signal_t terminate, interrupt;
+    uv_timer_t tick;
+    uv_work_t tick_work;
+    bool ticking;
+    enum pp_error tick_error; /* of the last one */
+    enum pp_error told_error; /* the one that the log knows */
+    bool stopping;
+    struct pp_http_api *api;
+    struct pp_http_server *server;
+    enum pp_error outcome;
+};
+
+static void say_error(struct daemon *d, const char *event, enum pp_error error, const char *reason)
+{
+    pp_log(&d->log, PP_LOG_ERROR, event, pp_log_error(error), pp_log_text("sentence", pp_error_sentence(error)),
+           pp_log_text("reason", reason), pp_log_text("next", pp_error_next(error)));
+}
+
+/* ---- what is needed before the node ---- */
+
+static enum pp_error read_key(struct daemon *d, const char *path, enum pp_key_kind kind,
+                              const struct pp_passphrase *passphrase, struct pp_key *out)
+{
+    const enum pp_error error = pp_keyfile_read(d->crypto, path, kind, passphrase, out);
+    if (error != PP_OK)
+        say_error(d, "key file", error, path);
+    return error;
+}
+
+static enum pp_error read_keys(struct daemon *d)
+{
+    struct pp_passphrase passphrase;
+    struct pp_key operator_key = {0}, receipt_key = {0};
+    enum pp_error error = pp_passphrase_read_file(d->config->passphrase_file, &passphrase);
+    if (error != PP_OK) {
+        say_error(d, "passphrase file", error, d->config->passphrase_file);
+        return error;
+    }
+    error = read_key(d, d->config->operator_key, PP_KEY_SECP256K1, &passphrase, &operator_key);
+    if (error == PP_OK)
+        error = read_key(d, d->config->receipt_key, PP_KEY_ED25519, &passphrase, &receipt_key);
+    pp_passphrase_done(&passphrase);
+    if (error == PP_OK) {
+        pp_key_secret_copy(&operator_key, &d->node_config.operator_key);
+        memcpy(d->node_config.receipt_seed, receipt_key.secret, sizeof d->node_config.receipt_seed);
+        d->operator_address = operator_key.address;
+    }
+    pp_key_done(&operator_key);
+    pp_key_done(&receipt_key);
+    return error;
+}
+
+static enum pp_error prepare(struct daemon *d)
+{
+    const struct pp_daemon_config *c = d->config;
+    char reason[PP_CONFIG_REASON_MAX];
+    enum pp_error error = pp_daemon_listen_parse(c->listen, d->address, sizeof d->address, &d->port);
+    if (error != PP_OK) {
+        say_error(d, "listen", PP_BAD_CONFIG, c->listen);
+        return PP_BAD_CONFIG;
+    }
+    error = pp_daemon_rates_load(c->rates_file, &d->rates, reason);
+    if (error != PP_OK) {
+        say_error(d, "rates", error, reason);
+        return error;
+    }
+    d->clock = pp_clock_system();
+    if (c->clock_file[0] != '\0') {
+        PP_TRY(pp_clock_file_open(c->clock_file, &d->clock_file));
+        d->clock = pp_clock_file_clock(d->clock_file);
+        pp_log(&d->log, PP_LOG_WARN, "the clock follows a file: for tests only", pp_log_text("file", c->clock_file));
+    }
+    d->log.now_ms = d->clock.now_ms;
+    d->log.context = d->clock.context;
+    PP_TRY(pp_crypto_open(&d->crypto));
+    PP_TRY(read_keys(d));
+    d->node_config.data_dir = c->data_dir;
+    d->node_config.map_bytes = c->map_mib << 20;
+    d->node_config.node_id = (uint32_t)c->node_id;
+    d->node_config.shard = (uint8_t)c->shard;
+    d->node_config.embedded_store = true;
+    d->node_config.lanes_max = (uint32_t)c->lanes_max;
+    d->node_config.verify_threads = (uint32_t)c->verify_threads;
+    pp_domain_init(&d->node_config.domain, c->chain_id, &c->contract);
+    d->node_config.rates = d->rates.rows;
+    d->node_config.rates_count = d->rates.count;
+    d->node_config.retention_max_days = (uint16_t)c->retention_max_days;
+    d->node_config.epoch_seconds = c->epoch_seconds;
+    d->node_config.freshness_ms = c->freshness_seconds * 1000;
+    d->node_config.clock_skew_max_ms = c->clock_skew_seconds * 1000;
+    d->node_config.protocol_share_bps = (uint16_t)c->protocol_share_bps;
+    d->node_config.payee = c->payee;
+    d->node_config.treasury = c->treasury;
+    d->node_config.clock = d->clock;
+    return PP_OK;
+}
+
+/* ---- the chain ---- */
+
+static enum pp_error on_chain_events(void *context, const struct pp_chain_event *events, size_t count)
+{
+    struct daemon *d = context;
+    const enum pp_error error = pp_node_chain_events(d->node, events, count);
+    for (size_t i = 0; i < count; i++)
+        if (events[i].kind != PP_CHAIN_HEAD)
+            pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN, "chain event",
+                   pp_log_number("kind", (uint64_t)events[i].kind),
+                   pp_log_bytes("channel", events[i].channel_id.bytes, sizeof events[i].channel_id.bytes),
+                   pp_log_number("lane", events[i].lane), pp_log_number("block", events[i].block_number),
+                   pp_log_error(error));
+    return error;
+}
+
+static void on_chain_trouble(void *context, enum pp_error error, const char *reason)
+{
+    struct daemon *d = context;
+    pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN, error == PP_OK ? "chain in touch" : "chain trouble",
+           pp_log_error(error), pp_log_text("reason", reason));
+}
+
+static enum pp_error open_watch(struct daemon *d)
+{
+    const struct pp_daemon_config *c = d->config;
+    char mark[2 * PP_CONFIG_TEXT_MAX];
+    snprintf(mark, sizeof mark, "%s/" MARK_FILE, c->data_dir);
+    const struct pp_chain_watch_config watch = {
+        .rpc_url = c->rpc_url,
+        .domain = d->node_config.domain,
+        .lane = pp_lane_make((uint32_t)c->node_id, (uint8_t)c->shard),
+        .start_block = c->start_block,
+        .mark_path = mark,
+        .lanes_max = (uint32_t)c->lanes_max,
+        .poll_ms = (uint32_t)c->poll_ms,
+        .expected = {.epoch_seconds = c->epoch_seconds,
+                     .freshness_seconds = c->freshness_seconds,
+                     .has_protocol_share = true,
+                     .protocol_share_bps = (uint16_t)c->protocol_share_bps,
+                     .node_id = (uint32_t)c->node_id,
+                     .operator_key = d->operator_address},
+        .events = on_chain_events,
+        .trouble = on_chain_trouble,
+        .context = d,
+    };
+    return pp_chain_watch_open(&watch, &d->watch);
+}
+
+/* Any thread. */
+static void chain_status(void *context, struct pp_http_chain_status *out)
+{
+    struct daemon *d = context;
+    struct pp_chain_watch_status status;
+    pp_chain_watch_status(d->watch, &status);
+    *out = (struct pp_http_chain_status){status.error, status.ready};
+}
+
+/* ---- the loop ---- */
+
+static void on_api_closed(void *context)
+{
+    struct daemon *d = context;
+    pp_http_api_free(d->api);
+    d->api = NULL;
+}
+
+static void on_server_stopped(void *context)
+{
+    struct daemon *d = context;
+    pp_http_server_free(d->server);
+    d->server = NULL;
+    pp_http_api_close(d->api, on_api_closed, d);
+}
+
+/* Idempotent. Closes everything that keeps the loop alive. */
+static void stop(struct daemon *d, enum pp_error outcome)
+{
+    if (d->outcome == PP_OK)
+        d->outcome = outcome;
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    pp_log(&d->log, PP_LOG_INFO, "stopping", pp_log_error(outcome));
+    uv_close((uv_handle_t *)&d->terminate, NULL);
+    uv_close((uv_handle_t *)&d->interrupt, NULL);
+    uv_close((uv_handle_t *)&d->tick, NULL);
+    if (d->server != NULL)
+        pp_http_server_stop(d->server, on_server_stopped, d);
+    else if (d->api != NULL)
+        pp_http_api_close(d->api, on_api_closed, d);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+    pp_log(&d->log, PP_LOG_INFO, "signal", pp_log_number("number", (uint64_t)number));
+    stop(d, PP_OK);
+}
+
+static void tick_run(uv_work_t *work)
+{
+    struct daemon *d = work->data;
+    d->tick_error = pp_node_tick(d->node);
+}
+
+/* A ledger that is not what it must be takes no more work: better no node than a wrong one. */
+static bool is_fatal(enum pp_error error)
+{
+    return error == PP_CORRUPT || error == PP_INVARIANT || error == PP_DEFERRED_EXCEEDED;
+}
+
+static void tick_done(uv_work_t *work, int status)
+{
+    struct daemon *d = work->data;
+    (void)status;
+    d->ticking = false;
+    if (d->tick_error != d->told_error) {
+        pp_log(&d->log, d->tick_error == PP_OK ? PP_LOG_INFO : PP_LOG_ERROR, "tick", pp_log_error(d->tick_error),
+               pp_log_text("sentence", pp_error_sentence(d->tick_error)));
+        d->told_error = d->tick_error;
+    }
+    if (is_fatal(d->tick_error))
+        stop(d, d->tick_error);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    if (d->ticking)
+        return;
+    d->ticking = true;
+    d->tick_work.data = d;
+    const int status = uv_queue_work(&d->loop, &d->tick_work, tick_run, tick_done);
+    PP_ASSERT(status == 0);
+}
+
+static enum pp_error open_server(struct daemon *d)
+{
+    struct pp_http_limits limits;
+    char reason[128], realm[PP_CONFIG_TEXT_MAX];
+    snprintf(realm, sizeof realm, "%s", d->config->realm[0] != '\0' ? d->config->realm : d->config->listen);
+    const struct pp_http_api_config api = {
+        .node = d->node,
+        .node_config = &d->node_config,
+        .operator_address = d->operator_address,
+        .token = d->config->token,
+        .token_decimals = (uint8_t)d->config->token_decimals,
+        .realm = realm,
+        .chain_status = chain_status,
+        .chain_context = d,
+    };
+    PP_TRY(pp_http_api_open(&d->loop, &api, &d->api));
+    const struct pp_http_app app = pp_http_api_app(d->api);
+    pp_http_limits_default(&limits);
+    limits.connections = (uint32_t)d->config->connections;
+    const enum pp_error error = pp_http_server_open(&d->loop, d->address, d->port, &limits, &app, &d->server, reason);
+    if (error != PP_OK)
+        say_error(d, "listen", error, reason);
+    return error;
+}
+
+static enum pp_error open_loop(struct daemon *d)
+{
+    int status = uv_loop_init(&d->loop);
+    PP_ASSERT(status == 0);
+    status = uv_signal_init(&d->loop, &d->terminate) | uv_signal_init(&d->loop, &d->interrupt) |
+             uv_timer_init(&d->loop, &d->tick);
+    PP_ASSERT(status == 0);
+    d->terminate.data = d->interrupt.data = d->tick.data = d;
+    status = uv_signal_start(&d->terminate, on_signal, SIGTERM);
+    if (status == 0)
+        status = uv_signal_start(&d->interrupt, on_signal, SIGINT);
+    if (status == 0)
+        status = uv_timer_start(&d->tick, on_tick, 0, d->config->tick_ms);
+    return status == 0 ? PP_OK : PP_SYSTEM;
+}
+
+static void say_listening(struct daemon *d)
+{
+    const bool v6 = strchr(d->address, ':') != NULL;
+    printf("listening %s%s%s:%u\n", v6 ? "[" : "", d->address, v6 ? "]" : "", pp_http_server_port(d->server)); /* HTTP-091 */
+    fflush(stdout);
+    pp_log(&d->log, PP_LOG_INFO, "listening", pp_log_text("address", d->address),
+           pp_log_number("port", pp_http_server_port(d->server)), pp_log_number("node", d->config->node_id),
+           pp_log_number("shard", d->config->shard));
+}
+
+static enum pp_error serve(struct daemon *d)
+{
+    enum pp_error error = open_loop(d);
+    if (error == PP_OK)
+        error = open_server(d);
+    if (error == PP_OK)
+        say_listening(d);
+    else
+        stop(d, error);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    return d->outcome;
+}
+
+static enum pp_error open_parts(struct daemon *d)
+{
+    char reason[256] = "";
+    PP_TRY(prepare(d));
+    enum pp_error error = pp_node_open(&d->node_config, &d->node, reason);
+    if (error != PP_OK) {
+        say_error(d, "node", error, reason);
+        return error;
+    }
+    error = open_watch(d);
+    if (error != PP_OK)
+        say_error(d, "chain watch", error, d->config->rpc_url);
+    return error;
+}
+
+enum pp_error pp_daemon_run(const struct pp_daemon_config *config)
+{
+    struct daemon *d = calloc(1, sizeof *d);
+    bool looped = false;
+    if (d == NULL)
+        return PP_NO_MEMORY;
+    d->config = config;
+    d->log = (struct pp_log){.out = stderr, .level = PP_LOG_INFO};
+    enum pp_error error = pp_log_level_parse(config->log_level, &d->log.level);
+    if (error != PP_OK)
+        say_error(d, "log_level", PP_BAD_CONFIG, config->log_level);
+    else
+        error = open_parts(d);
+    if (error == PP_OK) {
+        looped = true;
+        error = serve(d);
+    }
+    if (d->watch != NULL)
+        pp_chain_watch_close(d->watch);
+    if (d->node != NULL)
+        pp_node_close(d->node);
+    if (looped && uv_loop_close(&d->loop) != 0 && error == PP_OK)
+        error = PP_SYSTEM;
+    pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_ERROR, "stopped", pp_log_error(error));
+    pp_crypto_close(d->crypto);
+    pp_clock_file_close(d->clock_file);
+    pp_secret_key_done(&d->node_config.operator_key);
+    explicit_bzero(d->node_config.receipt_seed, sizeof d->node_config.receipt_seed);
+    free(d);
+    return error;
+}
