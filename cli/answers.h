@@ -1,0 +1,88 @@
+/* answers.h - what a node answers, read from JSON into structs; shapes by specs/http.md.
+ *
+ * Own:    plain values, but where said. Members that are not known are ignored: a newer node may say more.
+ * Errors: NODE_NONSENSE, the member in *problem.
+ */
+#ifndef CLI_ANSWERS_H
+#define CLI_ANSWERS_H
+
+#include "exchange.h"
+#include "wallet_dir.h"
+
+#include <pp/interval.h>
+#include <pp/limits.h>
+#include <pp/quote.h>
+#include <pp/receipt.h>
+#include <pp/refusal.h>
+
+#include <pennypost.h>
+
+struct cli_terms {
+    struct cli_node_terms node; /* what gets pinned */
+    uint32_t lane;              /* the lane that this process writes */
+    struct pp_address token;
+    uint8_t token_decimals;
+    uint16_t retention_max_days;
+    uint32_t envelope_max_bytes;
+    uint64_t epoch_seconds;
+    uint16_t protocol_share_bps;
+};
+PP_MUST_CHECK enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct cli_problem *problem);
+
+/* A quote as it travels, and decoded; verified against the pinned key. */
+struct cli_quote {
+    uint8_t bytes[PP_QUOTE_MAX_BYTES];
+    size_t length;
+    struct pp_quote quote;
+    struct pp_hash id;
+};
+PP_MUST_CHECK enum pp_error cli_quote_take(const uint8_t *bytes, size_t length, const struct cli_node_terms *node,
+                                           struct cli_quote *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_quote_read(const json_t *object, const struct cli_node_terms *node, struct cli_quote *out,
+                                           struct cli_problem *problem);
+
+/* One envelope's answer. */
+struct cli_result {
+    bool admitted;
+    bool known;
+    uint64_t sequence;
+    uint64_t time_ms;
+    struct cli_problem problem; /* when not admitted */
+};
+struct cli_submitted {
+    struct cli_result *results; /* count; freed by _done */
+    size_t count;
+    struct pp_receipt receipt;
+    bool has_receipt;
+};
+/* Exactly count results are expected. */
+PP_MUST_CHECK enum pp_error cli_submitted_read(const json_t *object, size_t count, struct cli_submitted *out,
+                                               struct cli_problem *problem);
+void cli_submitted_done(struct cli_submitted *submitted);
+
+/* A lane as its node sees it. */
+struct cli_lane_view {
+    char state[16];
+    struct pp_channel_config config;
+    struct pp_units cap;
+    uint64_t seq;
+    struct pp_grains spent, refunded, earned, vested, deferred, free, head;
+    struct pp_span holes[PP_HOLES_MAX];
+    uint32_t holes_count;
+    bool has_refund;
+    struct pp_refund_fields refund;
+    struct pp_signature refund_signature;
+    uint64_t stamps;
+    uint64_t chain_block, chain_time_s;
+};
+PP_MUST_CHECK enum pp_error cli_lane_view_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
+                                               struct cli_lane_view *out, struct cli_problem *problem);
+
+/* GET, by path. */
+PP_MUST_CHECK enum pp_error cli_terms_get(struct cli_exchange *exchange, struct cli_terms *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_quote_get(struct cli_exchange *exchange, const struct cli_node_terms *node,
+                                          struct cli_quote *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_lane_view_get(struct cli_exchange *exchange, const struct pp_channel_id *channel_id,
+                                              uint32_t lane, struct cli_lane_view *out, struct cli_problem *problem);
+
+#endif
