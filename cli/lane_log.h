@@ -6,7 +6,7 @@
  *         A frame ends with the wallet (pp_wallet_encode) as it is after the frame's records.
  * Own:    cli_lane holds the file, locked for writing: one sender at a time on one lane. Memory: about 150 bytes a stamp.
  * Errors: LOCKED, CORRUPT (reason: file and offset), BAD_VERSION, NODE_TOLD_OTHERWISE (the wallet is of other keys), IO, EXPOSED.
- * Source: specs/cli.md (WALLET-010 and following).
+ * Source: specs/cli.md (LOG-001 and following).
  */
 #ifndef CLI_LANE_LOG_H
 #define CLI_LANE_LOG_H

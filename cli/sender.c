@@ -551,7 +551,7 @@ static enum pp_error body_payment(struct slot *slot)
     return PP_OK;
 }
 
-/* SEND-002: signed, and in the log; the caller commits before it leaves. */
+/* LOG-001: signed, and in the log; the caller commits before it leaves. */
 static enum pp_error slot_sign(struct sender *s, struct slot *slot)
 {
     struct cli_signed *request = cli_signed_new(slot->count);
@@ -751,7 +751,7 @@ static enum pp_error slot_refused(struct sender *s, struct slot *slot, const str
     return error;
 }
 
-/* SEND-004: a receipt is verified against the pinned key over bodies that we build ourselves, then believed. */
+/* SEND-001: a receipt is verified against the pinned key over bodies that we build ourselves, then believed. */
 static enum pp_error receipt_verify(struct sender *s, struct slot *slot, const struct cli_submitted *answer)
 {
     const struct cli_lane *lane = s->config->lane;
@@ -982,7 +982,7 @@ static enum pp_error sender_loop(struct sender *s)
             return PP_OK;
         }
         PP_TRY(slots_fill(s, now));
-        PP_TRY(log_commit(s)); /* SEND-002: what is in the log may leave */
+        PP_TRY(log_commit(s)); /* LOG-001: what is in the log may leave */
         PP_TRY(slots_start(s));
         if (s->config->progress)
             s->config->progress(s->config->context, s->summary);

@@ -228,7 +228,7 @@ static enum pp_error told_otherwise(struct pp_refusal *refusal, const char *fiel
     return PP_NODE_TOLD_OTHERWISE;
 }
 
-/* WALLET-004 */
+/* FOLDER-004 */
 static enum pp_error terms_compare(const struct cli_node_terms *pinned, const struct cli_node_terms *seen,
                                    struct pp_refusal *refusal)
 {
@@ -310,7 +310,7 @@ static enum pp_error lane_take(const json_t *object, struct cli_channel_lane *ou
     return PP_OK;
 }
 
-/* WALLET-003: the id must be that of what the file says, or the file is not what was written. */
+/* FOLDER-003: the id must be that of what the file says, or the file is not what was written. */
 static enum pp_error identity_check(const struct cli_channel *channel)
 {
     struct pp_domain domain;

@@ -8,7 +8,7 @@
  *         renamed, the folder synced. Writers of JSON files hold DIR/lock for the moment of writing.
  * Errors: NOT_FOUND (no such channel), EXISTS, BAD_FORMAT and CORRUPT (a file that is not what was written), LOCKED, IO,
  *         EXPOSED (the folder may be read by others), NODE_TOLD_OTHERWISE (a pinned key changed).
- * Source: specs/cli.md (WALLET-001 and following).
+ * Source: specs/cli.md (FOLDER-001 and following).
  */
 #ifndef CLI_WALLET_DIR_H
 #define CLI_WALLET_DIR_H
