@@ -11,6 +11,7 @@
 
 #include <pp/interval.h>
 #include <pp/limits.h>
+#include <pp/payment.h>
 #include <pp/quote.h>
 #include <pp/receipt.h>
 #include <pp/refusal.h>
@@ -19,13 +20,14 @@
 
 struct cli_terms {
     struct cli_node_terms node; /* what gets pinned */
-    uint32_t lane;              /* the lane that this process writes */
+    uint8_t shard;
+    uint32_t lane; /* the lane that this process writes */
     struct pp_address token;
     uint8_t token_decimals;
     uint16_t retention_max_days;
-    uint32_t envelope_max_bytes;
-    uint64_t epoch_seconds;
     uint16_t protocol_share_bps;
+    uint64_t epoch_seconds, freshness_ms;
+    uint64_t body_max_bytes, envelope_max_bytes;
 };
 PP_MUST_CHECK enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct cli_problem *problem);
 
@@ -35,6 +37,8 @@ struct cli_quote {
     size_t length;
     struct pp_quote quote;
     struct pp_hash id;
+    struct pp_challenge challenge; /* with the same quote; only by cli_quote_read */
+    bool has_challenge;
 };
 PP_MUST_CHECK enum pp_error cli_quote_take(const uint8_t *bytes, size_t length, const struct cli_node_terms *node,
                                            struct cli_quote *out, struct cli_problem *problem);
@@ -55,6 +59,8 @@ struct cli_submitted {
     struct pp_receipt receipt;
     bool has_receipt;
 };
+/* Whether an answer, a refusal perhaps, has one result per envelope. */
+bool cli_submitted_has_results(const json_t *object);
 /* Exactly count results are expected. */
 PP_MUST_CHECK enum pp_error cli_submitted_read(const json_t *object, size_t count, struct cli_submitted *out,
                                                struct cli_problem *problem);
@@ -77,6 +83,20 @@ struct cli_lane_view {
 };
 PP_MUST_CHECK enum pp_error cli_lane_view_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
                                                struct cli_lane_view *out, struct cli_problem *problem);
+
+/* F of specs/http.md; false when it is null. */
+PP_MUST_CHECK enum pp_error cli_refund_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
+                                            struct pp_refund_fields *out, struct pp_signature *out_signature,
+                                            bool *out_there, struct cli_problem *problem);
+
+/* One deletion's answer. */
+struct cli_deleted {
+    bool deleted;
+    struct pp_grains refunded;
+    struct cli_problem problem; /* when not deleted */
+};
+PP_MUST_CHECK enum pp_error cli_deleted_read(const json_t *object, size_t count, struct cli_deleted *out,
+                                             struct cli_problem *problem);
 
 /* GET, by path. */
 PP_MUST_CHECK enum pp_error cli_terms_get(struct cli_exchange *exchange, struct cli_terms *out, struct cli_problem *problem);

@@ -300,6 +300,8 @@ static enum pp_error topic_member(const json_t *object, struct cli_parcel *parce
     if ((text && !json_is_string(text)) || (hex && !json_is_string(hex)))
         return PP_BAD_TYPE;
     size_t length = text ? json_string_length(text) : hex ? json_string_length(hex) / 2 : parcel->topic_length;
+    if (!text && !hex && length == 0)
+        return PP_MISSING_FIELD;
     if (length == 0 || length > PP_TOPIC_MAX_BYTES)
         return PP_OUT_OF_RANGE;
     if (text)
@@ -392,7 +394,7 @@ enum pp_error cli_parcels_open(const struct cli_parcels_config *config, struct c
     parcels->input.descriptor = config->input;
     enum pp_error error = PP_OK;
     size_t topic_length = strlen(config->topic);
-    if (topic_length > PP_TOPIC_MAX_BYTES || topic_length == 0)
+    if (topic_length > PP_TOPIC_MAX_BYTES)
         error = cli_problem_set(problem, PP_OUT_OF_RANGE, "a topic has 1 to %u bytes", PP_TOPIC_MAX_BYTES);
     if (error == PP_OK && config->manifest)
         error = manifest_open(parcels, problem);

@@ -41,7 +41,7 @@ struct cli_parcels_config {
     const char *manifest; /* or NULL */
     enum cli_split split; /* of stdin */
     int input;            /* the descriptor that "-" means */
-    const char *topic;    /* defaults */
+    const char *topic;    /* defaults; an empty topic: a manifest's lines must name theirs */
     uint16_t retention_days;
     uint8_t envelope_kind;
 };

@@ -19,8 +19,6 @@
 struct quote {
     struct cli_quote card;
     uint64_t fetched_ms; /* by our monotonic clock: the node's is issued_ms at that moment */
-    struct pp_challenge challenge;
-    bool has_challenge;
     struct quote *next;
 };
 
@@ -308,50 +306,18 @@ static bool quote_is_good(const struct sender *s, uint64_t now)
     return node_now + QUOTE_MARGIN_MS < q->card.quote.expires_ms;
 }
 
-/* A challenge carries a quote, too. The body does not matter: without a credential nothing is read of it. */
-static enum pp_error challenge_get(struct sender *s, struct cli_quote *card, struct pp_challenge *out)
-{
-    static const uint8_t body[1] = {0};
-    struct pp_challenge_terms terms;
-    const struct cli_request request = {.method = "POST",
-                                        .path = "/v1/envelopes",
-                                        .content_type = "application/octet-stream",
-                                        .body = body,
-                                        .body_length = sizeof body,
-                                        .timeout_ms = REQUEST_TIMEOUT_MS};
-    enum pp_error error = cli_exchange_run(s->exchange, &request, s->problem);
-    if (error != PP_PAYMENT_REQUIRED)
-        return error == PP_OK ? cli_problem_set(s->problem, PP_NODE_NONSENSE, "the node took an envelope without postage")
-                              : error;
-    const char *value = cli_exchange_challenge(s->exchange);
-    error = pp_challenge_parse(value, strlen(value), out);
-    if (error == PP_OK)
-        error = pp_challenge_terms_read(out, &terms, &s->problem->refusal);
-    if (error != PP_OK)
-        return cli_problem_set(s->problem, PP_NODE_NONSENSE, "the node's challenge: %s", pp_error_sentence(error));
-    return cli_quote_take(terms.quote, terms.quote_length, s->config->node, card, s->problem);
-}
-
 /* The newest quote, if it may be used; else asks for another. Errors are the node's, and may pass. */
 static enum pp_error quote_need(struct sender *s, uint64_t now)
 {
     struct cli_quote card;
-    struct pp_challenge challenge;
-    bool want_challenge = s->config->single || s->config->single_every;
     if (quote_is_good(s, now))
         return PP_OK;
-    if (want_challenge)
-        PP_TRY(challenge_get(s, &card, &challenge));
-    else
-        PP_TRY(cli_quote_get(s->exchange, s->config->node, &card, s->problem));
+    PP_TRY(cli_quote_get(s->exchange, s->config->node, &card, s->problem));
     struct quote *q = calloc(1, sizeof *q);
     if (!q)
         return cli_problem_set(s->problem, PP_NO_MEMORY, "a quote");
     q->card = card;
     q->fetched_ms = now;
-    q->has_challenge = want_challenge;
-    if (want_challenge)
-        q->challenge = challenge;
     q->next = s->quotes;
     s->quotes = q;
     s->quote_stale = false;
@@ -533,7 +499,7 @@ static enum pp_error body_payment(struct slot *slot)
         free(credential);
         return PP_NO_MEMORY;
     }
-    credential->challenge = slot->quote->challenge;
+    credential->challenge = slot->quote->card.challenge;
     credential->action = PP_ACTION_VOUCHER;
     credential->channel_id = slot->voucher.channel_id;
     credential->lane = slot->voucher.lane;
@@ -595,7 +561,7 @@ static enum pp_error slot_build(struct sender *s, struct slot *slot, uint64_t no
     if (slot->count == 0)
         return PP_OK;
     enum pp_error error = slot_sign(s, slot);
-    slot->by_payment = single && slot->quote->has_challenge;
+    slot->by_payment = single && slot->quote->card.has_challenge;
     if (error == PP_OK)
         error = slot->by_payment ? body_payment(slot) : body_frame(s, slot);
     if (error != PP_OK)
@@ -631,7 +597,8 @@ static enum pp_error slot_start(struct sender *s, struct slot *slot)
 static bool is_retryable(const struct pp_refusal *refusal)
 {
     return refusal->retry_after_ms > 0 || refusal->error == PP_TOO_MANY_HOLES || refusal->error == PP_NODE_DOWN ||
-           refusal->error == PP_NODE_NONSENSE;
+           refusal->error == PP_NODE_NONSENSE || refusal->error == PP_TOO_SLOW ||
+           pp_error_class(refusal->error) == PP_CLASS_FAULT; /* nobody knows then whether it was stored */
 }
 
 /* Signing again helps. */
@@ -863,12 +830,11 @@ static enum pp_error slot_ended(struct sender *s, struct slot *slot, uint64_t no
         return cli_problem_set(s->problem, PP_NO_MEMORY, "an answer");
     enum pp_error error = cli_exchange_result(slot->exchange, why);
     const uint8_t *body = cli_exchange_body(slot->exchange, &length);
-    json_t *object = NULL;
-    if (error == PP_OK) {
-        object = length ? json_loadb((const char *)body, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *object = length ? json_loadb((const char *)body, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    /* A batch of which everything was refused is a problem with results. */
+    if (error == PP_OK || (cli_exchange_status(slot->exchange) != 0 && cli_submitted_has_results(object)))
         error = cli_submitted_read(object, slot->count, &answer, why);
-        json_decref(object);
-    }
+    json_decref(object);
     if (error != PP_OK) {
         error = slot_refused(s, slot, why, now);
     } else {

@@ -44,6 +44,9 @@ struct cli_verb {
 /* V(function suffix, name, synopsis, one line of help), in the order of the help screen. */
 #define CLI_VERBS(V)                                                                                                 \
     V(keygen, "keygen", "[--kind KIND] FILE", "make an encrypted key file")                                           \
+    V(terms, "terms", "--node URL", "show a node's terms, and pin them on first use")                                 \
+    V(quote, "quote", "--node URL [--bytes N --days N]", "ask a node what an envelope costs now")                     \
+    V(send, "send", "[FILE | FOLDER | -]...", "pay for envelopes and send them")                                      \
     V(errors, "errors", "[NAME | NUMBER]", "explain an error")
 
 #define CLI_VERB_DECLARE(suffix, name, synopsis, help) int cli_verb_##suffix(struct cli *cli, int argc, char **argv);
