@@ -23,7 +23,8 @@ static const json_t *member(struct members *m, const char *name)
 static uint64_t member_number(struct members *m, const char *name, uint64_t most)
 {
     const json_t *value = member(m, name);
-    if (!json_is_integer(value) || json_integer_value(value) < 0 || (uint64_t)json_integer_value(value) > most) {
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        (uint64_t)json_integer_value(value) > most) {
         if (!m->fault)
             m->fault = name;
         return 0;
@@ -66,8 +67,8 @@ static size_t member_base64(struct members *m, const char *name, uint8_t *out, s
 {
     size_t length = 0;
     const json_t *value = member(m, name);
-    if ((!json_is_string(value) ||
-         pp_base64_parse(json_string_value(value), json_string_length(value), out, capacity, &length) != PP_OK) &&
+    if ((!json_is_string(value) || pp_base64_parse(json_string_value(value), json_string_length(value), out,
+                                                   capacity, &length) != PP_OK) &&
         !m->fault)
         m->fault = name;
     return length;
@@ -77,7 +78,8 @@ static enum pp_error members_finish(const struct members *m, struct cli_problem 
 {
     if (!json_is_object(m->object))
         return cli_problem_set(problem, PP_NODE_NONSENSE, "%s: no JSON object", m->what);
-    return m->fault ? cli_problem_set(problem, PP_NODE_NONSENSE, "%s: the member %s", m->what, m->fault) : PP_OK;
+    return m->fault ? cli_problem_set(problem, PP_NODE_NONSENSE, "%s: the member %s", m->what, m->fault)
+                    : PP_OK;
 }
 
 /* ---- terms ---- */
@@ -85,7 +87,8 @@ static enum pp_error members_finish(const struct members *m, struct cli_problem 
 enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct cli_problem *problem)
 {
     struct members m = {.object = object, .what = "the node's terms"};
-    struct members limits = {.object = json_object_get(object, "limits"), .what = "the limits of the node's terms"};
+    struct members limits = {.object = json_object_get(object, "limits"),
+                             .what = "the limits of the node's terms"};
     struct cli_terms terms = {.node = {.chain_id = member_number(&m, "chain_id", INT64_MAX)}};
     if (member_number(&m, "version", UINT32_MAX) != 1)
         return cli_problem_set(problem, PP_BAD_VERSION, "the node's terms");
@@ -106,7 +109,8 @@ enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct
     PP_TRY(members_finish(&m, problem));
     PP_TRY(members_finish(&limits, problem));
     if (terms.node.node_id == 0 || terms.lane != pp_lane_make(terms.node.node_id, terms.shard))
-        return cli_problem_set(problem, PP_NODE_NONSENSE, "the node's terms: lane %u is not of node %u, shard %u", terms.lane,
+        return cli_problem_set(problem, PP_NODE_NONSENSE,
+                               "the node's terms: lane %u is not of node %u, shard %u", terms.lane,
                                terms.node.node_id, terms.shard);
     *out = terms;
     return PP_OK;
@@ -114,8 +118,8 @@ enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct
 
 /* ---- quotes ---- */
 
-enum pp_error cli_quote_take(const uint8_t *bytes, size_t length, const struct cli_node_terms *node, struct cli_quote *out,
-                             struct cli_problem *problem)
+enum pp_error cli_quote_take(const uint8_t *bytes, size_t length, const struct cli_node_terms *node,
+                             struct cli_quote *out, struct cli_problem *problem)
 {
     struct pp_signed_quote quote;
     if (length > sizeof out->bytes)
@@ -124,7 +128,8 @@ enum pp_error cli_quote_take(const uint8_t *bytes, size_t length, const struct c
     if (error == PP_OK)
         error = pp_signed_quote_verify(&quote, node->node_id, &node->receipt_key);
     if (error != PP_OK)
-        return cli_problem_set(problem, error, "the quote, against the pinned key of node %" PRIu32, node->node_id);
+        return cli_problem_set(problem, error, "the quote, against the pinned key of node %" PRIu32,
+                               node->node_id);
     memset(out, 0, sizeof *out);
     memcpy(out->bytes, bytes, length);
     out->length = length;
@@ -142,8 +147,9 @@ enum pp_error cli_quote_read(const json_t *object, const struct cli_node_terms *
     const json_t *challenge = json_object_get(object, "challenge");
     PP_TRY(members_finish(&m, problem));
     PP_TRY(cli_quote_take(bytes, length, node, out, problem));
-    out->has_challenge = json_is_string(challenge) && pp_challenge_parse(json_string_value(challenge),
-                                                                         json_string_length(challenge), &out->challenge) == PP_OK;
+    out->has_challenge = json_is_string(challenge) &&
+                         pp_challenge_parse(json_string_value(challenge), json_string_length(challenge),
+                                            &out->challenge) == PP_OK;
     return PP_OK;
 }
 
@@ -160,7 +166,8 @@ bool cli_submitted_has_results(const json_t *object)
     return json_is_array(json_object_get(object, "results"));
 }
 
-static enum pp_error result_read(const json_t *object, size_t index, struct cli_result *out, struct cli_problem *problem)
+static enum pp_error result_read(const json_t *object, size_t index, struct cli_result *out,
+                                 struct cli_problem *problem)
 {
     struct members m = {.object = object, .what = "a result of the node"};
     const char *status = json_string_value(member(&m, "status"));
@@ -171,7 +178,8 @@ static enum pp_error result_read(const json_t *object, size_t index, struct cli_
         return PP_OK;
     }
     if (!status || (strcmp(status, "admitted") != 0 && strcmp(status, "known") != 0))
-        return cli_problem_set(problem, PP_NODE_NONSENSE, "result %zu: the status %s", index, status ? status : "is no text");
+        return cli_problem_set(problem, PP_NODE_NONSENSE, "result %zu: the status %s", index,
+                               status ? status : "is no text");
     out->admitted = true;
     out->known = strcmp(status, "known") == 0;
     out->sequence = member_number(&m, "sequence", INT64_MAX);
@@ -179,7 +187,8 @@ static enum pp_error result_read(const json_t *object, size_t index, struct cli_
     return members_finish(&m, problem);
 }
 
-static enum pp_error receipt_take(const json_t *object, struct cli_submitted *out, struct cli_problem *problem)
+static enum pp_error receipt_take(const json_t *object, struct cli_submitted *out,
+                                  struct cli_problem *problem)
 {
     struct members m = {.object = object, .what = "the node's answer"};
     uint8_t bytes[PP_RECEIPT_MAX_BYTES];
@@ -198,13 +207,15 @@ static enum pp_error receipt_take(const json_t *object, struct cli_submitted *ou
     return PP_OK;
 }
 
-enum pp_error cli_submitted_read(const json_t *object, size_t count, struct cli_submitted *out, struct cli_problem *problem)
+enum pp_error cli_submitted_read(const json_t *object, size_t count, struct cli_submitted *out,
+                                 struct cli_problem *problem)
 {
     const json_t *list = json_object_get(object, "results");
     memset(out, 0, sizeof *out);
     if (!json_is_array(list) || json_array_size(list) != count)
-        return cli_problem_set(problem, PP_NODE_NONSENSE, "the node's answer has %zu results for %zu envelopes",
-                               json_array_size(list), count);
+        return cli_problem_set(problem, PP_NODE_NONSENSE,
+                               "the node's answer has %zu results for %zu envelopes", json_array_size(list),
+                               count);
     out->results = calloc(count, sizeof *out->results);
     if (!out->results)
         return cli_problem_set(problem, PP_NO_MEMORY, "the node's answer");
@@ -222,8 +233,8 @@ enum pp_error cli_submitted_read(const json_t *object, size_t count, struct cli_
 /* ---- refunds ---- */
 
 enum pp_error cli_refund_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
-                              struct pp_refund_fields *out, struct pp_signature *out_signature, bool *out_there,
-                              struct cli_problem *problem)
+                              struct pp_refund_fields *out, struct pp_signature *out_signature,
+                              bool *out_there, struct cli_problem *problem)
 {
     struct members m = {.object = object, .what = "the node's refund"};
     struct pp_refund_fields refund;
@@ -245,7 +256,8 @@ enum pp_error cli_refund_read(const json_t *object, const struct pp_channel_id *
     return PP_OK;
 }
 
-static enum pp_error deletion_read(const json_t *object, size_t index, struct cli_deleted *out, struct cli_problem *problem)
+static enum pp_error deletion_read(const json_t *object, size_t index, struct cli_deleted *out,
+                                   struct cli_problem *problem)
 {
     struct members m = {.object = object, .what = "a result of the node"};
     const char *status = json_string_value(member(&m, "status"));
@@ -256,18 +268,21 @@ static enum pp_error deletion_read(const json_t *object, size_t index, struct cl
         return PP_OK;
     }
     if (!status || strcmp(status, "deleted") != 0)
-        return cli_problem_set(problem, PP_NODE_NONSENSE, "result %zu: the status %s", index, status ? status : "is no text");
+        return cli_problem_set(problem, PP_NODE_NONSENSE, "result %zu: the status %s", index,
+                               status ? status : "is no text");
     out->deleted = true;
     out->refunded = member_grains(&m, "refunded");
     return members_finish(&m, problem);
 }
 
-enum pp_error cli_deleted_read(const json_t *object, size_t count, struct cli_deleted *out, struct cli_problem *problem)
+enum pp_error cli_deleted_read(const json_t *object, size_t count, struct cli_deleted *out,
+                               struct cli_problem *problem)
 {
     const json_t *list = json_object_get(object, "results");
     if (!json_is_array(list) || json_array_size(list) != count)
-        return cli_problem_set(problem, PP_NODE_NONSENSE, "the node's answer has %zu results for %zu deletions",
-                               json_array_size(list), count);
+        return cli_problem_set(problem, PP_NODE_NONSENSE,
+                               "the node's answer has %zu results for %zu deletions", json_array_size(list),
+                               count);
     memset(out, 0, count * sizeof *out);
     for (size_t i = 0; i < count; i++)
         PP_TRY(deletion_read(json_array_get(list, i), i, &out[i], problem));
@@ -314,19 +329,21 @@ enum pp_error cli_lane_view_read(const json_t *object, const struct pp_channel_i
     out->chain_block = member_number(&m, "chain_block", INT64_MAX);
     out->chain_time_s = member_number(&m, "chain_time_s", INT64_MAX);
     PP_TRY(members_finish(&m, problem));
-    if (!state || strlen(state) >= sizeof out->state || !pp_channel_id_eq(&told, channel_id) || told_lane != lane)
+    if (!state || strlen(state) >= sizeof out->state || !pp_channel_id_eq(&told, channel_id) ||
+        told_lane != lane)
         return cli_problem_set(problem, PP_NODE_NONSENSE, "the lane: its state, channel or number");
     strcpy(out->state, state);
     PP_TRY(holes_read(json_object_get(object, "holes"), out, problem));
-    return cli_refund_read(json_object_get(object, "refund"), channel_id, lane, &out->refund, &out->refund_signature,
-                           &out->has_refund, problem);
+    return cli_refund_read(json_object_get(object, "refund"), channel_id, lane, &out->refund,
+                           &out->refund_signature, &out->has_refund, problem);
 }
 
 /* ---- asking ---- */
 
 #define ASK_TIMEOUT_MS 10000u
 
-static enum pp_error json_get(struct cli_exchange *exchange, const char *path, json_t **out, struct cli_problem *problem)
+static enum pp_error json_get(struct cli_exchange *exchange, const char *path, json_t **out,
+                              struct cli_problem *problem)
 {
     const struct cli_request request = {.method = "GET", .path = path, .timeout_ms = ASK_TIMEOUT_MS};
     return cli_exchange_json(exchange, &request, out, problem);
@@ -341,8 +358,8 @@ enum pp_error cli_terms_get(struct cli_exchange *exchange, struct cli_terms *out
     return error;
 }
 
-enum pp_error cli_quote_get(struct cli_exchange *exchange, const struct cli_node_terms *node, struct cli_quote *out,
-                            struct cli_problem *problem)
+enum pp_error cli_quote_get(struct cli_exchange *exchange, const struct cli_node_terms *node,
+                            struct cli_quote *out, struct cli_problem *problem)
 {
     json_t *object;
     PP_TRY(json_get(exchange, "/v1/quote", &object, problem));
@@ -351,12 +368,13 @@ enum pp_error cli_quote_get(struct cli_exchange *exchange, const struct cli_node
     return error;
 }
 
-enum pp_error cli_lane_view_get(struct cli_exchange *exchange, const struct pp_channel_id *channel_id, uint32_t lane,
-                                struct cli_lane_view *out, struct cli_problem *problem)
+enum pp_error cli_lane_view_get(struct cli_exchange *exchange, const struct pp_channel_id *channel_id,
+                                uint32_t lane, struct cli_lane_view *out, struct cli_problem *problem)
 {
     char path[160], hex[65];
     json_t *object;
-    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%" PRIu32, pp_hex_print(channel_id->bytes, 32, hex), lane);
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%" PRIu32, pp_hex_print(channel_id->bytes, 32, hex),
+             lane);
     PP_TRY(json_get(exchange, path, &object, problem));
     enum pp_error error = cli_lane_view_read(object, channel_id, lane, out, problem);
     json_decref(object);

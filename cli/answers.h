@@ -29,7 +29,8 @@ struct cli_terms {
     uint64_t epoch_seconds, freshness_ms;
     uint64_t body_max_bytes, envelope_max_bytes;
 };
-PP_MUST_CHECK enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out,
+                                           struct cli_problem *problem);
 
 /* A quote as it travels, and decoded; verified against the pinned key. */
 struct cli_quote {
@@ -40,10 +41,11 @@ struct cli_quote {
     struct pp_challenge challenge; /* with the same quote; only by cli_quote_read */
     bool has_challenge;
 };
-PP_MUST_CHECK enum pp_error cli_quote_take(const uint8_t *bytes, size_t length, const struct cli_node_terms *node,
-                                           struct cli_quote *out, struct cli_problem *problem);
-PP_MUST_CHECK enum pp_error cli_quote_read(const json_t *object, const struct cli_node_terms *node, struct cli_quote *out,
+PP_MUST_CHECK enum pp_error cli_quote_take(const uint8_t *bytes, size_t length,
+                                           const struct cli_node_terms *node, struct cli_quote *out,
                                            struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_quote_read(const json_t *object, const struct cli_node_terms *node,
+                                           struct cli_quote *out, struct cli_problem *problem);
 
 /* One envelope's answer. */
 struct cli_result {
@@ -81,13 +83,15 @@ struct cli_lane_view {
     uint64_t stamps;
     uint64_t chain_block, chain_time_s;
 };
-PP_MUST_CHECK enum pp_error cli_lane_view_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
-                                               struct cli_lane_view *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_lane_view_read(const json_t *object, const struct pp_channel_id *channel_id,
+                                               uint32_t lane, struct cli_lane_view *out,
+                                               struct cli_problem *problem);
 
 /* F of specs/http.md; false when it is null. */
-PP_MUST_CHECK enum pp_error cli_refund_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
-                                            struct pp_refund_fields *out, struct pp_signature *out_signature,
-                                            bool *out_there, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_refund_read(const json_t *object, const struct pp_channel_id *channel_id,
+                                            uint32_t lane, struct pp_refund_fields *out,
+                                            struct pp_signature *out_signature, bool *out_there,
+                                            struct cli_problem *problem);
 
 /* One deletion's answer. */
 struct cli_deleted {
@@ -99,10 +103,12 @@ PP_MUST_CHECK enum pp_error cli_deleted_read(const json_t *object, size_t count,
                                              struct cli_problem *problem);
 
 /* GET, by path. */
-PP_MUST_CHECK enum pp_error cli_terms_get(struct cli_exchange *exchange, struct cli_terms *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_terms_get(struct cli_exchange *exchange, struct cli_terms *out,
+                                          struct cli_problem *problem);
 PP_MUST_CHECK enum pp_error cli_quote_get(struct cli_exchange *exchange, const struct cli_node_terms *node,
                                           struct cli_quote *out, struct cli_problem *problem);
-PP_MUST_CHECK enum pp_error cli_lane_view_get(struct cli_exchange *exchange, const struct pp_channel_id *channel_id,
-                                              uint32_t lane, struct cli_lane_view *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_lane_view_get(struct cli_exchange *exchange,
+                                              const struct pp_channel_id *channel_id, uint32_t lane,
+                                              struct cli_lane_view *out, struct cli_problem *problem);
 
 #endif

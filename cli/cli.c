@@ -83,7 +83,8 @@ bool cli_passphrase_read(struct cli *cli, const char *what_for, bool confirm, st
         error = pp_passphrase_ask(prompt, confirm, out);
     }
     if (error == PP_NOT_FOUND && !cli->passphrase_file)
-        cli_fail(cli, error, "there is no terminal to ask for the passphrase: give --passphrase-file or --passphrase-fd");
+        cli_fail(cli, error,
+                 "there is no terminal to ask for the passphrase: give --passphrase-file or --passphrase-fd");
     else if (error != PP_OK)
         cli_fail(cli, error, "the passphrase, from %s", where);
     return error == PP_OK;

@@ -13,7 +13,8 @@ enum pp_error cli_problem_set(struct cli_problem *problem, enum pp_error error, 
     return error;
 }
 
-enum pp_error cli_problem_refusal(struct cli_problem *problem, const struct pp_refusal *refusal, const char *detail, ...)
+enum pp_error cli_problem_refusal(struct cli_problem *problem, const struct pp_refusal *refusal,
+                                  const char *detail, ...)
 {
     va_list arguments;
     problem->refusal = *refusal;

@@ -21,8 +21,8 @@ struct cli_problem {
 enum pp_error cli_problem_set(struct cli_problem *problem, enum pp_error error, const char *detail, ...)
     __attribute__((format(printf, 3, 4)));
 /* Copies the refusal; its texts must be static. */
-enum pp_error cli_problem_refusal(struct cli_problem *problem, const struct pp_refusal *refusal, const char *detail, ...)
-    __attribute__((format(printf, 3, 4)));
+enum pp_error cli_problem_refusal(struct cli_problem *problem, const struct pp_refusal *refusal,
+                                  const char *detail, ...) __attribute__((format(printf, 3, 4)));
 /* Tells it; returns CLI_FAILED. */
 int cli_problem_tell(struct cli *cli, const struct cli_problem *problem);
 

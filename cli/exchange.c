@@ -10,6 +10,7 @@
 
 #define URL_MAX 1024
 #define HEADER_MAX (PP_CREDENTIAL_HEADER_MAX + 64)
+#define KEPT_MAX PP_CHALLENGE_HEADER_MAX
 #define CONNECT_TIMEOUT_MS 5000L
 
 struct cli_exchange {
@@ -17,7 +18,7 @@ struct cli_exchange {
     struct curl_slist *headers;
     char base[URL_MAX / 2];
     char error_text[CURL_ERROR_SIZE];
-    char challenge[PP_CHALLENGE_HEADER_MAX];
+    char kept[CLI_HEADER_COUNT][KEPT_MAX];
     uint8_t *body;
     size_t body_length, body_room;
     bool body_too_long;
@@ -54,22 +55,37 @@ static size_t body_take(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
+static const char *const header_names[CLI_HEADER_COUNT] = {
+    [CLI_HEADER_CHALLENGE] = "www-authenticate:",
+    [CLI_HEADER_LEAF] = "pennypost-leaf:",
+    [CLI_HEADER_TOPIC] = "pennypost-topic:",
+    [CLI_HEADER_RECEIPT] = "payment-receipt:",
+};
+
+static void header_keep(struct cli_exchange *exchange, enum cli_header header, const char *value,
+                        size_t length)
+{
+    while (length > 0 && (*value == ' ' || *value == '\t')) {
+        value++;
+        length--;
+    }
+    while (length > 0 && (value[length - 1] == '\r' || value[length - 1] == '\n'))
+        length--;
+    if (length >= KEPT_MAX)
+        return;
+    memcpy(exchange->kept[header], value, length);
+    exchange->kept[header][length] = '\0';
+}
+
 static size_t header_take(char *line, size_t size, size_t count, void *context)
 {
-    static const char name[] = "www-authenticate:";
-    struct cli_exchange *exchange = context;
-    size_t length = size * count, skip = sizeof name - 1;
-    if (length > skip && strncasecmp(line, name, skip) == 0) {
-        while (skip < length && (line[skip] == ' ' || line[skip] == '\t'))
-            skip++;
-        while (length > skip && (line[length - 1] == '\r' || line[length - 1] == '\n'))
-            length--;
-        if (length - skip < sizeof exchange->challenge) {
-            memcpy(exchange->challenge, line + skip, length - skip);
-            exchange->challenge[length - skip] = '\0';
-        }
+    size_t length = size * count;
+    for (int i = 0; i < CLI_HEADER_COUNT; i++) {
+        size_t name = strlen(header_names[i]);
+        if (length > name && strncasecmp(line, header_names[i], name) == 0)
+            header_keep(context, (enum cli_header)i, line + name, length - name);
     }
-    return size * count;
+    return length;
 }
 
 static bool url_is_plain(const char *url)
@@ -86,11 +102,13 @@ enum pp_error cli_exchange_open(const char *base_url, struct cli_exchange **out)
     if (!exchange)
         return PP_NO_MEMORY;
     enum pp_error error = url_is_plain(base_url) ? PP_OK : PP_BAD_FORMAT;
-    if (error == PP_OK && snprintf(exchange->base, sizeof exchange->base, "%s", base_url) >= (int)sizeof exchange->base)
+    if (error == PP_OK &&
+        snprintf(exchange->base, sizeof exchange->base, "%s", base_url) >= (int)sizeof exchange->base)
         error = PP_TOO_LONG;
     for (size_t n = strlen(exchange->base); error == PP_OK && n > 0 && exchange->base[n - 1] == '/'; n--)
         exchange->base[n - 1] = '\0';
-    if (error == PP_OK && (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(exchange->easy = curl_easy_init())))
+    if (error == PP_OK &&
+        (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(exchange->easy = curl_easy_init())))
         error = PP_NO_MEMORY;
     if (error == PP_OK)
         *out = exchange;
@@ -124,10 +142,10 @@ static enum pp_error header_add(struct cli_exchange *exchange, const char *name,
     return PP_OK;
 }
 
-#define SET(option, value)                                                                                           \
-    do {                                                                                                             \
-        if (curl_easy_setopt(exchange->easy, option, value) != CURLE_OK)                                             \
-            return PP_SYSTEM;                                                                                        \
+#define SET(option, value)                                                                                   \
+    do {                                                                                                     \
+        if (curl_easy_setopt(exchange->easy, option, value) != CURLE_OK)                                     \
+            return PP_SYSTEM;                                                                                \
     } while (0)
 
 static enum pp_error exchange_prepare(struct cli_exchange *exchange, const struct cli_request *request)
@@ -141,7 +159,9 @@ static enum pp_error exchange_prepare(struct cli_exchange *exchange, const struc
     exchange->body_length = 0;
     exchange->body_too_long = false;
     exchange->status = 0;
-    exchange->challenge[0] = exchange->error_text[0] = '\0';
+    exchange->error_text[0] = '\0';
+    for (int i = 0; i < CLI_HEADER_COUNT; i++)
+        exchange->kept[i][0] = '\0';
     PP_TRY(header_add(exchange, "Expect:", "")); /* one round trip, not two */
     PP_TRY(header_add(exchange, "Accept: ", "application/json, application/octet-stream"));
     if (request->content_type)
@@ -173,7 +193,8 @@ static enum pp_error exchange_prepare(struct cli_exchange *exchange, const struc
 
 /* ---- what came back ---- */
 
-static void text_take(const json_t *object, const char *name, char *out, size_t capacity, struct pp_value *value)
+static void text_take(const json_t *object, const char *name, char *out, size_t capacity,
+                      struct pp_value *value)
 {
     const json_t *member = json_object_get(object, name);
     if (!json_is_string(member))
@@ -215,11 +236,13 @@ static void consumed_take(const json_t *object, struct pp_refusal *refusal)
 
 enum pp_error cli_problem_read(const json_t *object, struct cli_problem *problem)
 {
-    const json_t *number = json_object_get(object, "number"), *retry = json_object_get(object, "retry_after_ms");
+    const json_t *number = json_object_get(object, "number"),
+                 *retry = json_object_get(object, "retry_after_ms");
     struct pp_value field = {.kind = PP_VALUE_NONE};
     problem->detail[0] = '\0';
     if (!json_is_integer(number) || !error_known(json_integer_value(number)))
-        return cli_problem_set(problem, PP_NODE_NONSENSE, "the node refused without an error that is known here");
+        return cli_problem_set(problem, PP_NODE_NONSENSE,
+                               "the node refused without an error that is known here");
     pp_refusal_init(&problem->refusal, (enum pp_error)json_integer_value(number), NULL);
     text_take(object, "field", problem->field, sizeof problem->field, &field);
     problem->refusal.field = field.kind == PP_VALUE_TEXT ? problem->field : NULL;
@@ -234,8 +257,8 @@ enum pp_error cli_problem_read(const json_t *object, struct cli_problem *problem
 
 static enum pp_error nonsense(const struct cli_exchange *exchange, struct cli_problem *problem)
 {
-    return cli_problem_set(problem, PP_NODE_NONSENSE, "%s answered with status %ld and %zu bytes", exchange->base,
-                           exchange->status, exchange->body_length);
+    return cli_problem_set(problem, PP_NODE_NONSENSE, "%s answered with status %ld and %zu bytes",
+                           exchange->base, exchange->status, exchange->body_length);
 }
 
 enum pp_error cli_exchange_result(struct cli_exchange *exchange, struct cli_problem *problem)
@@ -244,12 +267,13 @@ enum pp_error cli_exchange_result(struct cli_exchange *exchange, struct cli_prob
         return nonsense(exchange, problem);
     if (exchange->result != CURLE_OK)
         return cli_problem_set(problem, PP_NODE_DOWN, "%s: %s", exchange->base,
-                               exchange->error_text[0] ? exchange->error_text : curl_easy_strerror(exchange->result));
+                               exchange->error_text[0] ? exchange->error_text
+                                                       : curl_easy_strerror(exchange->result));
     if (exchange->status >= 200 && exchange->status < 300)
         return PP_OK;
-    json_t *object = exchange->body_length
-                         ? json_loadb((const char *)exchange->body, exchange->body_length, JSON_REJECT_DUPLICATES, NULL)
-                         : NULL;
+    json_t *object = exchange->body_length ? json_loadb((const char *)exchange->body, exchange->body_length,
+                                                        JSON_REJECT_DUPLICATES, NULL)
+                                           : NULL;
     enum pp_error error =
         json_is_object(object) ? cli_problem_read(object, problem) : nonsense(exchange, problem);
     json_decref(object);
@@ -263,7 +287,8 @@ static void exchange_ended(struct cli_exchange *exchange, CURLcode result)
         exchange->status = 0;
 }
 
-enum pp_error cli_exchange_run(struct cli_exchange *exchange, const struct cli_request *request, struct cli_problem *problem)
+enum pp_error cli_exchange_run(struct cli_exchange *exchange, const struct cli_request *request,
+                               struct cli_problem *problem)
 {
     enum pp_error error = exchange_prepare(exchange, request);
     if (error != PP_OK)
@@ -272,11 +297,12 @@ enum pp_error cli_exchange_run(struct cli_exchange *exchange, const struct cli_r
     return cli_exchange_result(exchange, problem);
 }
 
-enum pp_error cli_exchange_json(struct cli_exchange *exchange, const struct cli_request *request, json_t **out,
-                                struct cli_problem *problem)
+enum pp_error cli_exchange_json(struct cli_exchange *exchange, const struct cli_request *request,
+                                json_t **out, struct cli_problem *problem)
 {
     PP_TRY(cli_exchange_run(exchange, request, problem));
-    json_t *object = json_loadb((const char *)exchange->body, exchange->body_length, JSON_REJECT_DUPLICATES, NULL);
+    json_t *object =
+        json_loadb((const char *)exchange->body, exchange->body_length, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(object)) {
         json_decref(object);
         return nonsense(exchange, problem);
@@ -372,9 +398,9 @@ const uint8_t *cli_exchange_body(const struct cli_exchange *exchange, size_t *ou
     return exchange->body;
 }
 
-const char *cli_exchange_challenge(const struct cli_exchange *exchange)
+const char *cli_exchange_header(const struct cli_exchange *exchange, enum cli_header header)
 {
-    return exchange->challenge;
+    return exchange->kept[header];
 }
 
 void cli_exchange_context(struct cli_exchange *exchange, void *context)

@@ -21,8 +21,8 @@ PP_MUST_CHECK enum pp_error cli_exchange_open(const char *base_url, struct cli_e
 void cli_exchange_close(struct cli_exchange *exchange);
 
 struct cli_request {
-    const char *method; /* "GET", "POST" */
-    const char *path;   /* "/v1/quote" */
+    const char *method;        /* "GET", "POST" */
+    const char *path;          /* "/v1/quote" */
     const char *content_type;  /* with a body */
     const char *authorization; /* header value, or NULL */
     const void *body;
@@ -36,7 +36,8 @@ struct cli_request {
 PP_MUST_CHECK enum pp_error cli_exchange_run(struct cli_exchange *exchange, const struct cli_request *request,
                                              struct cli_problem *problem);
 /* The same, and the body as JSON: the caller owns the reference. */
-PP_MUST_CHECK enum pp_error cli_exchange_json(struct cli_exchange *exchange, const struct cli_request *request, json_t **out,
+PP_MUST_CHECK enum pp_error cli_exchange_json(struct cli_exchange *exchange,
+                                              const struct cli_request *request, json_t **out,
                                               struct cli_problem *problem);
 
 /* ---- many at a time ---- */
@@ -45,7 +46,8 @@ struct cli_exchanges; /* libcurl's multi handle */
 PP_MUST_CHECK enum pp_error cli_exchanges_open(struct cli_exchanges **out);
 void cli_exchanges_close(struct cli_exchanges *exchanges); /* after its exchanges have ended */
 /* Starts; the exchange may not be running. */
-PP_MUST_CHECK enum pp_error cli_exchanges_start(struct cli_exchanges *exchanges, struct cli_exchange *exchange,
+PP_MUST_CHECK enum pp_error cli_exchanges_start(struct cli_exchanges *exchanges,
+                                                struct cli_exchange *exchange,
                                                 const struct cli_request *request);
 /* Waits up to timeout_ms for one that ended; NULL: none has. Then look at cli_exchange_result. */
 struct cli_exchange *cli_exchanges_next(struct cli_exchanges *exchanges, int timeout_ms);
@@ -58,8 +60,15 @@ long cli_exchange_status(const struct cli_exchange *exchange); /* 0: none */
 const uint8_t *cli_exchange_body(const struct cli_exchange *exchange, size_t *out_length);
 /* A node's problem details as a problem. Returns its error; NODE_NONSENSE when it names none that is known. */
 enum pp_error cli_problem_read(const json_t *object, struct cli_problem *problem);
-/* The value of WWW-Authenticate; "" when there was none. */
-const char *cli_exchange_challenge(const struct cli_exchange *exchange);
+/* The value of a header that is kept; "" when there was none. */
+enum cli_header {
+    CLI_HEADER_CHALLENGE, /* WWW-Authenticate */
+    CLI_HEADER_LEAF,      /* Pennypost-Leaf */
+    CLI_HEADER_TOPIC,     /* Pennypost-Topic */
+    CLI_HEADER_RECEIPT,   /* Payment-Receipt */
+    CLI_HEADER_COUNT,
+};
+const char *cli_exchange_header(const struct cli_exchange *exchange, enum cli_header header);
 void cli_exchange_context(struct cli_exchange *exchange, void *context);
 void *cli_exchange_context_get(const struct cli_exchange *exchange);
 

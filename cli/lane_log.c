@@ -102,7 +102,8 @@ static struct cli_stamp *stamp_find(const struct cli_lane *lane, const struct pp
 {
     if (lane->slots_count == 0)
         return NULL;
-    for (uint32_t at = slot_first(lane, id); lane->slots[at] != NO_INDEX; at = (at + 1) & (lane->slots_count - 1))
+    for (uint32_t at = slot_first(lane, id); lane->slots[at] != NO_INDEX;
+         at = (at + 1) & (lane->slots_count - 1))
         if (pp_stamp_id_eq(&lane->stamps[lane->slots[at]].id, id))
             return &lane->stamps[lane->slots[at]];
     return NULL;
@@ -133,7 +134,8 @@ static enum pp_error stamps_grow(struct cli_lane *lane)
     return PP_OK;
 }
 
-static enum pp_error stamp_add(struct cli_lane *lane, const struct pp_leaf *leaf, const struct pp_stamp_id *id)
+static enum pp_error stamp_add(struct cli_lane *lane, const struct pp_leaf *leaf,
+                               const struct pp_stamp_id *id)
 {
     struct cli_stamp *known = stamp_find(lane, id);
     if (known) { /* the same stamp under another voucher */
@@ -401,7 +403,8 @@ static bool more_follows(const uint8_t *file, uint64_t length, uint64_t offset)
     return false;
 }
 
-static enum pp_error file_replay(struct cli_lane *lane, const uint8_t *file, uint64_t length, uint64_t *out_bad_offset)
+static enum pp_error file_replay(struct cli_lane *lane, const uint8_t *file, uint64_t length,
+                                 uint64_t *out_bad_offset)
 {
     size_t records;
     while (lane->length < length) {
@@ -632,7 +635,8 @@ void cli_lane_put_signed(struct cli_lane *lane, const struct cli_signed *request
     struct pp_writer w;
     size_t length, room = 512 + PP_QUOTE_MAX_BYTES + request->count * PP_LEAF_BYTES;
     uint8_t *body = malloc(room);
-    PP_ASSERT(request->count >= 1 && request->count <= PP_LEAVES_MAX && request->quote_length <= PP_QUOTE_MAX_BYTES);
+    PP_ASSERT(request->count >= 1 && request->count <= PP_LEAVES_MAX &&
+              request->quote_length <= PP_QUOTE_MAX_BYTES);
     if (!body) {
         lane->broken = true;
         return;
@@ -645,8 +649,8 @@ void cli_lane_put_signed(struct cli_lane *lane, const struct cli_signed *request
     free(body);
 }
 
-void cli_lane_put_receipt(struct cli_lane *lane, const struct pp_receipt *receipt, const struct pp_receipt_body *bodies,
-                          size_t count)
+void cli_lane_put_receipt(struct cli_lane *lane, const struct pp_receipt *receipt,
+                          const struct pp_receipt_body *bodies, size_t count)
 {
     struct pp_writer w;
     size_t length, room = PP_RECEIPT_MAX_BYTES + 2 + count * 48;
@@ -671,8 +675,8 @@ void cli_lane_put_receipt(struct cli_lane *lane, const struct pp_receipt *receip
     free(body);
 }
 
-static void stamp_record_put(struct cli_lane *lane, enum record_type type, const struct pp_stamp_id *id, enum pp_error why,
-                             struct pp_grains refunded)
+static void stamp_record_put(struct cli_lane *lane, enum record_type type, const struct pp_stamp_id *id,
+                             enum pp_error why, struct pp_grains refunded)
 {
     uint8_t body[64];
     struct pp_writer w;

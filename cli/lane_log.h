@@ -31,7 +31,7 @@ struct cli_stamp {
     uint64_t sequence;         /* STORED, DELETED */
     uint64_t time_ms;
     uint32_t size;
-    uint32_t job;              /* which send it belongs to: see cli_lane_job */
+    uint32_t job; /* which send it belongs to: see cli_lane_job */
     uint16_t retention_days;
     uint8_t envelope_kind;
     uint8_t state; /* enum cli_stamp_state */
@@ -87,8 +87,8 @@ void cli_lane_put_job_end(struct cli_lane *lane);
 /* Copies. */
 void cli_lane_put_signed(struct cli_lane *lane, const struct cli_signed *request);
 /* A verified receipt and the stamps that it covers. The stamps must be known (asserted). */
-void cli_lane_put_receipt(struct cli_lane *lane, const struct pp_receipt *receipt, const struct pp_receipt_body *bodies,
-                          size_t count);
+void cli_lane_put_receipt(struct cli_lane *lane, const struct pp_receipt *receipt,
+                          const struct pp_receipt_body *bodies, size_t count);
 void cli_lane_put_refused(struct cli_lane *lane, const struct pp_stamp_id *id, enum pp_error why);
 void cli_lane_put_deleted(struct cli_lane *lane, const struct pp_stamp_id *id, struct pp_grains refunded);
 

@@ -21,9 +21,12 @@ static size_t common_options(struct cli *cli, uint64_t *descriptor, struct cli_o
         {"wallet", "FOLDER", CLI_TEXT, &cli->wallet_dir, 0, 0, "the sender's folder (~/.pennypost)", NULL},
         {"node", "URL", CLI_TEXT, &cli->node_url, 0, 0, "the node (default: what the wallet says)", NULL},
         {"rpc", "URL", CLI_TEXT, &cli->rpc_url, 0, 0, "JSON-RPC of the chain", NULL},
-        {"key", "FILE", CLI_TEXT, &cli->key_file, 0, 0, "the key file (default: signer.key of the wallet)", NULL},
-        {"passphrase-file", "FILE", CLI_TEXT, &cli->passphrase_file, 0, 0, "a file that holds the passphrase", NULL},
-        {"passphrase-fd", "N", CLI_NUMBER, descriptor, 0, 1023, "a descriptor to read the passphrase from", NULL},
+        {"key", "FILE", CLI_TEXT, &cli->key_file, 0, 0, "the key file (default: signer.key of the wallet)",
+         NULL},
+        {"passphrase-file", "FILE", CLI_TEXT, &cli->passphrase_file, 0, 0, "a file that holds the passphrase",
+         NULL},
+        {"passphrase-fd", "N", CLI_NUMBER, descriptor, 0, 1023, "a descriptor to read the passphrase from",
+         NULL},
     };
     memcpy(out, common, sizeof common);
     return sizeof common / sizeof common[0];
@@ -97,8 +100,8 @@ static enum pp_error value_store(const struct cli_option *row, const char *text)
 static int value_usage(struct cli *cli, const struct cli_option *row, const char *text)
 {
     if (row->kind == CLI_NUMBER)
-        return cli_usage(cli, "--%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", row->name, row->least,
-                         row->most, text);
+        return cli_usage(cli, "--%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", row->name,
+                         row->least, row->most, text);
     if (row->kind == CLI_LIST)
         return cli_usage(cli, "--%s may be given at most %d times", row->name, CLI_LIST_MAX);
     return cli_usage(cli, "--%s takes digits below 2^96, not '%s'", row->name, text);
@@ -167,8 +170,9 @@ bool cli_parse(struct cli *cli, const struct cli_syntax *syntax, int argc, char 
     if (descriptor != UINT64_MAX)
         cli->passphrase_descriptor = (int)descriptor;
     if (operands < syntax->operands_min || operands > syntax->operands_max) {
-        *out_status = cli_usage(cli, operands < syntax->operands_min ? "something is missing: %s %s"
-                                                                     : "there is something too many: %s %s",
+        *out_status = cli_usage(cli,
+                                operands < syntax->operands_min ? "something is missing: %s %s"
+                                                                : "there is something too many: %s %s",
                                 cli->verb->name, cli->verb->synopsis);
         return false;
     }

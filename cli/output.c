@@ -86,12 +86,12 @@ static int problem_tell(struct cli *cli, const struct pp_refusal *refusal, const
     return CLI_FAILED;
 }
 
-#define DETAIL_FORMAT(buffer, detail)                                                                                \
-    do {                                                                                                             \
-        va_list arguments_;                                                                                          \
-        va_start(arguments_, detail);                                                                                \
-        vsnprintf(buffer, sizeof(buffer), detail ? detail : "", arguments_);                                         \
-        va_end(arguments_);                                                                                          \
+#define DETAIL_FORMAT(buffer, detail)                                                                        \
+    do {                                                                                                     \
+        va_list arguments_;                                                                                  \
+        va_start(arguments_, detail);                                                                        \
+        vsnprintf(buffer, sizeof(buffer), detail ? detail : "", arguments_);                                 \
+        va_end(arguments_);                                                                                  \
     } while (0)
 
 int cli_fail(struct cli *cli, enum pp_error error, const char *detail, ...)
@@ -116,13 +116,13 @@ int cli_usage(struct cli *cli, const char *detail, ...)
     const char *verb = cli->verb ? cli->verb->name : "";
     DETAIL_FORMAT(text, detail);
     if (cli->json) {
-        json_t *object = json_pack("{s:b, s:{s:s, s:s, s:s+++}}", "ok", 0, "error", "name", "USAGE", "detail", text,
-                                   "next", "pennypost ", verb, *verb ? " " : "", "--help");
+        json_t *object = json_pack("{s:b, s:{s:s, s:s, s:s+++}}", "ok", 0, "error", "name", "USAGE", "detail",
+                                   text, "next", "pennypost ", verb, *verb ? " " : "", "--help");
         object_print(cli, object);
         json_decref(object);
     } else {
-        fprintf(cli->err, "pennypost%s%s: %s\n  %-9s pennypost %s%s--help\n", *verb ? " " : "", verb, text, "next", verb,
-                *verb ? " " : "");
+        fprintf(cli->err, "pennypost%s%s: %s\n  %-9s pennypost %s%s--help\n", *verb ? " " : "", verb, text,
+                "next", verb, *verb ? " " : "");
     }
     return CLI_USAGE;
 }
@@ -149,7 +149,8 @@ void cli_warn(struct cli *cli, const char *text, ...)
 {
     char line[DETAIL_MAX];
     DETAIL_FORMAT(line, text);
-    fprintf(cli->err, "pennypost%s%s: warning: %s\n", cli->verb ? " " : "", cli->verb ? cli->verb->name : "", line);
+    fprintf(cli->err, "pennypost%s%s: warning: %s\n", cli->verb ? " " : "", cli->verb ? cli->verb->name : "",
+            line);
 }
 
 /* ---- answers ---- */
@@ -209,7 +210,8 @@ void cli_put_bool(struct cli_answer *answer, const char *key, const char *label,
     row_put(answer, label, value ? "yes" : "no");
 }
 
-void cli_put_bytes(struct cli_answer *answer, const char *key, const char *label, const uint8_t *bytes, size_t length)
+void cli_put_bytes(struct cli_answer *answer, const char *key, const char *label, const uint8_t *bytes,
+                   size_t length)
 {
     char text[2 + 2 * 65 + 1] = "0x";
     PP_ASSERT(length <= 65);

@@ -33,7 +33,8 @@ void cli_answer_done(struct cli_answer *answer);
 void cli_put_text(struct cli_answer *answer, const char *key, const char *label, const char *text);
 void cli_put_number(struct cli_answer *answer, const char *key, const char *label, uint64_t number);
 void cli_put_bool(struct cli_answer *answer, const char *key, const char *label, bool value);
-void cli_put_bytes(struct cli_answer *answer, const char *key, const char *label, const uint8_t *bytes, size_t length);
+void cli_put_bytes(struct cli_answer *answer, const char *key, const char *label, const uint8_t *bytes,
+                   size_t length);
 void cli_put_grains(struct cli_answer *answer, const char *key, const char *label, struct pp_grains grains);
 void cli_put_units(struct cli_answer *answer, const char *key, const char *label, struct pp_units units);
 /* JSON only; takes the reference. */
@@ -60,7 +61,8 @@ PP_MUST_CHECK enum pp_error cli_money_parse(const char *text, unsigned decimals,
 
 /* Tells an error: name and number, sentence, detail, expected and actual, what to do next. Detail is printf-like and may be
  * NULL; it never holds a secret. Each returns CLI_FAILED (cli_usage: CLI_USAGE). */
-int cli_fail(struct cli *cli, enum pp_error error, const char *detail, ...) __attribute__((format(printf, 3, 4)));
+int cli_fail(struct cli *cli, enum pp_error error, const char *detail, ...)
+    __attribute__((format(printf, 3, 4)));
 int cli_refuse(struct cli *cli, const struct pp_refusal *refusal, const char *detail, ...)
     __attribute__((format(printf, 3, 4)));
 int cli_usage(struct cli *cli, const char *detail, ...) __attribute__((format(printf, 2, 3)));

@@ -151,7 +151,8 @@ static enum pp_error folder_add(struct cli_parcels *parcels, const char *path, s
     return error;
 }
 
-static enum pp_error operand_add(struct cli_parcels *parcels, const char *operand, struct cli_problem *problem)
+static enum pp_error operand_add(struct cli_parcels *parcels, const char *operand,
+                                 struct cli_problem *problem)
 {
     struct stat about;
     if (strcmp(operand, "-") == 0) {
@@ -161,7 +162,8 @@ static enum pp_error operand_add(struct cli_parcels *parcels, const char *operan
         return path_add(parcels, NULL);
     }
     if (stat(operand, &about) != 0)
-        return cli_problem_set(problem, errno == ENOENT ? PP_NOT_FOUND : PP_IO, "%s: %s", operand, strerror(errno));
+        return cli_problem_set(problem, errno == ENOENT ? PP_NOT_FOUND : PP_IO, "%s: %s", operand,
+                               strerror(errno));
     if (S_ISDIR(about.st_mode))
         return folder_add(parcels, operand, problem);
     return path_add(parcels, operand);
@@ -200,7 +202,8 @@ static enum pp_error input_more(struct input *input)
 
 /* Where the next envelope stands, relative to start, and how many bytes it takes with what surrounds it. False: more
  * input is needed. */
-static bool input_find(const struct input *input, enum cli_split split, size_t *out_skip, size_t *out_length, size_t *out_taken)
+static bool input_find(const struct input *input, enum cli_split split, size_t *out_skip, size_t *out_length,
+                       size_t *out_taken)
 {
     const uint8_t *bytes = input->bytes + input->start;
     size_t left = input->end - input->start;
@@ -221,7 +224,8 @@ static bool input_find(const struct input *input, enum cli_split split, size_t *
     return input->ended;
 }
 
-static enum pp_error input_next(struct cli_parcels *parcels, struct cli_parcel **out, struct cli_problem *problem)
+static enum pp_error input_next(struct cli_parcels *parcels, struct cli_parcel **out,
+                                struct cli_problem *problem)
 {
     struct input *input = &parcels->input;
     size_t skip, length, taken;
@@ -239,7 +243,8 @@ static enum pp_error input_next(struct cli_parcels *parcels, struct cli_parcel *
     }
     if (taken > left || (parcels->config.split == CLI_SPLIT_LENGTHS && skip == 0))
         return cli_problem_set(problem, length > PP_ENVELOPE_MAX_BYTES ? PP_TOO_LONG : PP_TRUNCATED,
-                               "standard input, envelope %llu", (unsigned long long)(parcels->input_number + 1));
+                               "standard input, envelope %llu",
+                               (unsigned long long)(parcels->input_number + 1));
     snprintf(name, sizeof name, "stdin:%llu", (unsigned long long)++parcels->input_number);
     struct cli_parcel *parcel = parcel_new(parcels, name, NULL);
     uint8_t *payload = malloc(length + 1);
@@ -260,8 +265,8 @@ static enum pp_error input_next(struct cli_parcels *parcels, struct cli_parcel *
 static enum pp_error manifest_open(struct cli_parcels *parcels, struct cli_problem *problem)
 {
     char folder[PATH_MAX];
-    enum pp_error error =
-        cli_file_read(parcels->config.manifest, MANIFEST_MAX_BYTES, &parcels->manifest, &parcels->manifest_length);
+    enum pp_error error = cli_file_read(parcels->config.manifest, MANIFEST_MAX_BYTES, &parcels->manifest,
+                                        &parcels->manifest_length);
     if (error != PP_OK)
         return cli_problem_set(problem, error, "the manifest %s", parcels->config.manifest);
     snprintf(folder, sizeof folder, "%s", parcels->config.manifest);
@@ -285,7 +290,8 @@ static bool number_member(json_t *object, const char *name, uint64_t most, uint6
     if (!member)
         return true;
     (*taken)++;
-    if (!json_is_integer(member) || json_integer_value(member) < 0 || (uint64_t)json_integer_value(member) > most)
+    if (!json_is_integer(member) || json_integer_value(member) < 0 ||
+        (uint64_t)json_integer_value(member) > most)
         return false;
     *inout = (uint64_t)json_integer_value(member);
     return true;
@@ -299,7 +305,9 @@ static enum pp_error topic_member(const json_t *object, struct cli_parcel *parce
     *taken += text || hex;
     if ((text && !json_is_string(text)) || (hex && !json_is_string(hex)))
         return PP_BAD_TYPE;
-    size_t length = text ? json_string_length(text) : hex ? json_string_length(hex) / 2 : parcel->topic_length;
+    size_t length = text  ? json_string_length(text)
+                    : hex ? json_string_length(hex) / 2
+                          : parcel->topic_length;
     if (!text && !hex && length == 0)
         return PP_MISSING_FIELD;
     if (length == 0 || length > PP_TOPIC_MAX_BYTES)
@@ -323,8 +331,8 @@ static enum pp_error line_take(struct cli_parcels *parcels, json_t *object, stru
     if (!json_is_string(member))
         return PP_BAD_TYPE;
     const char *text = json_string_value(member);
-    if (snprintf(path, sizeof path, "%s%s%s", text[0] == '/' ? "" : parcels->manifest_folder, text[0] == '/' ? "" : "/", text) >=
-        (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s%s%s", text[0] == '/' ? "" : parcels->manifest_folder,
+                 text[0] == '/' ? "" : "/", text) >= (int)sizeof path)
         return PP_TOO_LONG;
     if (!number_member(object, "days", PP_RETENTION_MAX_DAYS, &days, &taken) ||
         !number_member(object, "kind", PP_ENVELOPE_KINDS_MAX - 1, &kind, &taken))
@@ -364,7 +372,8 @@ static const char *line_next(struct cli_parcels *parcels, size_t *out_length)
     return NULL;
 }
 
-static enum pp_error manifest_next(struct cli_parcels *parcels, struct cli_parcel **out, struct cli_problem *problem)
+static enum pp_error manifest_next(struct cli_parcels *parcels, struct cli_parcel **out,
+                                   struct cli_problem *problem)
 {
     size_t length;
     json_error_t why = {.text = ""};
@@ -385,7 +394,8 @@ static enum pp_error manifest_next(struct cli_parcels *parcels, struct cli_parce
 
 /* ---- the source ---- */
 
-enum pp_error cli_parcels_open(const struct cli_parcels_config *config, struct cli_parcels **out, struct cli_problem *problem)
+enum pp_error cli_parcels_open(const struct cli_parcels_config *config, struct cli_parcels **out,
+                               struct cli_problem *problem)
 {
     struct cli_parcels *parcels = calloc(1, sizeof *parcels);
     if (!parcels)
@@ -425,7 +435,8 @@ uint64_t cli_parcels_total(const struct cli_parcels *parcels)
     return parcels->input_known ? 0 : parcels->manifest_lines + parcels->paths_count;
 }
 
-enum pp_error cli_parcels_next(struct cli_parcels *parcels, struct cli_parcel **out, struct cli_problem *problem)
+enum pp_error cli_parcels_next(struct cli_parcels *parcels, struct cli_parcel **out,
+                               struct cli_problem *problem)
 {
     *out = NULL;
     if (parcels->manifest) {

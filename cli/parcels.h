@@ -48,8 +48,8 @@ struct cli_parcels_config {
 
 struct cli_parcels;
 
-PP_MUST_CHECK enum pp_error cli_parcels_open(const struct cli_parcels_config *config, struct cli_parcels **out,
-                                             struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_parcels_open(const struct cli_parcels_config *config,
+                                             struct cli_parcels **out, struct cli_problem *problem);
 void cli_parcels_close(struct cli_parcels *parcels);
 /* How many there will be; 0: not known before the end. */
 uint64_t cli_parcels_total(const struct cli_parcels *parcels);

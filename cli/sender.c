@@ -182,7 +182,8 @@ static void item_refuse(struct sender *s, struct item *item, enum pp_error error
 static int earlier_compare(const void *a, const void *b)
 {
     const struct earlier *left = a, *right = b;
-    int order = memcmp(left->envelope_hash.bytes, right->envelope_hash.bytes, sizeof left->envelope_hash.bytes);
+    int order =
+        memcmp(left->envelope_hash.bytes, right->envelope_hash.bytes, sizeof left->envelope_hash.bytes);
     return order ? order : memcmp(left->id.bytes, right->id.bytes, sizeof left->id.bytes);
 }
 
@@ -212,7 +213,8 @@ static struct earlier *earlier_take(struct earlier_list *list, const struct cli_
     }
     for (; low < list->count && pp_hash_eq(&list->rows[low].envelope_hash, &parcel->envelope_hash); low++) {
         struct earlier *row = &list->rows[low];
-        if (!row->taken && row->retention_days == parcel->retention_days && row->envelope_kind == parcel->envelope_kind) {
+        if (!row->taken && row->retention_days == parcel->retention_days &&
+            row->envelope_kind == parcel->envelope_kind) {
             row->taken = true;
             return row;
         }
@@ -263,12 +265,13 @@ static enum pp_error pending_gather(struct sender *s)
         for (size_t j = 0; j < request->count; j++) {
             const struct cli_stamp *stamp = cli_lane_find(lane, &request->ids[j]);
             if (stamp && stamp->state == CLI_STAMP_SIGNED)
-                s->pending.rows[s->pending.count++] = (struct earlier){.envelope_hash = stamp->envelope_hash,
-                                                                       .retention_days = stamp->retention_days,
-                                                                       .envelope_kind = stamp->envelope_kind,
-                                                                       .leaf = request->leaves[j],
-                                                                       .id = request->ids[j],
-                                                                       .quote = quote};
+                s->pending.rows[s->pending.count++] =
+                    (struct earlier){.envelope_hash = stamp->envelope_hash,
+                                     .retention_days = stamp->retention_days,
+                                     .envelope_kind = stamp->envelope_kind,
+                                     .leaf = request->leaves[j],
+                                     .id = request->ids[j],
+                                     .quote = quote};
         }
     }
     earlier_sort(&s->pending);
@@ -285,11 +288,13 @@ static enum pp_error acknowledged_gather(struct sender *s)
         return PP_NO_MEMORY;
     for (size_t i = 0; i < cli_lane_stamps(lane); i++) {
         const struct cli_stamp *stamp = cli_lane_stamp(lane, i);
-        if (stamp->job == cli_lane_job(lane) && (stamp->state == CLI_STAMP_STORED || stamp->state == CLI_STAMP_DELETED))
-            s->acknowledged.rows[s->acknowledged.count++] = (struct earlier){.envelope_hash = stamp->envelope_hash,
-                                                                             .retention_days = stamp->retention_days,
-                                                                             .envelope_kind = stamp->envelope_kind,
-                                                                             .id = stamp->id};
+        if (stamp->job == cli_lane_job(lane) &&
+            (stamp->state == CLI_STAMP_STORED || stamp->state == CLI_STAMP_DELETED))
+            s->acknowledged.rows[s->acknowledged.count++] =
+                (struct earlier){.envelope_hash = stamp->envelope_hash,
+                                 .retention_days = stamp->retention_days,
+                                 .envelope_kind = stamp->envelope_kind,
+                                 .id = stamp->id};
     }
     earlier_sort(&s->acknowledged);
     return PP_OK;
@@ -528,9 +533,9 @@ static enum pp_error slot_sign(struct sender *s, struct slot *slot)
         request->ids[i] = slot->items[i]->id;
     }
     slot->kind = slot->count == 1 ? PP_STAMP_SINGLE : PP_STAMP_BATCH;
-    enum pp_error error =
-        pp_wallet_sign(cli_lane_wallet(s->config->lane), s->config->crypto, s->config->domain, s->config->signer, slot->kind,
-                       request->leaves, request->ids, slot->count, s->scratch, &slot->voucher);
+    enum pp_error error = pp_wallet_sign(cli_lane_wallet(s->config->lane), s->config->crypto,
+                                         s->config->domain, s->config->signer, slot->kind, request->leaves,
+                                         request->ids, slot->count, s->scratch, &slot->voucher);
     if (error == PP_OK) {
         request->kind = slot->kind;
         request->voucher = slot->voucher;
@@ -596,8 +601,9 @@ static enum pp_error slot_start(struct sender *s, struct slot *slot)
 
 static bool is_retryable(const struct pp_refusal *refusal)
 {
-    return refusal->retry_after_ms > 0 || refusal->error == PP_TOO_MANY_HOLES || refusal->error == PP_NODE_DOWN ||
-           refusal->error == PP_NODE_NONSENSE || refusal->error == PP_TOO_SLOW ||
+    return refusal->retry_after_ms > 0 || refusal->error == PP_TOO_MANY_HOLES ||
+           refusal->error == PP_NODE_DOWN || refusal->error == PP_NODE_NONSENSE ||
+           refusal->error == PP_TOO_SLOW ||
            pp_error_class(refusal->error) == PP_CLASS_FAULT; /* nobody knows then whether it was stored */
 }
 
@@ -625,7 +631,8 @@ static uint64_t backoff_ms(unsigned attempts, uint32_t asked_ms)
 }
 
 /* The same bytes again, later. A challenge that has expired meanwhile does not stand in the way: the frame needs none. */
-static enum pp_error slot_wait(struct sender *s, struct slot *slot, const struct pp_refusal *refusal, uint64_t now)
+static enum pp_error slot_wait(struct sender *s, struct slot *slot, const struct pp_refusal *refusal,
+                               uint64_t now)
 {
     s->last_error = refusal->error;
     if (refusal->error == PP_CHALLENGE_INVALID) {
@@ -645,7 +652,8 @@ static enum pp_error slot_wait(struct sender *s, struct slot *slot, const struct
     return PP_OK;
 }
 
-static enum pp_error interval_release(struct sender *s, const struct item *item, const struct pp_refusal *refusal)
+static enum pp_error interval_release(struct sender *s, const struct item *item,
+                                      const struct pp_refusal *refusal)
 {
     struct pp_wallet *wallet = cli_lane_wallet(s->config->lane);
     struct pp_span span = {.from = item->leaf.from};
@@ -661,7 +669,8 @@ static enum pp_error interval_release(struct sender *s, const struct item *item,
 }
 
 /* One envelope was refused. Takes the item. */
-static enum pp_error item_decide(struct sender *s, struct item *item, const struct cli_problem *why, uint64_t now)
+static enum pp_error item_decide(struct sender *s, struct item *item, const struct cli_problem *why,
+                                 uint64_t now)
 {
     const struct pp_refusal *refusal = &why->refusal;
     s->last_error = refusal->error;
@@ -674,7 +683,8 @@ static enum pp_error item_decide(struct sender *s, struct item *item, const stru
     s->changed = true;
     enum pp_error error = interval_release(s, item, refusal);
     if (error != PP_OK) {
-        cli_problem_set(s->problem, error, "the node refused %s with %s", item->parcel->name, pp_error_name(refusal->error));
+        cli_problem_set(s->problem, error, "the node refused %s with %s", item->parcel->name,
+                        pp_error_name(refusal->error));
         item_free(item);
         return error;
     }
@@ -691,16 +701,19 @@ static enum pp_error item_decide(struct sender *s, struct item *item, const stru
 }
 
 /* The whole request was refused, or there was no answer. */
-static enum pp_error slot_refused(struct sender *s, struct slot *slot, const struct cli_problem *why, uint64_t now)
+static enum pp_error slot_refused(struct sender *s, struct slot *slot, const struct cli_problem *why,
+                                  uint64_t now)
 {
-    bool may_pass = is_retryable(&why->refusal) || (why->refusal.error == PP_CHALLENGE_INVALID && slot->by_payment);
+    bool may_pass =
+        is_retryable(&why->refusal) || (why->refusal.error == PP_CHALLENGE_INVALID && slot->by_payment);
     if (slot->repeating && may_pass) { /* it is acknowledged already */
         slot_empty(slot);
         return PP_OK;
     }
     if (slot->repeating)
-        return cli_problem_set(s->problem, PP_NODE_TOLD_OTHERWISE, "%s was acknowledged, then refused with %s",
-                               slot->items[0]->parcel->name, pp_error_name(why->refusal.error));
+        return cli_problem_set(s->problem, PP_NODE_TOLD_OTHERWISE,
+                               "%s was acknowledged, then refused with %s", slot->items[0]->parcel->name,
+                               pp_error_name(why->refusal.error));
     if (may_pass) {
         s->summary->retried++;
         return slot_wait(s, slot, &why->refusal, now);
@@ -741,9 +754,10 @@ static enum pp_error receipt_verify(struct sender *s, struct slot *slot, const s
     if (count == 0)
         return PP_OK;
     if (!answer->has_receipt)
-        return cli_problem_set(s->problem, PP_NODE_TOLD_OTHERWISE, "the node admitted envelopes and gave no receipt");
-    enum pp_error error = pp_wallet_receipt(cli_lane_wallet(s->config->lane), &answer->receipt, s->bodies, s->leaves, s->counted,
-                                            count, s->scratch);
+        return cli_problem_set(s->problem, PP_NODE_TOLD_OTHERWISE,
+                               "the node admitted envelopes and gave no receipt");
+    enum pp_error error = pp_wallet_receipt(cli_lane_wallet(s->config->lane), &answer->receipt, s->bodies,
+                                            s->leaves, s->counted, count, s->scratch);
     if (error != PP_OK)
         return cli_problem_set(s->problem, error, "the node's receipt for %s", slot->items[0]->parcel->name);
     cli_lane_put_receipt(s->config->lane, &answer->receipt, s->bodies, count);
@@ -751,10 +765,27 @@ static enum pp_error receipt_verify(struct sender *s, struct slot *slot, const s
     return PP_OK;
 }
 
+/* For whoever wants to delete or read them later. The lane's log has them too: this file is a convenience. */
+static void receipt_tell(const struct sender *s, const struct item *item, const struct cli_result *result)
+{
+    char hex[2 + 64 + 1] = "0x";
+    if (!s->config->receipts)
+        return;
+    pp_hex_print(item->id.bytes, sizeof item->id.bytes, hex + 2);
+    json_t *line =
+        json_pack("{s:s, s:I, s:s, s:I, s:I, s:i}", "name", item->parcel->name, "sequence",
+                  (json_int_t)result->sequence, "stamp_id", hex, "time_ms", (json_int_t)result->time_ms,
+                  "bytes", (json_int_t)item->parcel->payload_length, "days", (int)item->leaf.retention_days);
+    if (line && json_dumpf(line, s->config->receipts, JSON_COMPACT) == 0)
+        fputc('\n', s->config->receipts);
+    json_decref(line);
+}
+
 static void item_acknowledge(struct sender *s, struct item *item, const struct cli_result *result)
 {
     struct pp_grains total;
     s->summary->acknowledged++;
+    receipt_tell(s, item, result);
     s->summary->known += result->known;
     s->summary->bytes += item->parcel->payload_length;
     if (pp_postage_total(&item->leaf.postage, &total) == PP_OK)
@@ -768,15 +799,16 @@ static enum pp_error repeat_check(struct sender *s, struct slot *slot, const str
         if (!answer->results[i].admitted || !answer->results[i].known ||
             answer->results[i].sequence != slot->sequences[i])
             return cli_problem_set(s->problem, PP_NODE_TOLD_OTHERWISE,
-                                   "%s was sent twice: first it was number %llu, then %s %llu", slot->items[i]->parcel->name,
-                                   (unsigned long long)slot->sequences[i],
+                                   "%s was sent twice: first it was number %llu, then %s %llu",
+                                   slot->items[i]->parcel->name, (unsigned long long)slot->sequences[i],
                                    answer->results[i].admitted ? "number" : "refused, number",
                                    (unsigned long long)answer->results[i].sequence);
     s->summary->repeated++;
     return PP_OK;
 }
 
-static bool slot_wants_repeat(const struct sender *s, const struct slot *slot, const struct cli_submitted *answer)
+static bool slot_wants_repeat(const struct sender *s, const struct slot *slot,
+                              const struct cli_submitted *answer)
 {
     if (!s->config->repeat_every || s->requests_done % s->config->repeat_every != 0)
         return false;
@@ -786,7 +818,8 @@ static bool slot_wants_repeat(const struct sender *s, const struct slot *slot, c
     return true;
 }
 
-static enum pp_error slot_answered(struct sender *s, struct slot *slot, const struct cli_submitted *answer, uint64_t now)
+static enum pp_error slot_answered(struct sender *s, struct slot *slot, const struct cli_submitted *answer,
+                                   uint64_t now)
 {
     PP_TRY(receipt_verify(s, slot, answer));
     if (slot->repeating) {
@@ -853,7 +886,9 @@ static enum pp_error log_commit(struct sender *s)
         return PP_OK;
     s->changed = false;
     enum pp_error error = cli_lane_commit(s->config->lane);
-    return error == PP_OK ? PP_OK : cli_problem_set(s->problem, error, "the lane's log could not be written; nothing more was sent");
+    return error == PP_OK ? PP_OK
+                          : cli_problem_set(s->problem, error,
+                                            "the lane's log could not be written; nothing more was sent");
 }
 
 static bool is_transient(const struct cli_problem *problem)
@@ -863,7 +898,8 @@ static bool is_transient(const struct cli_problem *problem)
 
 static bool has_work(const struct sender *s, uint64_t now)
 {
-    return (s->again.first && s->again.first->due_ms <= now) || (!s->source_ended && s->summary->stopped == PP_OK);
+    return (s->again.first && s->again.first->due_ms <= now) ||
+           (!s->source_ended && s->summary->stopped == PP_OK);
 }
 
 static enum pp_error slots_fill(struct sender *s, uint64_t now)
@@ -926,7 +962,8 @@ static enum pp_error answers_take(struct sender *s)
 {
     struct cli_exchange *ended;
     if (!has_running(s)) {
-        const struct timespec pause = {.tv_nsec = 20 * 1000000L}; /* nothing under way: something waits for its time */
+        const struct timespec pause = {
+            .tv_nsec = 20 * 1000000L}; /* nothing under way: something waits for its time */
         nanosleep(&pause, NULL);
         return PP_OK;
     }
@@ -989,9 +1026,11 @@ static enum pp_error refund_take(struct sender *s, const struct cli_lane_view *v
 {
     if (!view->has_refund)
         return PP_OK;
-    enum pp_error error = pp_wallet_refund(cli_lane_wallet(s->config->lane), s->config->crypto, s->config->domain, &view->refund,
-                                           &view->refund_signature);
-    return error == PP_OK ? PP_OK : cli_problem_set(s->problem, error, "the node's refund of lane %u", view->refund.lane);
+    enum pp_error error = pp_wallet_refund(cli_lane_wallet(s->config->lane), s->config->crypto,
+                                           s->config->domain, &view->refund, &view->refund_signature);
+    return error == PP_OK
+               ? PP_OK
+               : cli_problem_set(s->problem, error, "the node's refund of lane %u", view->refund.lane);
 }
 
 /* SEND-006: what the node has of the lane. Waits for the node as long as patience lasts. */
@@ -1000,11 +1039,13 @@ static enum pp_error view_get(struct sender *s, struct cli_lane_view *out)
     const struct pp_wallet_config *wallet = &cli_lane_wallet(s->config->lane)->config;
     uint64_t until = now_ms() + s->config->patience_ms;
     for (unsigned attempt = 0;; attempt++) {
-        enum pp_error error = cli_lane_view_get(s->exchange, &wallet->channel_id, wallet->lane, out, s->problem);
+        enum pp_error error =
+            cli_lane_view_get(s->exchange, &wallet->channel_id, wallet->lane, out, s->problem);
         if (error == PP_OK || !is_transient(s->problem) || error == PP_NODE_NONSENSE || now_ms() > until)
             return error;
         uint64_t wait = backoff_ms(attempt, s->problem->refusal.retry_after_ms);
-        const struct timespec pause = {.tv_sec = (time_t)(wait / 1000), .tv_nsec = (long)(wait % 1000) * 1000000L};
+        const struct timespec pause = {.tv_sec = (time_t)(wait / 1000),
+                                       .tv_nsec = (long)(wait % 1000) * 1000000L};
         nanosleep(&pause, NULL);
     }
 }
@@ -1022,10 +1063,12 @@ static enum pp_error lane_begin(struct sender *s)
     if (error == PP_OK)
         error = cli_quote_get(s->exchange, s->config->node, &card, s->problem);
     if (error == PP_OK && !pending_is_live(s, card.quote.issued_ms)) {
-        const struct pp_wallet_view told = {.head = view->head, .holes = view->holes, .holes_count = view->holes_count};
+        const struct pp_wallet_view told = {
+            .head = view->head, .holes = view->holes, .holes_count = view->holes_count};
         error = pp_wallet_import(cli_lane_wallet(lane), s->config->crypto, s->config->domain, &told);
         if (error != PP_OK)
-            cli_problem_set(s->problem, error, "the node's view of lane %u: head %llu of what this wallet signed",
+            cli_problem_set(s->problem, error,
+                            "the node's view of lane %u: head %llu of what this wallet signed",
                             cli_lane_wallet(lane)->config.lane, (unsigned long long)view->head.raw);
         else
             expired_settle(s);

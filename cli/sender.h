@@ -36,11 +36,11 @@ struct cli_send_summary {
     uint64_t bytes;
     struct pp_grains postage;
     uint64_t requests;
-    uint64_t retried;      /* requests sent again, as they were */
-    uint64_t resigned;     /* envelopes signed anew */
-    uint64_t repeated;     /* requests sent again on purpose, and answered the same */
+    uint64_t retried;  /* requests sent again, as they were */
+    uint64_t resigned; /* envelopes signed anew */
+    uint64_t repeated; /* requests sent again on purpose, and answered the same */
     uint64_t quotes;
-    uint64_t unsent;       /* taken or waiting, and neither acknowledged nor refused */
+    uint64_t unsent; /* taken or waiting, and neither acknowledged nor refused */
     struct cli_send_refused refused[CLI_SEND_ERRORS_MAX];
     size_t refused_kinds;
     enum pp_error stopped; /* why it ended early; OK: it did not */
@@ -54,21 +54,22 @@ struct cli_sender_config {
     const struct cli_node_terms *node;
     struct cli_lane *lane;
     struct cli_parcels *parcels;
-    size_t batch;            /* 1..PP_LEAVES_MAX */
-    bool single;             /* each envelope alone, by the Payment scheme */
-    unsigned single_every;   /* every Nth request is a single one; 0: none */
-    unsigned connections;    /* 1..CLI_CONNECTIONS_MAX */
-    uint64_t patience_ms;    /* how long without any answer that helps */
-    unsigned repeat_every;   /* every Nth request is sent twice; 0: none */
-    bool reorder;            /* sends in another order than it signed */
-    bool resume;             /* skips what the newest send, if unfinished, had acknowledged */
+    size_t batch;          /* 1..PP_LEAVES_MAX */
+    bool single;           /* each envelope alone, by the Payment scheme */
+    unsigned single_every; /* every Nth request is a single one; 0: none */
+    unsigned connections;  /* 1..CLI_CONNECTIONS_MAX */
+    uint64_t patience_ms;  /* how long without any answer that helps */
+    unsigned repeat_every; /* every Nth request is sent twice; 0: none */
+    bool reorder;          /* sends in another order than it signed */
+    bool resume;           /* skips what the newest send, if unfinished, had acknowledged */
+    FILE *receipts;        /* a JSON line for each envelope acknowledged; or NULL */
     void (*progress)(void *context, const struct cli_send_summary *summary); /* or NULL */
     void *context;
 };
 
 /* OK: it ran to its end, and the summary says how it went (all acknowledged: stopped OK, nothing refused or unsent).
  * Else *problem says what made it stop at once; the summary is of what was done. */
-PP_MUST_CHECK enum pp_error cli_sender_run(const struct cli_sender_config *config, struct cli_send_summary *summary,
-                                           struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_sender_run(const struct cli_sender_config *config,
+                                           struct cli_send_summary *summary, struct cli_problem *problem);
 
 #endif

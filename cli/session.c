@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const struct cli_channel_lane *lane_choose(struct cli *cli, const struct cli_channel *channel, uint64_t wanted)
+static const struct cli_channel_lane *lane_choose(struct cli *cli, const struct cli_channel *channel,
+                                                  uint64_t wanted)
 {
     for (size_t i = 0; i < channel->lanes_count; i++)
         if (wanted == channel->lanes[i].lane || (wanted == 0 && channel->lanes_count == 1))
@@ -40,13 +41,19 @@ static bool signer_open(struct cli *cli, struct cli_session *s)
 static bool log_open(struct cli *cli, struct cli_session *s, const struct cli_session_need *need)
 {
     char path[CLI_PATH_MAX], reason[256];
+    struct pp_grains most = PP_GRAINS_ZERO;
+    if (need->max_price && cli_money_parse(need->max_price, s->channel.token_decimals, &most) != PP_OK) {
+        cli_fail(cli, PP_OUT_OF_RANGE, "--max-price %s, of a token with %u decimals", need->max_price,
+                 s->channel.token_decimals);
+        return false;
+    }
     const struct pp_wallet_config config = {.channel_id = s->channel.id,
                                             .lane = s->lane->lane,
                                             .signer = s->channel.config.signer,
                                             .operator_address = s->node.operator_address,
                                             .receipt_key = s->node.receipt_key,
                                             .cap = s->lane->cap,
-                                            .max_postage = need->max_postage};
+                                            .max_postage = most};
     enum pp_error error = cli_wallet_lane_path(s->wallet, &s->channel.id, s->lane->lane, path);
     if (error == PP_OK)
         error = cli_lane_open(path, &config, need->write ? CLI_LANE_WRITE : CLI_LANE_READ, &s->log, reason);
@@ -63,7 +70,8 @@ static bool node_know(struct cli *cli, struct cli_session *s)
     struct cli_problem *problem = calloc(1, sizeof *problem);
     struct cli_terms terms;
     uint32_t node_id = pp_lane_node(s->lane->lane);
-    enum pp_error error = cli_wallet_pinned(s->wallet, s->channel.chain_id, &s->channel.contract, node_id, &s->node);
+    enum pp_error error =
+        cli_wallet_pinned(s->wallet, s->channel.chain_id, &s->channel.contract, node_id, &s->node);
     if (error == PP_NOT_FOUND && problem) {
         error = cli_session_terms(s, &terms, problem);
         if (error == PP_OK)
@@ -98,7 +106,8 @@ static bool session_fill(struct cli *cli, const struct cli_session_need *need, s
     return log_open(cli, s, need) && (!need->signer || signer_open(cli, s));
 }
 
-bool cli_session_open(struct cli *cli, const struct cli_session_need *need, struct cli_session *out, int *out_status)
+bool cli_session_open(struct cli *cli, const struct cli_session_need *need, struct cli_session *out,
+                      int *out_status)
 {
     memset(out, 0, sizeof *out);
     out->cli = cli;
@@ -122,7 +131,8 @@ void cli_session_close(struct cli_session *session)
 
 /* ---- terms ---- */
 
-static enum pp_error domain_check(const struct cli_session *s, const struct cli_terms *terms, struct cli_problem *problem)
+static enum pp_error domain_check(const struct cli_session *s, const struct cli_terms *terms,
+                                  struct cli_problem *problem)
 {
     struct pp_refusal refusal;
     pp_refusal_init(&refusal, PP_WRONG_DOMAIN, NULL);
@@ -141,17 +151,21 @@ static enum pp_error domain_check(const struct cli_session *s, const struct cli_
     } else {
         return PP_OK;
     }
-    return cli_problem_refusal(problem, &refusal, "the node at %s is another one than the channel's", s->node_url);
+    return cli_problem_refusal(problem, &refusal, "the node at %s is another one than the channel's",
+                               s->node_url);
 }
 
-enum pp_error cli_session_terms(struct cli_session *session, struct cli_terms *out, struct cli_problem *problem)
+enum pp_error cli_session_terms(struct cli_session *session, struct cli_terms *out,
+                                struct cli_problem *problem)
 {
     struct pp_refusal refusal;
     bool first;
     PP_TRY(cli_terms_get(session->exchange, out, problem));
     PP_TRY(domain_check(session, out, problem));
     enum pp_error error = cli_wallet_pin(session->wallet, &out->node, &refusal, &first);
-    return error == PP_OK ? PP_OK : cli_problem_refusal(problem, &refusal, "the node at %s, against what was pinned", session->node_url);
+    return error == PP_OK ? PP_OK
+                          : cli_problem_refusal(problem, &refusal, "the node at %s, against what was pinned",
+                                                session->node_url);
 }
 
 bool cli_node_told(struct cli *cli, struct cli_exchange **out, int *out_status)
@@ -179,11 +193,13 @@ static bool terms_pin(struct cli *cli, const struct cli_terms *terms, bool *out_
     *out_pinned = error == PP_OK;
     cli_wallet_close(wallet);
     if (error != PP_OK)
-        cli_refuse(cli, &refusal, "the node at %s, against what was pinned in %s", cli->node_url, cli->wallet_dir);
+        cli_refuse(cli, &refusal, "the node at %s, against what was pinned in %s", cli->node_url,
+                   cli->wallet_dir);
     return error == PP_OK;
 }
 
-bool cli_terms_told(struct cli *cli, struct cli_exchange *exchange, struct cli_terms *out, bool *out_pinned, bool *out_first)
+bool cli_terms_told(struct cli *cli, struct cli_exchange *exchange, struct cli_terms *out, bool *out_pinned,
+                    bool *out_first)
 {
     struct cli_problem *problem = calloc(1, sizeof *problem);
     if (!problem) {

@@ -27,26 +27,40 @@ struct cli_session {
 };
 
 struct cli_session_need {
-    const char *channel;  /* id or a beginning; NULL: the only one */
-    uint64_t lane;        /* number; 0: the only one */
-    bool signer;          /* opens the key file */
-    bool write;           /* locks the lane's log */
-    struct pp_grains max_postage; /* write */
+    const char *channel; /* id or a beginning; NULL: the only one */
+    uint64_t lane;       /* number; 0: the only one */
+    bool signer;         /* opens the key file */
+    bool write;          /* locks the lane's log */
+    const char
+        *max_price; /* write: the most that one envelope may cost, in tokens; NULL: nothing is to be signed */
 };
 
-bool cli_session_open(struct cli *cli, const struct cli_session_need *need, struct cli_session *out, int *out_status);
+bool cli_session_open(struct cli *cli, const struct cli_session_need *need, struct cli_session *out,
+                      int *out_status);
 void cli_session_close(struct cli_session *session);
 /* Asks the node for its terms and compares them with the pinned ones (FOLDER-004). */
-PP_MUST_CHECK enum pp_error cli_session_terms(struct cli_session *session, struct cli_terms *out, struct cli_problem *problem);
+PP_MUST_CHECK enum pp_error cli_session_terms(struct cli_session *session, struct cli_terms *out,
+                                              struct cli_problem *problem);
 
 /* Terms of the node at --node, pinned in the wallet folder if there is one. */
-bool cli_terms_told(struct cli *cli, struct cli_exchange *exchange, struct cli_terms *out, bool *out_pinned, bool *out_first);
+bool cli_terms_told(struct cli *cli, struct cli_exchange *exchange, struct cli_terms *out, bool *out_pinned,
+                    bool *out_first);
 /* The exchange with --node; a usage error when there is none. */
 bool cli_node_told(struct cli *cli, struct cli_exchange **out, int *out_status);
 
 /* --channel and --lane, for a verb's table. */
-#define CLI_CHANNEL_OPTIONS(need)                                                                                    \
-    {"channel", "ID", CLI_TEXT, &(need).channel, 0, 0, "the channel's id, or how it begins (default: the only one)", NULL},  \
-    {"lane", "N", CLI_NUMBER, &(need).lane, 1, UINT32_MAX, "the channel's lane (default: the only one)", NULL}
+#define CLI_CHANNEL_OPTIONS(need)                                                                            \
+    {"channel",                                                                                              \
+     "ID",                                                                                                   \
+     CLI_TEXT,                                                                                               \
+     &(need).channel,                                                                                        \
+     0,                                                                                                      \
+     0,                                                                                                      \
+     "the channel's id, or how it begins (default: the only one)",                                           \
+     NULL},                                                                                                  \
+    {                                                                                                        \
+        "lane", "N", CLI_NUMBER, &(need).lane, 1, UINT32_MAX, "the channel's lane (default: the only one)",  \
+            NULL                                                                                             \
+    }
 
 #endif

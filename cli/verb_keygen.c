@@ -13,7 +13,8 @@ static enum pp_error secret_read(const char *path, uint8_t out[32])
     return error;
 }
 
-static enum pp_error key_obtain(struct cli *cli, enum pp_key_kind kind, const char *import, struct pp_key *out)
+static enum pp_error key_obtain(struct cli *cli, enum pp_key_kind kind, const char *import,
+                                struct pp_key *out)
 {
     struct pp_secret_key secret;
     if (!import)
@@ -33,7 +34,8 @@ static int key_tell(struct cli *cli, const char *path, const struct pp_key *key)
     if (key->kind == PP_KEY_SECP256K1)
         cli_put_bytes(&answer, "address", "address", key->address.bytes, sizeof key->address.bytes);
     else
-        cli_put_bytes(&answer, "public_key", "public key", key->receipt_key.bytes, sizeof key->receipt_key.bytes);
+        cli_put_bytes(&answer, "public_key", "public key", key->receipt_key.bytes,
+                      sizeof key->receipt_key.bytes);
     return cli_answer_print(&answer);
 }
 
@@ -60,8 +62,10 @@ int cli_verb_keygen(struct cli *cli, int argc, char **argv)
     const char *kind_name = "secp256k1", *import = NULL;
     bool quick = false, show = false;
     const struct cli_option options[] = {
-        {"kind", "KIND", CLI_TEXT, &kind_name, 0, 0, "secp256k1 (signs money; the default) or ed25519 (a node's receipts)", NULL},
-        {"import", "FILE", CLI_TEXT, &import, 0, 0, "encrypt the secret that FILE holds in hex, instead of a new one", NULL},
+        {"kind", "KIND", CLI_TEXT, &kind_name, 0, 0,
+         "secp256k1 (signs money; the default) or ed25519 (a node's receipts)", NULL},
+        {"import", "FILE", CLI_TEXT, &import, 0, 0,
+         "encrypt the secret that FILE holds in hex, instead of a new one", NULL},
         {"show", NULL, CLI_FLAG, &show, 0, 0, "make nothing; show the public part of an existing FILE", NULL},
         {"quick", NULL, CLI_FLAG, &quick, 0, 0, "make the passphrase cheap to try: for tests only", NULL},
     };

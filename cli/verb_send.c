@@ -10,7 +10,7 @@
 
 struct choices {
     struct cli_session_need need;
-    const char *manifest, *topic, *split, *max_price;
+    const char *manifest, *topic, *split, *receipts;
     uint64_t days, kind, batch, single_every, connections, patience, repeat;
     bool single, reorder, resume;
 };
@@ -39,8 +39,9 @@ static void progress_show(void *context, const struct cli_send_summary *summary)
     progress->shown_ms = now;
     if (summary->total)
         snprintf(of, sizeof of, " of %" PRIu64, summary->total);
-    fprintf(progress->cli->err, "\r\033[Kacknowledged %" PRIu64 "%s, postage %s, sent again %" PRIu64, summary->acknowledged + summary->skipped,
-            of, cli_money_grains(summary->postage, progress->decimals, money), summary->retried);
+    fprintf(progress->cli->err, "\r\033[Kacknowledged %" PRIu64 "%s, postage %s, sent again %" PRIu64,
+            summary->acknowledged + summary->skipped, of,
+            cli_money_grains(summary->postage, progress->decimals, money), summary->retried);
     fflush(progress->cli->err);
 }
 
@@ -48,9 +49,10 @@ static json_t *refused_json(const struct cli_send_summary *summary)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < summary->refused_kinds; i++)
-        json_array_append_new(list, json_pack("{s:s, s:i, s:I, s:s}", "name", pp_error_name(summary->refused[i].error), "number",
-                                              (int)summary->refused[i].error, "count", (json_int_t)summary->refused[i].count,
-                                              "first", summary->refused[i].first));
+        json_array_append_new(
+            list, json_pack("{s:s, s:i, s:I, s:s}", "name", pp_error_name(summary->refused[i].error),
+                            "number", (int)summary->refused[i].error, "count",
+                            (json_int_t)summary->refused[i].count, "first", summary->refused[i].first));
     return list;
 }
 
@@ -82,14 +84,17 @@ static int summary_print(struct cli_session *s, const struct cli_send_summary *s
     cli_put_number(&answer, "elapsed_ms", NULL, elapsed_ms);
     cli_put_json(&answer, "refused", refused_json(summary));
     for (size_t i = 0; i < summary->refused_kinds; i++) {
-        snprintf(line, sizeof line, "%" PRIu64 ", first %.60s", summary->refused[i].count, summary->refused[i].first);
+        snprintf(line, sizeof line, "%" PRIu64 ", first %.60s", summary->refused[i].count,
+                 summary->refused[i].first);
         cli_put_text(&answer, NULL, pp_error_name(summary->refused[i].error), line);
     }
-    if (summary->stopped != PP_OK) {
+    if (!complete) {
         struct pp_refusal refusal;
-        pp_refusal_init(&refusal, summary->stopped, NULL);
-        json_t *error = cli_refusal_json(&refusal);
-        cli_put_json(&answer, "error", error);
+        pp_refusal_init(&refusal, summary->stopped != PP_OK ? summary->stopped : summary->refused[0].error,
+                        NULL);
+        cli_put_json(&answer, "error", cli_refusal_json(&refusal));
+    }
+    if (summary->stopped != PP_OK) {
         cli_put_text(&answer, NULL, "stopped by", pp_error_name(summary->stopped));
         cli_put_text(&answer, NULL, "next", pp_error_next(summary->stopped));
         cli_put_text(&answer, NULL, "to go on", "the same command with --resume");
@@ -99,18 +104,22 @@ static int summary_print(struct cli_session *s, const struct cli_send_summary *s
 }
 
 /* What was done stands in the log; what stopped it is told. */
-static int stop_tell(struct cli_session *s, const struct cli_send_summary *summary, const struct cli_problem *problem)
+static int stop_tell(struct cli_session *s, const struct cli_send_summary *summary,
+                     const struct cli_problem *problem)
 {
-    cli_note(s->cli, "acknowledged before it stopped: %" PRIu64 "; the same command with --resume goes on", summary->acknowledged);
+    cli_note(s->cli, "acknowledged before it stopped: %" PRIu64 "; the same command with --resume goes on",
+             summary->acknowledged);
     return cli_problem_tell(s->cli, problem);
 }
 
-static int send_run(struct cli_session *s, const struct choices *choices, struct cli_parcels *parcels, struct cli_problem *problem)
+static int send_run(struct cli_session *s, const struct choices *choices, struct cli_parcels *parcels,
+                    struct cli_problem *problem)
 {
     struct progress progress = {.cli = s->cli,
                                 .decimals = s->channel.token_decimals,
                                 .on = !s->cli->json && s->cli->err == stderr && isatty(STDERR_FILENO)};
     struct cli_send_summary *summary = calloc(1, sizeof *summary);
+    FILE *receipts = choices->receipts ? fopen(choices->receipts, "a") : NULL;
     const struct cli_sender_config config = {
         .node_url = s->node_url,
         .crypto = s->cli->crypto,
@@ -127,18 +136,26 @@ static int send_run(struct cli_session *s, const struct choices *choices, struct
         .repeat_every = (unsigned)choices->repeat,
         .reorder = choices->reorder,
         .resume = choices->resume,
+        .receipts = receipts,
         .progress = progress_show,
         .context = &progress,
     };
-    if (!summary)
-        return cli_fail(s->cli, PP_NO_MEMORY, "sending");
+    if (!summary || (choices->receipts && !receipts)) {
+        free(summary);
+        return cli_fail(s->cli, receipts ? PP_NO_MEMORY : PP_IO, "%s",
+                        choices->receipts ? choices->receipts : "sending");
+    }
     if (!choices->resume && !cli_lane_job_ended(s->log))
-        cli_note(s->cli, "the last send on this lane did not end; --resume would skip what it had acknowledged");
+        cli_note(s->cli,
+                 "the last send on this lane did not end; --resume would skip what it had acknowledged");
     uint64_t started = now_ms();
     enum pp_error error = cli_sender_run(&config, summary, problem);
     if (progress.on)
         fprintf(s->cli->err, "\r\033[K");
-    int status = error == PP_OK ? summary_print(s, summary, now_ms() - started) : stop_tell(s, summary, problem);
+    int status =
+        error == PP_OK ? summary_print(s, summary, now_ms() - started) : stop_tell(s, summary, problem);
+    if (receipts && fclose(receipts) != 0 && status == CLI_OK)
+        status = cli_fail(s->cli, PP_IO, "%s", choices->receipts);
     free(summary);
     return status;
 }
@@ -153,7 +170,8 @@ static enum pp_error terms_compare(struct cli_session *s, struct cli_problem *pr
 
 static bool split_parse(const char *text, enum cli_split *out)
 {
-    static const char *const names[] = {[CLI_SPLIT_NONE] = "none", [CLI_SPLIT_LINES] = "lines", [CLI_SPLIT_LENGTHS] = "lengths"};
+    static const char *const names[] = {
+        [CLI_SPLIT_NONE] = "none", [CLI_SPLIT_LINES] = "lines", [CLI_SPLIT_LENGTHS] = "lengths"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(text, names[i]) == 0) {
             *out = (enum cli_split)i;
@@ -162,7 +180,8 @@ static bool split_parse(const char *text, enum cli_split *out)
     return false;
 }
 
-static int send_session(struct cli *cli, const struct choices *choices, const struct cli_parcels_config *sources)
+static int send_session(struct cli *cli, const struct choices *choices,
+                        const struct cli_parcels_config *sources)
 {
     struct cli_session session;
     struct cli_parcels *parcels;
@@ -185,8 +204,10 @@ static int send_session(struct cli *cli, const struct choices *choices, const st
     return status;
 }
 
-static int choices_check(struct cli *cli, struct choices *choices, size_t operands, enum cli_split *split)
+static int choices_check(struct cli *cli, const struct choices *choices, size_t operands,
+                         enum cli_split *split)
 {
+    struct pp_grains ignored;
     if (!split_parse(choices->split, split))
         return cli_usage(cli, "--split is none, lines or lengths, not '%s'", choices->split);
     if (operands == 0 && !choices->manifest)
@@ -195,34 +216,49 @@ static int choices_check(struct cli *cli, struct choices *choices, size_t operan
         return cli_usage(cli, "--topic TEXT is needed for files, folders and standard input");
     if (choices->topic && (strlen(choices->topic) == 0 || strlen(choices->topic) > PP_TOPIC_MAX_BYTES))
         return cli_usage(cli, "--topic has 1 to %u bytes", PP_TOPIC_MAX_BYTES);
-    if (cli_money_parse(choices->max_price, 6, &choices->need.max_postage) != PP_OK)
-        return cli_usage(cli, "--max-price is a token amount like 0.001, not '%s'", choices->max_price);
+    if (cli_money_parse(choices->need.max_price, 9, &ignored) != PP_OK)
+        return cli_usage(cli, "--max-price is a token amount like 0.001, not '%s'", choices->need.max_price);
     return CLI_OK;
 }
 
 int cli_verb_send(struct cli *cli, int argc, char **argv)
 {
-    struct choices c = {.need = {.signer = true, .write = true}, .split = "none", .max_price = "0.1", .days = 30, .batch = 64, .connections = 4, .patience = 60};
+    struct choices c = {.need = {.signer = true, .write = true, .max_price = "0.1"},
+                        .split = "none",
+                        .days = 30,
+                        .batch = 64,
+                        .connections = 4,
+                        .patience = 60};
     const struct cli_option options[] = {
         {"topic", "TEXT", CLI_TEXT, &c.topic, 0, 0, "the envelopes' topic", NULL},
         {"days", "N", CLI_NUMBER, &c.days, 1, PP_RETENTION_MAX_DAYS, "retention (30)", NULL},
         {"kind", "N", CLI_NUMBER, &c.kind, 0, PP_ENVELOPE_KINDS_MAX - 1, "envelope kind (0: ordinary)", NULL},
-        {"manifest", "FILE", CLI_TEXT, &c.manifest, 0, 0, "JSON lines: {path, topic or topic_hex, days, kind}", NULL},
-        {"split", "HOW", CLI_TEXT, &c.split, 0, 0, "standard input is none (one envelope), lines, lengths", NULL},
+        {"manifest", "FILE", CLI_TEXT, &c.manifest, 0, 0,
+         "JSON lines: {path, topic or topic_hex, days, kind}", NULL},
+        {"split", "HOW", CLI_TEXT, &c.split, 0, 0, "standard input is none (one envelope), lines, lengths",
+         NULL},
         {"batch", "N", CLI_NUMBER, &c.batch, 1, PP_LEAVES_MAX, "envelopes under one signature (64)", NULL},
         {"single", NULL, CLI_FLAG, &c.single, 0, 0, "each envelope alone, by the Payment scheme", NULL},
-        {"single-every", "N", CLI_NUMBER, &c.single_every, 1, 1000000, "every Nth request is a single one", NULL},
-        {"connections", "N", CLI_NUMBER, &c.connections, 1, CLI_CONNECTIONS_MAX, "requests at a time (4)", NULL},
-        {"max-price", "AMOUNT", CLI_TEXT, &c.max_price, 0, 0, "the most that one envelope may cost (0.1)", NULL},
-        {"patience", "SECONDS", CLI_NUMBER, &c.patience, 1, 86400, "how long to go on without an answer (60)", NULL},
+        {"single-every", "N", CLI_NUMBER, &c.single_every, 1, 1000000, "every Nth request is a single one",
+         NULL},
+        {"connections", "N", CLI_NUMBER, &c.connections, 1, CLI_CONNECTIONS_MAX, "requests at a time (4)",
+         NULL},
+        {"max-price", "AMOUNT", CLI_TEXT, &c.need.max_price, 0, 0,
+         "the most that one envelope may cost (0.1)", NULL},
+        {"patience", "SECONDS", CLI_NUMBER, &c.patience, 1, 86400, "how long to go on without an answer (60)",
+         NULL},
+        {"receipts", "FILE", CLI_TEXT, &c.receipts, 0, 0,
+         "add a JSON line for each envelope that was acknowledged", NULL},
         {"resume", NULL, CLI_FLAG, &c.resume, 0, 0, "skip what an unfinished send had acknowledged", NULL},
-        {"repeat", "N", CLI_NUMBER, &c.repeat, 1, 1000000, "send every Nth request twice: a rehearsal of retries", NULL},
+        {"repeat", "N", CLI_NUMBER, &c.repeat, 1, 1000000,
+         "send every Nth request twice: a rehearsal of retries", NULL},
         {"reorder", NULL, CLI_FLAG, &c.reorder, 0, 0, "send in another order than signed: a rehearsal", NULL},
         CLI_CHANNEL_OPTIONS(c.need),
     };
-    const struct cli_syntax syntax = {options, sizeof options / sizeof options[0], 0, SIZE_MAX,
-                                      "Safe to kill at any moment: the same command with --resume sends what is missing, and pays once.\n"
-                                      "Ends with 0 only if every envelope was acknowledged."};
+    const struct cli_syntax syntax = {
+        options, sizeof options / sizeof options[0], 0, SIZE_MAX,
+        "Safe to kill at any moment: the same command with --resume sends what is missing, and pays once.\n"
+        "Ends with 0 only if every envelope was acknowledged."};
     struct cli_parcels_config sources = {.input = STDIN_FILENO, .manifest = NULL};
     char **operands;
     size_t count;

@@ -5,7 +5,8 @@ static int terms_print(struct cli *cli, const struct cli_terms *terms, bool pinn
     struct cli_answer answer;
     char share[16];
     cli_answer_init(&answer, cli);
-    snprintf(share, sizeof share, "%u.%02u %%", terms->protocol_share_bps / 100u, terms->protocol_share_bps % 100u);
+    snprintf(share, sizeof share, "%u.%02u %%", terms->protocol_share_bps / 100u,
+             terms->protocol_share_bps % 100u);
     cli_put_number(&answer, "node_id", "node", terms->node.node_id);
     cli_put_number(&answer, "lane", "lane", terms->lane);
     cli_put_number(&answer, "chain_id", "chain", terms->node.chain_id);
@@ -21,22 +22,28 @@ static int terms_print(struct cli *cli, const struct cli_terms *terms, bool pinn
     cli_put_text(&answer, NULL, "protocol share", share);
     cli_put_bool(&answer, "pinned", NULL, pinned);
     cli_put_bool(&answer, "first_sight", NULL, first);
-    cli_put_text(&answer, NULL, "pinned", first ? "now: any other keys are an error from here on" : pinned ? "yes, and the same" : "no");
+    cli_put_text(&answer, NULL, "pinned",
+                 first    ? "now: any other keys are an error from here on"
+                 : pinned ? "yes, and the same"
+                          : "no");
     return cli_answer_print(&answer);
 }
 
 int cli_verb_terms(struct cli *cli, int argc, char **argv)
 {
-    const struct cli_syntax syntax = {.more = "With --wallet the node's keys are pinned there at first sight, and compared ever after."};
+    const struct cli_syntax syntax = {
+        .more = "With --wallet the node's keys are pinned there at first sight, and compared ever after."};
     struct cli_exchange *exchange;
     struct cli_terms terms;
     char **operands;
     size_t count;
     bool pinned, first;
     int status;
-    if (!cli_parse(cli, &syntax, argc, argv, &operands, &count, &status) || !cli_node_told(cli, &exchange, &status))
+    if (!cli_parse(cli, &syntax, argc, argv, &operands, &count, &status) ||
+        !cli_node_told(cli, &exchange, &status))
         return status;
-    status = cli_terms_told(cli, exchange, &terms, &pinned, &first) ? terms_print(cli, &terms, pinned, first) : CLI_FAILED;
+    status = cli_terms_told(cli, exchange, &terms, &pinned, &first) ? terms_print(cli, &terms, pinned, first)
+                                                                    : CLI_FAILED;
     cli_exchange_close(exchange);
     return status;
 }

@@ -36,20 +36,25 @@ struct cli {
 
 struct cli_verb {
     const char *name;
-    const char *synopsis; /* what follows the name: "[options] FILE..." */
-    const char *help;     /* one line */
+    const char *synopsis;                               /* what follows the name: "[options] FILE..." */
+    const char *help;                                   /* one line */
     int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb's name */
 };
 
 /* V(function suffix, name, synopsis, one line of help), in the order of the help screen. */
-#define CLI_VERBS(V)                                                                                                 \
-    V(keygen, "keygen", "[--kind KIND] FILE", "make an encrypted key file")                                           \
-    V(terms, "terms", "--node URL", "show a node's terms, and pin them on first use")                                 \
-    V(quote, "quote", "--node URL [--bytes N --days N]", "ask a node what an envelope costs now")                     \
-    V(send, "send", "[FILE | FOLDER | -]...", "pay for envelopes and send them")                                      \
+#define CLI_VERBS(V)                                                                                         \
+    V(keygen, "keygen", "[--kind KIND] FILE", "make an encrypted key file")                                  \
+    V(terms, "terms", "--node URL", "show a node's terms, and pin them on first use")                        \
+    V(quote, "quote", "--node URL [--bytes N --days N]", "ask a node what an envelope costs now")            \
+    V(send, "send", "[FILE | FOLDER | -]...", "pay for envelopes and send them")                             \
+    V(delete, "delete", "[NUMBER | STAMP]...", "delete envelopes early and get the unused days back")        \
+    V(read, "read", "NUMBER", "read a stored envelope back")                                                 \
+    V(list, "list", "--topic TEXT | --sent", "list a topic's envelopes, or what this wallet sent")           \
+    V(status, "status", "[CHANNEL]", "show a channel: deposited, spent, refunded, deferred, free")           \
     V(errors, "errors", "[NAME | NUMBER]", "explain an error")
 
-#define CLI_VERB_DECLARE(suffix, name, synopsis, help) int cli_verb_##suffix(struct cli *cli, int argc, char **argv);
+#define CLI_VERB_DECLARE(suffix, name, synopsis, help)                                                       \
+    int cli_verb_##suffix(struct cli *cli, int argc, char **argv);
 CLI_VERBS(CLI_VERB_DECLARE)
 #undef CLI_VERB_DECLARE
 

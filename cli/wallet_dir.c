@@ -26,8 +26,8 @@ struct cli_wallet {
 
 #define PATH(wallet, out, ...) path_make(wallet, out, __VA_ARGS__)
 
-__attribute__((format(printf, 3, 4))) static void path_make(const struct cli_wallet *wallet, char out[CLI_PATH_MAX],
-                                                            const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void path_make(const struct cli_wallet *wallet,
+                                                            char out[CLI_PATH_MAX], const char *format, ...)
 {
     va_list arguments;
     size_t at = (size_t)snprintf(out, CLI_PATH_MAX, "%s/", wallet->dir);
@@ -186,9 +186,10 @@ static void terms_path(const struct cli_wallet *wallet, uint64_t chain_id, const
 
 static json_t *terms_json(const struct cli_node_terms *terms)
 {
-    return json_pack("{s:i, s:I, s:o, s:I, s:o, s:o}", "version", TERMS_VERSION, "chain_id", (json_int_t)terms->chain_id,
-                     "contract", hex_json(terms->contract.bytes, 20), "node_id", (json_int_t)terms->node_id,
-                     "operator_address", hex_json(terms->operator_address.bytes, 20), "receipt_key",
+    return json_pack("{s:i, s:I, s:o, s:I, s:o, s:o}", "version", TERMS_VERSION, "chain_id",
+                     (json_int_t)terms->chain_id, "contract", hex_json(terms->contract.bytes, 20), "node_id",
+                     (json_int_t)terms->node_id, "operator_address",
+                     hex_json(terms->operator_address.bytes, 20), "receipt_key",
                      hex_json(terms->receipt_key.bytes, 32));
 }
 
@@ -207,8 +208,9 @@ static enum pp_error terms_take(const json_t *object, struct cli_node_terms *out
     return PP_OK;
 }
 
-enum pp_error cli_wallet_pinned(const struct cli_wallet *wallet, uint64_t chain_id, const struct pp_address *contract,
-                                uint32_t node_id, struct cli_node_terms *out)
+enum pp_error cli_wallet_pinned(const struct cli_wallet *wallet, uint64_t chain_id,
+                                const struct pp_address *contract, uint32_t node_id,
+                                struct cli_node_terms *out)
 {
     char path[CLI_PATH_MAX];
     json_t *object;
@@ -233,16 +235,16 @@ static enum pp_error terms_compare(const struct cli_node_terms *pinned, const st
                                    struct pp_refusal *refusal)
 {
     if (!pp_address_eq(&pinned->operator_address, &seen->operator_address))
-        return told_otherwise(refusal, "operator_address", pinned->operator_address.bytes, seen->operator_address.bytes,
-                              sizeof seen->operator_address.bytes);
+        return told_otherwise(refusal, "operator_address", pinned->operator_address.bytes,
+                              seen->operator_address.bytes, sizeof seen->operator_address.bytes);
     if (memcmp(&pinned->receipt_key, &seen->receipt_key, sizeof seen->receipt_key) != 0)
         return told_otherwise(refusal, "receipt_key", pinned->receipt_key.bytes, seen->receipt_key.bytes,
                               sizeof seen->receipt_key.bytes);
     return PP_OK;
 }
 
-enum pp_error cli_wallet_pin(struct cli_wallet *wallet, const struct cli_node_terms *seen, struct pp_refusal *out_refusal,
-                             bool *out_first)
+enum pp_error cli_wallet_pin(struct cli_wallet *wallet, const struct cli_node_terms *seen,
+                             struct pp_refusal *out_refusal, bool *out_first)
 {
     struct cli_node_terms pinned;
     char path[CLI_PATH_MAX];
@@ -267,17 +269,19 @@ enum pp_error cli_wallet_pin(struct cli_wallet *wallet, const struct cli_node_te
 
 /* ---- channels ---- */
 
-static void channel_path(const struct cli_wallet *wallet, const struct pp_channel_id *id, char out[CLI_PATH_MAX])
+static void channel_path(const struct cli_wallet *wallet, const struct pp_channel_id *id,
+                         char out[CLI_PATH_MAX])
 {
     char hex[65];
     PATH(wallet, out, "channels/%s/channel.json", pp_hex_print(id->bytes, sizeof id->bytes, hex));
 }
 
-enum pp_error cli_wallet_lane_path(const struct cli_wallet *wallet, const struct pp_channel_id *id, uint32_t lane,
-                                   char out[CLI_PATH_MAX])
+enum pp_error cli_wallet_lane_path(const struct cli_wallet *wallet, const struct pp_channel_id *id,
+                                   uint32_t lane, char out[CLI_PATH_MAX])
 {
     char hex[65];
-    PATH(wallet, out, "channels/%s/lane-%" PRIu32 ".log", pp_hex_print(id->bytes, sizeof id->bytes, hex), lane);
+    PATH(wallet, out, "channels/%s/lane-%" PRIu32 ".log", pp_hex_print(id->bytes, sizeof id->bytes, hex),
+         lane);
     return PP_OK;
 }
 
@@ -285,11 +289,13 @@ static json_t *channel_json(const struct cli_channel *channel)
 {
     json_t *lanes = json_array();
     for (size_t i = 0; i < channel->lanes_count; i++)
-        json_array_append_new(lanes, json_pack("{s:I, s:o, s:s}", "lane", (json_int_t)channel->lanes[i].lane, "cap",
-                                               units_json(channel->lanes[i].cap), "node_url", channel->lanes[i].node_url));
-    return json_pack("{s:i, s:o, s:I, s:o, s:o, s:o, s:I, s:i, s:o, s:o, s:o}", "version", CHANNEL_VERSION, "id",
-                     hex_json(channel->id.bytes, 32), "chain_id", (json_int_t)channel->chain_id, "contract",
-                     hex_json(channel->contract.bytes, 20), "payer", hex_json(channel->config.payer.bytes, 20), "signer",
+        json_array_append_new(lanes, json_pack("{s:I, s:o, s:s}", "lane", (json_int_t)channel->lanes[i].lane,
+                                               "cap", units_json(channel->lanes[i].cap), "node_url",
+                                               channel->lanes[i].node_url));
+    return json_pack("{s:i, s:o, s:I, s:o, s:o, s:o, s:I, s:i, s:o, s:o, s:o}", "version", CHANNEL_VERSION,
+                     "id", hex_json(channel->id.bytes, 32), "chain_id", (json_int_t)channel->chain_id,
+                     "contract", hex_json(channel->contract.bytes, 20), "payer",
+                     hex_json(channel->config.payer.bytes, 20), "signer",
                      hex_json(channel->config.signer.bytes, 20), "nonce", (json_int_t)channel->config.nonce,
                      "token_decimals", (int)channel->token_decimals, "deposit", units_json(channel->deposit),
                      "open_transaction", hex_json(channel->open_transaction.bytes, 32), "lanes", lanes);
@@ -347,7 +353,8 @@ static enum pp_error channel_take(const json_t *object, struct cli_channel *out)
     return PP_OK;
 }
 
-static enum pp_error channel_read(const struct cli_wallet *wallet, const struct pp_channel_id *id, struct cli_channel *out)
+static enum pp_error channel_read(const struct cli_wallet *wallet, const struct pp_channel_id *id,
+                                  struct cli_channel *out)
 {
     char path[CLI_PATH_MAX];
     struct cli_channel channel;
@@ -393,7 +400,8 @@ static void growth_assert(const struct cli_channel *before, const struct cli_cha
     PP_ASSERT(pp_channel_id_eq(&before->id, &after->id));
     PP_ASSERT(after->lanes_count >= before->lanes_count && after->deposit.raw >= before->deposit.raw);
     for (size_t i = 0; i < before->lanes_count; i++)
-        PP_ASSERT(after->lanes[i].lane == before->lanes[i].lane && after->lanes[i].cap.raw >= before->lanes[i].cap.raw);
+        PP_ASSERT(after->lanes[i].lane == before->lanes[i].lane &&
+                  after->lanes[i].cap.raw >= before->lanes[i].cap.raw);
 }
 
 enum pp_error cli_wallet_channel_update(struct cli_wallet *wallet, const struct cli_channel *channel)
@@ -426,7 +434,8 @@ static enum pp_error ids_list(const struct cli_wallet *wallet, char (**out)[65],
     if (!dir)
         return errno == ENOENT ? PP_NOT_FOUND : PP_IO;
     for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-        if (pp_hex_parse(entry->d_name, strlen(entry->d_name), id, sizeof id) != PP_OK || strlen(entry->d_name) != 64)
+        if (pp_hex_parse(entry->d_name, strlen(entry->d_name), id, sizeof id) != PP_OK ||
+            strlen(entry->d_name) != 64)
             continue;
         char(*grown)[65] = realloc(names, (count + 1) * sizeof *grown);
         if (!grown) {
@@ -454,7 +463,8 @@ static enum pp_error named_read(const struct cli_wallet *wallet, const char *nam
 }
 
 enum pp_error cli_wallet_channels(const struct cli_wallet *wallet,
-                                  bool (*visit)(void *context, const struct cli_channel *channel), void *context)
+                                  bool (*visit)(void *context, const struct cli_channel *channel),
+                                  void *context)
 {
     char(*names)[65];
     size_t count;
@@ -490,7 +500,8 @@ static bool search_visit(void *context, const struct cli_channel *channel)
     return true;
 }
 
-enum pp_error cli_wallet_channel_find(const struct cli_wallet *wallet, const char *text, struct cli_channel *out)
+enum pp_error cli_wallet_channel_find(const struct cli_wallet *wallet, const char *text,
+                                      struct cli_channel *out)
 {
     struct search search = {.beginning = text ? text : ""};
     if (strncmp(search.beginning, "0x", 2) == 0)
@@ -528,13 +539,15 @@ bool cli_wallet_open_told(struct cli *cli, bool make, struct cli_wallet **out)
     return error == PP_OK;
 }
 
-bool cli_channel_find_told(struct cli *cli, const struct cli_wallet *wallet, const char *text, struct cli_channel *out)
+bool cli_channel_find_told(struct cli *cli, const struct cli_wallet *wallet, const char *text,
+                           struct cli_channel *out)
 {
     enum pp_error error = cli_wallet_channel_find(wallet, text, out);
     if (error == PP_TOO_MANY)
         cli_fail(cli, error, "the wallet %s has several channels%s%s: name one", cli_wallet_path(wallet),
                  text ? " that begin with " : "", text ? text : "");
     else if (error != PP_OK)
-        cli_fail(cli, error, "channel %s in the wallet %s", text ? text : "(the only one)", cli_wallet_path(wallet));
+        cli_fail(cli, error, "channel %s in the wallet %s", text ? text : "(the only one)",
+                 cli_wallet_path(wallet));
     return error == PP_OK;
 }

@@ -65,24 +65,28 @@ PP_MUST_CHECK enum pp_error cli_wallet_pinned(const struct cli_wallet *wallet, u
                                               struct cli_node_terms *out);
 
 /* Persisted when it returns OK. BAD_FORMAT when the id is not that of the config under chain and contract; EXISTS. */
-PP_MUST_CHECK enum pp_error cli_wallet_channel_add(struct cli_wallet *wallet, const struct cli_channel *channel);
+PP_MUST_CHECK enum pp_error cli_wallet_channel_add(struct cli_wallet *wallet,
+                                                   const struct cli_channel *channel);
 /* After a top-up: deposit and caps may only grow; nothing else changes (asserted). */
-PP_MUST_CHECK enum pp_error cli_wallet_channel_update(struct cli_wallet *wallet, const struct cli_channel *channel);
+PP_MUST_CHECK enum pp_error cli_wallet_channel_update(struct cli_wallet *wallet,
+                                                      const struct cli_channel *channel);
 /* By id in hex, or an unambiguous beginning of it; NULL: the only channel. NOT_FOUND, TOO_MANY (ambiguous). */
 PP_MUST_CHECK enum pp_error cli_wallet_channel_find(const struct cli_wallet *wallet, const char *text,
                                                     struct cli_channel *out);
 /* Calls visit for each channel, by id, until it returns false. */
-PP_MUST_CHECK enum pp_error cli_wallet_channels(const struct cli_wallet *wallet,
-                                                bool (*visit)(void *context, const struct cli_channel *channel),
-                                                void *context);
+PP_MUST_CHECK enum pp_error
+cli_wallet_channels(const struct cli_wallet *wallet,
+                    bool (*visit)(void *context, const struct cli_channel *channel), void *context);
 /* DIR/channels/ID/lane-N.log. */
-PP_MUST_CHECK enum pp_error cli_wallet_lane_path(const struct cli_wallet *wallet, const struct pp_channel_id *id,
-                                                 uint32_t lane, char out[CLI_PATH_MAX]);
+PP_MUST_CHECK enum pp_error cli_wallet_lane_path(const struct cli_wallet *wallet,
+                                                 const struct pp_channel_id *id, uint32_t lane,
+                                                 char out[CLI_PATH_MAX]);
 
 /* For verbs: opens the wallet of --wallet (or the default) and the channel that `text` names (or the only one). On a failure
  * it has told the user, and returns false. */
 struct cli;
 bool cli_wallet_open_told(struct cli *cli, bool make, struct cli_wallet **out);
-bool cli_channel_find_told(struct cli *cli, const struct cli_wallet *wallet, const char *text, struct cli_channel *out);
+bool cli_channel_find_told(struct cli *cli, const struct cli_wallet *wallet, const char *text,
+                           struct cli_channel *out);
 
 #endif

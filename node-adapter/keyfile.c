@@ -167,8 +167,8 @@ enum pp_error pp_passphrase_ask(const char *prompt, bool confirm, struct pp_pass
 
 /* ---- keys ---- */
 
-enum pp_error pp_key_from_secret(const struct pp_crypto *crypto, enum pp_key_kind kind, const uint8_t secret[32],
-                                 struct pp_key *out)
+enum pp_error pp_key_from_secret(const struct pp_crypto *crypto, enum pp_key_kind kind,
+                                 const uint8_t secret[32], struct pp_key *out)
 {
     struct pp_key key = {.kind = kind};
     struct pp_receipt_secret receipt_secret;
@@ -239,7 +239,8 @@ static size_t clear_bytes(const struct envelope *e, uint8_t out[128])
     return length;
 }
 
-static enum pp_error stretch(const struct envelope *e, const struct pp_passphrase *passphrase, uint8_t out[32])
+static enum pp_error stretch(const struct envelope *e, const struct pp_passphrase *passphrase,
+                             uint8_t out[32])
 {
     if (crypto_pwhash(out, 32, (const char *)passphrase->bytes, passphrase->length, e->salt, e->cost.passes,
                       (size_t)e->cost.memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0)
@@ -247,23 +248,26 @@ static enum pp_error stretch(const struct envelope *e, const struct pp_passphras
     return PP_OK;
 }
 
-static enum pp_error seal(struct envelope *e, const struct pp_passphrase *passphrase, const uint8_t secret[32])
+static enum pp_error seal(struct envelope *e, const struct pp_passphrase *passphrase,
+                          const uint8_t secret[32])
 {
     uint8_t clear[128], key[32];
     size_t clear_length = clear_bytes(e, clear);
     PP_TRY(stretch(e, passphrase, key));
-    crypto_aead_xchacha20poly1305_ietf_encrypt(e->sealed, NULL, secret, 32, clear, clear_length, NULL, e->nonce, key);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(e->sealed, NULL, secret, 32, clear, clear_length, NULL,
+                                               e->nonce, key);
     sodium_memzero(key, sizeof key);
     return PP_OK;
 }
 
-static enum pp_error unseal(const struct envelope *e, const struct pp_passphrase *passphrase, uint8_t out_secret[32])
+static enum pp_error unseal(const struct envelope *e, const struct pp_passphrase *passphrase,
+                            uint8_t out_secret[32])
 {
     uint8_t clear[128], key[32], secret[32];
     size_t clear_length = clear_bytes(e, clear);
     PP_TRY(stretch(e, passphrase, key));
-    int failed = crypto_aead_xchacha20poly1305_ietf_decrypt(secret, NULL, NULL, e->sealed, sizeof e->sealed, clear,
-                                                            clear_length, e->nonce, key);
+    int failed = crypto_aead_xchacha20poly1305_ietf_decrypt(secret, NULL, NULL, e->sealed, sizeof e->sealed,
+                                                            clear, clear_length, e->nonce, key);
     sodium_memzero(key, sizeof key);
     if (failed)
         return PP_BAD_PASSPHRASE;
@@ -283,12 +287,13 @@ static json_t *hex_json(const uint8_t *bytes, size_t length)
 
 static char *envelope_print(const struct envelope *e)
 {
-    json_t *object = json_pack(
-        "{s:i, s:s, s:o, s:s, s:i, s:i, s:o, s:s, s:o, s:o}", "pennypost_key", FILE_VERSION, "kind",
-        pp_key_kind_name(e->kind), e->kind == PP_KEY_SECP256K1 ? "address" : "public_key",
-        hex_json(e->public_part, e->public_length), "stretch", "argon2id13", "passes", (int)e->cost.passes, "memory_kib",
-        (int)e->cost.memory_kib, "salt", hex_json(e->salt, sizeof e->salt), "cipher", "xchacha20poly1305", "nonce",
-        hex_json(e->nonce, sizeof e->nonce), "sealed", hex_json(e->sealed, sizeof e->sealed));
+    json_t *object =
+        json_pack("{s:i, s:s, s:o, s:s, s:i, s:i, s:o, s:s, s:o, s:o}", "pennypost_key", FILE_VERSION, "kind",
+                  pp_key_kind_name(e->kind), e->kind == PP_KEY_SECP256K1 ? "address" : "public_key",
+                  hex_json(e->public_part, e->public_length), "stretch", "argon2id13", "passes",
+                  (int)e->cost.passes, "memory_kib", (int)e->cost.memory_kib, "salt",
+                  hex_json(e->salt, sizeof e->salt), "cipher", "xchacha20poly1305", "nonce",
+                  hex_json(e->nonce, sizeof e->nonce), "sealed", hex_json(e->sealed, sizeof e->sealed));
     char *text = json_dumps(object, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     json_decref(object);
     return text;
@@ -303,7 +308,8 @@ static enum pp_error hex_member(const json_t *object, const char *name, uint8_t 
     return PP_OK;
 }
 
-static enum pp_error number_member(const json_t *object, const char *name, uint32_t least, uint32_t most, uint32_t *out)
+static enum pp_error number_member(const json_t *object, const char *name, uint32_t least, uint32_t most,
+                                   uint32_t *out)
 {
     const json_t *member = json_object_get(object, name);
     if (!json_is_integer(member))
@@ -329,8 +335,8 @@ static enum pp_error envelope_take(const json_t *object, struct envelope *out)
         return PP_BAD_FORMAT;
     if (json_integer_value(version) != FILE_VERSION)
         return PP_BAD_VERSION;
-    if (!text_member_is(object, "stretch", "argon2id13") || !text_member_is(object, "cipher", "xchacha20poly1305") ||
-        json_object_size(object) != 10)
+    if (!text_member_is(object, "stretch", "argon2id13") ||
+        !text_member_is(object, "cipher", "xchacha20poly1305") || json_object_size(object) != 10)
         return PP_BAD_FORMAT;
     if (text_member_is(object, "kind", "secp256k1")) {
         e.kind = PP_KEY_SECP256K1;
@@ -419,8 +425,8 @@ static enum pp_error file_create(const char *path, const char *text)
     return error == PP_OK ? folder_sync(path) : error;
 }
 
-enum pp_error pp_keyfile_write(const char *path, const struct pp_key *key, const struct pp_passphrase *passphrase,
-                               struct pp_key_cost cost)
+enum pp_error pp_keyfile_write(const char *path, const struct pp_key *key,
+                               const struct pp_passphrase *passphrase, struct pp_key_cost cost)
 {
     struct envelope e = {.kind = key->kind, .cost = cost};
     PP_ASSERT(cost.passes >= PASSES_LEAST && cost.passes <= PASSES_MOST);

@@ -105,7 +105,8 @@ START_TEST(keyfile__others_may_read__exposed)
     world_make(&w, PP_KEY_SECP256K1);
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         ck_assert_int_eq(chmod(w.path, modes[i]), 0);
-        ck_assert_error(pp_keyfile_read(w.crypto, w.path, PP_KEY_SECP256K1, &w.passphrase, &read), PP_EXPOSED);
+        ck_assert_error(pp_keyfile_read(w.crypto, w.path, PP_KEY_SECP256K1, &w.passphrase, &read),
+                        PP_EXPOSED);
         ck_assert_error(pp_keyfile_read_public(w.path, &read), PP_EXPOSED);
         ck_assert_error(pp_passphrase_read_file(w.path, &phrase), PP_EXPOSED);
     }
@@ -151,7 +152,8 @@ START_TEST(keyfile__truncated_or_trailing__bad_format)
     char *text = pp_file_load(w.path, &length);
     for (size_t cut = 0; cut < length; cut++) {
         cli_file_make(w.path, text, cut);
-        ck_assert_error(pp_keyfile_read(w.crypto, w.path, PP_KEY_ED25519, &w.passphrase, &read), PP_BAD_FORMAT);
+        ck_assert_error(pp_keyfile_read(w.crypto, w.path, PP_KEY_ED25519, &w.passphrase, &read),
+                        PP_BAD_FORMAT);
     }
     char longer[5000];
     memset(longer, ' ', sizeof longer);
@@ -206,12 +208,14 @@ START_TEST(keyfile__member_replaced__named_error)
         snprintf(path, sizeof path, "%s/changed", w.dir.path);
         cli_file_make(path, text, strlen(text));
         enum pp_error error = pp_keyfile_read(w.crypto, path, PP_KEY_SECP256K1, &w.passphrase, &read);
-        ck_assert_msg(error == cases[i].expected, "%s = %s: %s", cases[i].name, cases[i].json, pp_error_name(error));
+        ck_assert_msg(error == cases[i].expected, "%s = %s: %s", cases[i].name, cases[i].json,
+                      pp_error_name(error));
         json_object_del(object, cases[i].name);
         char *without = json_dumps(object, 0);
         cli_file_make(path, without, strlen(without));
         if (strcmp(cases[i].name, "more") != 0)
-            ck_assert_error(pp_keyfile_read(w.crypto, path, PP_KEY_SECP256K1, &w.passphrase, &read), PP_BAD_FORMAT);
+            ck_assert_error(pp_keyfile_read(w.crypto, path, PP_KEY_SECP256K1, &w.passphrase, &read),
+                            PP_BAD_FORMAT);
         free(text);
         free(without);
         json_decref(object);
@@ -239,7 +243,7 @@ START_TEST(passphrase__of_file_and_descriptor__taken_exactly)
     static const struct {
         const char *bytes, *of_file, *of_line;
     } cases[] = {
-        {"abc", "abc", "abc"},     {"abc\n", "abc", "abc"}, {"abc\n\n", "abc\n", "abc"},
+        {"abc", "abc", "abc"},       {"abc\n", "abc", "abc"}, {"abc\n\n", "abc\n", "abc"},
         {"a b\nc", "a b\nc", "a b"}, {" \n", " ", " "},       {"\r\n", "\r", "\r"},
     };
     struct pp_temp_dir dir;
@@ -254,7 +258,8 @@ START_TEST(passphrase__of_file_and_descriptor__taken_exactly)
         ck_assert_uint_eq(phrase.length, strlen(cases[i].of_file));
         ck_assert_mem_eq(phrase.bytes, cases[i].of_file, phrase.length);
         ck_assert_int_eq(pipe(ends), 0);
-        ck_assert_int_eq(write(ends[1], cases[i].bytes, strlen(cases[i].bytes)), (ssize_t)strlen(cases[i].bytes));
+        ck_assert_int_eq(write(ends[1], cases[i].bytes, strlen(cases[i].bytes)),
+                         (ssize_t)strlen(cases[i].bytes));
         close(ends[1]);
         ck_assert_ok(pp_passphrase_read_descriptor(ends[0], &phrase));
         close(ends[0]);

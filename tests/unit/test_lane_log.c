@@ -20,7 +20,8 @@ static void world_make(struct world *w)
 {
     pp_temp_dir_make(&w->dir);
     snprintf(w->path, sizeof w->path, "%s/lane-256.log", w->dir.path);
-    w->config = (struct pp_wallet_config){.lane = 256, .cap = pp_units(1000), .max_postage = pp_grains(1000000)};
+    w->config =
+        (struct pp_wallet_config){.lane = 256, .cap = pp_units(1000), .max_postage = pp_grains(1000000)};
     memset(w->config.channel_id.bytes, 0x11, 32);
     memset(w->config.signer.bytes, 0x22, 20);
 }

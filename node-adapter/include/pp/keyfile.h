@@ -42,7 +42,7 @@ struct pp_key_cost {
     uint32_t memory_kib;
 };
 struct pp_key_cost pp_key_cost_default(void); /* libsodium's MODERATE: 256 MiB, about a second */
-struct pp_key_cost pp_key_cost_least(void);   /* the smallest that is accepted: for tests and demonstrations */
+struct pp_key_cost pp_key_cost_least(void); /* the smallest that is accepted: for tests and demonstrations */
 
 /* A secret, and who it is in public. */
 struct pp_key {
@@ -52,7 +52,8 @@ struct pp_key {
     struct pp_receipt_key receipt_key; /* ED25519 */
 };
 
-PP_MUST_CHECK enum pp_error pp_key_make(const struct pp_crypto *crypto, enum pp_key_kind kind, struct pp_key *out);
+PP_MUST_CHECK enum pp_error pp_key_make(const struct pp_crypto *crypto, enum pp_key_kind kind,
+                                        struct pp_key *out);
 /* A secret that exists already. BAD_KEY. */
 PP_MUST_CHECK enum pp_error pp_key_from_secret(const struct pp_crypto *crypto, enum pp_key_kind kind,
                                                const uint8_t secret[32], struct pp_key *out);
@@ -64,8 +65,9 @@ const char *pp_key_kind_name(enum pp_key_kind kind); /* "secp256k1", "ed25519" *
 PP_MUST_CHECK enum pp_error pp_keyfile_write(const char *path, const struct pp_key *key,
                                              const struct pp_passphrase *passphrase, struct pp_key_cost cost);
 /* The stored public part must be that of the decrypted secret. */
-PP_MUST_CHECK enum pp_error pp_keyfile_read(const struct pp_crypto *crypto, const char *path, enum pp_key_kind kind,
-                                            const struct pp_passphrase *passphrase, struct pp_key *out);
+PP_MUST_CHECK enum pp_error pp_keyfile_read(const struct pp_crypto *crypto, const char *path,
+                                            enum pp_key_kind kind, const struct pp_passphrase *passphrase,
+                                            struct pp_key *out);
 /* Without the passphrase: kind and public part as the file claims them, secret zero. Not authenticated. */
 PP_MUST_CHECK enum pp_error pp_keyfile_read_public(const char *path, struct pp_key *out);
 
