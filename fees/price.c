@@ -39,7 +39,8 @@ enum pp_error pp_price_congestion(uint64_t congestion_grains, uint32_t units, ui
     return product(congestion_grains, units, out_grains);
 }
 
-enum pp_error pp_price_unbounded(const struct pp_quote *quote, const struct pp_parcel *parcel, struct pp_postage *out)
+enum pp_error pp_price_unbounded(const struct pp_quote *quote, const struct pp_parcel *parcel,
+                                 struct pp_postage *out)
 {
     if (parcel->size_bytes == 0)
         return PP_ZERO_SIZE;
@@ -52,7 +53,8 @@ enum pp_error pp_price_unbounded(const struct pp_quote *quote, const struct pp_p
         return PP_NEGATIVE_RATE;
 
     struct pp_postage postage = {.base_grains = quote->base_grains, .bond_grains = bond_grains};
-    PP_TRY(pp_price_congestion(quote->congestion_grains, quote->congestion_units, &postage.congestion_grains));
+    PP_TRY(
+        pp_price_congestion(quote->congestion_grains, quote->congestion_units, &postage.congestion_grains));
     PP_TRY(pp_price_storage(quote->storage_grains, parcel->size_bytes, parcel->retention_days,
                             &postage.storage_grains));
     struct pp_grains total;
@@ -70,8 +72,8 @@ enum pp_error pp_price(const struct pp_quote *quote, const struct pp_parcel *par
     return pp_price_unbounded(quote, parcel, out);
 }
 
-static enum pp_error refuse(struct pp_refusal *refusal, enum pp_error error, const char *part, uint64_t quoted,
-                            uint64_t offered)
+static enum pp_error refuse(struct pp_refusal *refusal, enum pp_error error, const char *part,
+                            uint64_t quoted, uint64_t offered)
 {
     if (refusal) {
         pp_refusal_init(refusal, error, part);

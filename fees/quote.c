@@ -97,7 +97,8 @@ void pp_quote_id(const struct pp_quote *quote, struct pp_hash *out)
     pp_blake2b_one("pp.quote.v1", bytes, length, out->bytes);
 }
 
-void pp_quote_sign(const struct pp_quote *quote, const struct pp_receipt_secret *secret, struct pp_signed_quote *out)
+void pp_quote_sign(const struct pp_quote *quote, const struct pp_receipt_secret *secret,
+                   struct pp_signed_quote *out)
 {
     struct pp_hash id;
     pp_quote_id(quote, &id);

@@ -74,7 +74,8 @@ enum pp_error pp_rate_table_add(struct pp_rate_table *table, const struct pp_rat
     return PP_OK;
 }
 
-enum pp_error pp_rate_table_at(const struct pp_rate_table *table, uint64_t time_ms, const struct pp_rates **out)
+enum pp_error pp_rate_table_at(const struct pp_rate_table *table, uint64_t time_ms,
+                               const struct pp_rates **out)
 {
     PP_ASSERT(table->count <= PP_RATE_VERSIONS_MAX);
     for (uint32_t i = table->count; i > 0; i--)
@@ -85,7 +86,8 @@ enum pp_error pp_rate_table_at(const struct pp_rate_table *table, uint64_t time_
     return PP_NO_RATES;
 }
 
-enum pp_error pp_rate_table_find(const struct pp_rate_table *table, uint32_t version, const struct pp_rates **out)
+enum pp_error pp_rate_table_find(const struct pp_rate_table *table, uint32_t version,
+                                 const struct pp_rates **out)
 {
     for (uint32_t i = 0; i < table->count; i++)
         if (table->rows[i].version == version) {

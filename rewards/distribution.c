@@ -49,7 +49,8 @@ static enum pp_error split_equal(const struct split *split, struct pp_distributi
 static enum pp_error split_xmtp_equal(const struct split *split, struct pp_distribution *out)
 {
     struct pp_units rest, part, paid = PP_UNITS_ZERO;
-    PP_TRY(pp_units_ratio_floor(split->pool, PP_BASIS_POINTS - split->protocol_basis_points, PP_BASIS_POINTS, &rest));
+    PP_TRY(pp_units_ratio_floor(split->pool, PP_BASIS_POINTS - split->protocol_basis_points, PP_BASIS_POINTS,
+                                &rest));
     PP_TRY(pp_units_ratio_floor(rest, 1, split->count, &part));
     for (size_t i = 0; i < split->count; i++) {
         out->parts[i] = part;
@@ -100,8 +101,9 @@ static void sum_check(const struct split *split, const struct pp_distribution *r
     PP_ASSERT(sum == split->pool.raw);
 }
 
-enum pp_error pp_distribute(enum pp_policy policy, uint64_t epoch, struct pp_units pool, uint32_t protocol_basis_points,
-                            const struct pp_operator *operators, size_t count, struct pp_distribution *out)
+enum pp_error pp_distribute(enum pp_policy policy, uint64_t epoch, struct pp_units pool,
+                            uint32_t protocol_basis_points, const struct pp_operator *operators, size_t count,
+                            struct pp_distribution *out)
 {
     const struct policy *row = policy_of(policy);
     const struct split split = {epoch, pool, protocol_basis_points, operators, count};

@@ -50,7 +50,8 @@ void pp_earning_lane_init(struct pp_earning_lane *lane, uint32_t day)
     *lane = (struct pp_earning_lane){.last_day = day, .stop_day = PP_DAY_NEVER};
 }
 
-static void advance(const struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane, uint32_t day)
+static void advance(const struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane,
+                    uint32_t day)
 {
     /* The coming falls sum to the rate: at zero there are none, so this ends within PP_RETENTION_MAX_DAYS turns. */
     while (lane->last_day < day && !pp_grains_is_zero(lane->rate)) {
@@ -67,7 +68,8 @@ static bool is_stop_ahead(const struct pp_earning_lane *lane)
     return lane->stop_day != PP_DAY_NEVER && lane->stop_day > lane->last_day;
 }
 
-void pp_earning_catch_up(const struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane, uint32_t day)
+void pp_earning_catch_up(const struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane,
+                         uint32_t day)
 {
     PP_ASSERT(day <= PP_DAY_LAST);
     if (is_stop_ahead(lane) && day >= lane->stop_day) {
@@ -168,7 +170,8 @@ struct pp_grains pp_earning_expected(const struct pp_earning_book *book, uint32_
     return pp_grains_sub_checked(end.earned, lane->earned);
 }
 
-enum pp_error pp_earning_check(const struct pp_earning_book *book, uint32_t slot, const struct pp_earning_lane *lane)
+enum pp_error pp_earning_check(const struct pp_earning_book *book, uint32_t slot,
+                               const struct pp_earning_lane *lane)
 {
     struct pp_grains sum = PP_GRAINS_ZERO;
     for (uint32_t ahead = 1; ahead <= PP_RETENTION_MAX_DAYS; ahead++)

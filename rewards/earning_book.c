@@ -161,6 +161,7 @@ void pp_earning_book_load(struct pp_earning_book *book, uint32_t slot, uint32_t 
 void pp_earning_book_set(struct pp_earning_book *book, uint32_t slot, uint32_t day, struct pp_grains fall)
 {
     PP_ASSERT(pp_earning_book_has_room(book, 1));
-    book->changes[book->change_count++] = (struct pp_earning_entry){slot, day, pp_earning_book_get(book, slot, day)};
+    book->changes[book->change_count++] =
+        (struct pp_earning_entry){slot, day, pp_earning_book_get(book, slot, day)};
     pp_earning_book_load(book, slot, day, fall);
 }

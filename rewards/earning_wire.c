@@ -47,12 +47,14 @@ static enum pp_error lane_check(const struct pp_earning_lane *lane, const struct
     }
     if (!pp_grains_eq(sum, lane->rate) || pp_grains_lt(lane->earned, lane->earned_at_stop))
         return PP_OUT_OF_RANGE;
-    if (!pp_grains_is_zero(lane->earned_at_stop) && (lane->stop_day == PP_DAY_NEVER || lane->stop_day > lane->last_day))
+    if (!pp_grains_is_zero(lane->earned_at_stop) &&
+        (lane->stop_day == PP_DAY_NEVER || lane->stop_day > lane->last_day))
         return PP_OUT_OF_RANGE;
     return PP_OK;
 }
 
-void pp_earning_lane_read(struct pp_reader *r, struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *out)
+void pp_earning_lane_read(struct pp_reader *r, struct pp_earning_book *book, uint32_t slot,
+                          struct pp_earning_lane *out)
 {
     struct fall falls[PP_RETENTION_MAX_DAYS];
     struct pp_earning_lane lane;

@@ -107,8 +107,8 @@ void pp_report_digest(const struct pp_domain *domain, const struct pp_report *re
     pp_epoch_report_digest(domain, &report->fields, out);
 }
 
-enum pp_error pp_report_lane(const struct pp_report *report, const struct pp_channel_id *channel_id, uint32_t lane,
-                             const struct pp_lane_leaf **out)
+enum pp_error pp_report_lane(const struct pp_report *report, const struct pp_channel_id *channel_id,
+                             uint32_t lane, const struct pp_lane_leaf **out)
 {
     const struct pp_lane_leaf key = {.channel_id = *channel_id, .lane = lane};
     if (report->lane_count == 0)
@@ -130,6 +130,7 @@ enum pp_error pp_report_verify(const struct pp_report *report, const struct pp_d
     pp_report_digest(domain, report, &digest);
     PP_TRY(pp_quorum_init(&quorum, report->operators, report->operator_count, &digest));
     for (size_t i = 0; i < report->signature_count; i++)
-        PP_TRY(pp_quorum_add(&quorum, crypto, report->signatures[i].node_id, &report->signatures[i].signature));
+        PP_TRY(
+            pp_quorum_add(&quorum, crypto, report->signatures[i].node_id, &report->signatures[i].signature));
     return pp_quorum_is_reached(&quorum) ? PP_OK : PP_NO_QUORUM;
 }

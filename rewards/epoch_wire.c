@@ -67,7 +67,8 @@ static void read_lane(struct pp_reader *r, struct pp_lane_leaf *out)
     out->owed = pp_read_grains(r);
 }
 
-enum pp_error pp_report_encode(const struct pp_report *report, uint8_t *bytes, size_t capacity, size_t *out_length)
+enum pp_error pp_report_encode(const struct pp_report *report, uint8_t *bytes, size_t capacity,
+                               size_t *out_length)
 {
     struct pp_writer w;
     pp_writer_init(&w, bytes, capacity);
@@ -213,8 +214,8 @@ static enum pp_error decode(const uint8_t *bytes, size_t length, size_t lane_cou
     return roots_check(out, nodes);
 }
 
-enum pp_error pp_report_decode(const uint8_t *bytes, size_t length, struct pp_lane_leaf *lanes, size_t lane_count,
-                               struct pp_hash *nodes, struct pp_report *out)
+enum pp_error pp_report_decode(const uint8_t *bytes, size_t length, struct pp_lane_leaf *lanes,
+                               size_t lane_count, struct pp_hash *nodes, struct pp_report *out)
 {
     memset(out, 0, sizeof *out);
     out->lanes = lanes;

@@ -69,8 +69,8 @@ enum pp_error pp_lane_tree_build(const struct pp_lane_leaf *leaves, size_t count
     return PP_OK;
 }
 
-enum pp_error pp_lane_tree_build_hashed(const struct pp_hash *leaf_hashes, size_t count, struct pp_hash *nodes,
-                                        struct pp_lane_tree *out)
+enum pp_error pp_lane_tree_build_hashed(const struct pp_hash *leaf_hashes, size_t count,
+                                        struct pp_hash *nodes, struct pp_lane_tree *out)
 {
     if (count > LEAVES_LIMIT)
         return PP_TOO_MANY;

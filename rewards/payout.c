@@ -50,7 +50,8 @@ enum pp_error pp_payout_add(struct pp_payout_table *table, uint32_t node_id, con
     return PP_OK;
 }
 
-enum pp_error pp_payout_find(const struct pp_payout_table *table, uint32_t node_id, const struct pp_payout **out)
+enum pp_error pp_payout_find(const struct pp_payout_table *table, uint32_t node_id,
+                             const struct pp_payout **out)
 {
     size_t at = row_place(table, node_id);
     if (!is_row(table, at, node_id))
@@ -177,7 +178,8 @@ void pp_payout_root(const struct pp_payout_table *table, struct pp_hash *out_roo
     *out_total = top.sum;
 }
 
-enum pp_error pp_payout_prove(const struct pp_payout_table *table, uint32_t node_id, struct pp_payout_proof *out)
+enum pp_error pp_payout_prove(const struct pp_payout_table *table, uint32_t node_id,
+                              struct pp_payout_proof *out)
 {
     size_t at = row_place(table, node_id);
     if (!is_row(table, at, node_id))

@@ -48,7 +48,8 @@ bool pp_quorum_is_reached(const struct pp_quorum *quorum)
     return quorum->signature_count >= pp_quorum_needed(quorum->operator_count);
 }
 
-enum pp_error pp_quorum_collect(const struct pp_quorum *quorum, struct pp_node_signature *out, size_t *out_count)
+enum pp_error pp_quorum_collect(const struct pp_quorum *quorum, struct pp_node_signature *out,
+                                size_t *out_count)
 {
     if (!pp_quorum_is_reached(quorum))
         return PP_NO_QUORUM;

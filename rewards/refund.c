@@ -48,8 +48,8 @@ static bool has_reason(const struct pp_refund_state *state, enum pp_refund_reaso
     return state->reasons & bit_of(reason);
 }
 
-static enum pp_error early_delete_amount(const struct pp_refund_case *refund_case, const struct pp_refund_state *before,
-                                         struct pp_grains *out)
+static enum pp_error early_delete_amount(const struct pp_refund_case *refund_case,
+                                         const struct pp_refund_state *before, struct pp_grains *out)
 {
     const struct pp_storage_term term = {refund_case->postage.storage_grains, refund_case->retention_days,
                                          refund_case->stored_day};
@@ -59,7 +59,8 @@ static enum pp_error early_delete_amount(const struct pp_refund_case *refund_cas
     if (has_reason(before, PP_REFUND_NOT_STORED))
         return PP_NOT_DELETABLE;
     PP_TRY(pp_storage_left(&term, refund_case->today, &left));
-    if (refund_case->today - refund_case->stored_day >= refund_case->retention_days - 1u) /* no whole day left */
+    if (refund_case->today - refund_case->stored_day >=
+        refund_case->retention_days - 1u) /* no whole day left */
         return PP_NOT_DELETABLE;
     *out = pp_grains(left);
     return PP_OK;

@@ -142,8 +142,8 @@ void pp_refund_list_read(struct pp_reader *r, struct pp_refund_list *out)
 }
 
 /* The node over leaves [position << level, ...); what has no right half goes up unchanged. */
-static enum pp_error subtree(const struct pp_refund_leaf *leaves, size_t count, unsigned level, size_t position,
-                             struct pp_refund_node *out)
+static enum pp_error subtree(const struct pp_refund_leaf *leaves, size_t count, unsigned level,
+                             size_t position, struct pp_refund_node *out)
 {
     if (level == 0) {
         *out = leaf_node(&leaves[position]);

@@ -104,8 +104,9 @@ START_TEST(congestion_units__counting_rows_one_by_one__equal)
     pp_rng_init(&rng, 23);
     for (unsigned i = 0; i < 20000; i++) {
         uint32_t target = (uint32_t)pp_rng_edge_u64(&rng);
-        uint32_t load = pp_rng_chance(&rng, 2) ? (uint32_t)pp_rng_edge_u64(&rng)
-                                               : target + (uint32_t)pp_rng_below(&rng, (uint64_t)target / 2 + 2);
+        uint32_t load = pp_rng_chance(&rng, 2)
+                            ? (uint32_t)pp_rng_edge_u64(&rng)
+                            : target + (uint32_t)pp_rng_below(&rng, (uint64_t)target / 2 + 2);
         unsigned rows = 0;
         for (unsigned u = 0; target > 0 && u < PP_CONGESTION_UNITS_MAX; u++)
             rows += (pp_u128)load * PP_CONGESTION_RATIO_ONE >= (pp_u128)target * pp_congestion_curve[u];
@@ -126,7 +127,8 @@ START_TEST(congestion_window__sequences_of_the_vectors__same_windows_and_units)
     for (size_t i = 0; i < json_array_size(sequences); i++) {
         const json_t *sequence = json_array_get(sequences, i);
         uint32_t target = (uint32_t)pp_json_u64(sequence, "targetRatePerMinute");
-        const json_t *list = pp_json_member(sequence, "messages"), *seed = pp_json_member(sequence, "seedCounts");
+        const json_t *list = pp_json_member(sequence, "messages"),
+                     *seed = pp_json_member(sequence, "seedCounts");
         struct pp_congestion window;
         char minute_text[24];
         pp_congestion_init(&window, 0);

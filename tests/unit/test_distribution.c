@@ -30,16 +30,19 @@ START_TEST(distribute_equal__every_vector__same_parts)
     const json_t *rows = pp_json_member(vectors, "splits");
     unsigned odd_units = 0;
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i), *ids = pp_json_member(row, "nodeIds"), *parts = pp_json_member(row, "parts");
+        const json_t *row = json_array_get(rows, i), *ids = pp_json_member(row, "nodeIds"),
+                     *parts = pp_json_member(row, "parts");
         const size_t count = json_array_size(ids);
         operators_fill(operators, count);
         for (size_t j = 0; j < count; j++)
             operators[j].node_id = (uint32_t)strtoul(json_string_value(json_array_get(ids, j)), NULL, 10);
-        ck_assert_ok(pp_distribute(PP_POLICY_EQUAL, pp_json_u64(row, "epoch"), pp_units(pp_json_u64(row, "pool")),
+        ck_assert_ok(pp_distribute(PP_POLICY_EQUAL, pp_json_u64(row, "epoch"),
+                                   pp_units(pp_json_u64(row, "pool")),
                                    (uint32_t)pp_json_u64(row, "basisPoints"), operators, count, &result));
         ck_assert_uint_eq(result.protocol.raw, pp_json_u64(row, "protocol"));
         for (size_t j = 0; j < count; j++) {
-            ck_assert_uint_eq(result.parts[j].raw, strtoull(json_string_value(json_array_get(parts, j)), NULL, 10));
+            ck_assert_uint_eq(result.parts[j].raw,
+                              strtoull(json_string_value(json_array_get(parts, j)), NULL, 10));
             odd_units += result.parts[j].raw != result.parts[0].raw;
         }
     }
@@ -136,8 +139,9 @@ START_TEST(distribute_xmtp_equal__every_vector_that_fits__what_the_contract_pays
         }
         ck_assert_ok(pp_units_parse(pool_text, strlen(pool_text), &pool));
         operators_fill(operators, count);
-        ck_assert_ok(pp_distribute(PP_POLICY_XMTP_EQUAL, i, pool, (uint32_t)pp_json_u64(row, "protocolFeeRateBps"), operators,
-                                   count, &result));
+        ck_assert_ok(pp_distribute(PP_POLICY_XMTP_EQUAL, i, pool,
+                                   (uint32_t)pp_json_u64(row, "protocolFeeRateBps"), operators, count,
+                                   &result));
         if (count == 0) { /* theirs gives it all to the protocol, ours to the next epoch: REW-065 */
             ck_assert_uint_eq(result.carried.raw, pool.raw);
             without_nodes++;
@@ -178,7 +182,8 @@ START_TEST(distribute__bad_share_policy_or_set__named_error)
     struct pp_operator operators[2];
     static struct pp_distribution result;
     operators_fill(operators, 2);
-    ck_assert_error(pp_distribute(PP_POLICY_EQUAL, 1, pp_units(1), 10001, operators, 2, &result), PP_OUT_OF_RANGE);
+    ck_assert_error(pp_distribute(PP_POLICY_EQUAL, 1, pp_units(1), 10001, operators, 2, &result),
+                    PP_OUT_OF_RANGE);
     ck_assert_ok(pp_distribute(PP_POLICY_EQUAL, 1, pp_units(1), 10000, operators, 2, &result));
     operators[1].node_id = 1;
     ck_assert_error(pp_distribute(PP_POLICY_EQUAL, 1, pp_units(1), 0, operators, 2, &result), PP_BAD_FORMAT);
@@ -198,13 +203,15 @@ START_TEST(policies__table_of_the_specification__equal)
     ck_assert_uint_eq(table.rows, PP_POLICY_XMTP_EQUAL);
     for (size_t i = 0; i < table.rows; i++) {
         const char *name = pp_spec_cell(&table, i, 0);
-        enum pp_policy number = (enum pp_policy)strtoul(pp_spec_cell(&table, i, 1), NULL, 10), found = PP_POLICY_STAKE;
+        enum pp_policy number = (enum pp_policy)strtoul(pp_spec_cell(&table, i, 1), NULL, 10),
+                       found = PP_POLICY_STAKE;
         bool built = strcmp(pp_spec_cell(&table, i, 2), "built") == 0;
         ck_assert_uint_eq((unsigned)number, i + 1);
         ck_assert_error(pp_policy_find(name, &found), built ? PP_OK : PP_NOT_FOUND);
         ck_assert_int_eq(found, built ? number : PP_POLICY_STAKE);
         ck_assert_str_eq(pp_policy_name(number), built ? name : "unknown");
-        ck_assert_error(pp_distribute(number, 1, pp_units(5), 0, operators, 1, &result), built ? PP_OK : PP_BAD_KIND);
+        ck_assert_error(pp_distribute(number, 1, pp_units(5), 0, operators, 1, &result),
+                        built ? PP_OK : PP_BAD_KIND);
     }
     pp_spec_table_done(&table);
 }

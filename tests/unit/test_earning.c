@@ -60,7 +60,8 @@ START_TEST(earning__every_retention_and_deletion_day__exact)
                 struct pp_earning_lane without = lane;
                 uint64_t refund;
                 pp_earning_begin(&deleted);
-                require(pp_earning_refund(&deleted, slot, &without, &term, START + day - 1, &refund) == PP_OK);
+                require(pp_earning_refund(&deleted, slot, &without, &term, START + day - 1, &refund) ==
+                        PP_OK);
                 require(refund == amounts[a] - expected);
                 require(without.rate.raw == 0 || day >= days);
                 pp_earning_catch_up(&deleted, slot, &without, START + days + 5u);
@@ -115,7 +116,8 @@ struct audited_stamp {
 };
 
 /* What a lane has earned on a day, from its stamps alone; days after stop_day do not count. */
-static pp_u128 audit(const struct audited_stamp *stamps, size_t count, unsigned lane, uint32_t today, uint32_t stop_day)
+static pp_u128 audit(const struct audited_stamp *stamps, size_t count, unsigned lane, uint32_t today,
+                     uint32_t stop_day)
 {
     pp_u128 sum = 0;
     for (size_t i = 0; i < count; i++) {
@@ -127,7 +129,8 @@ static pp_u128 audit(const struct audited_stamp *stamps, size_t count, unsigned 
             last = stamp->deleted_day;
         sum += stamp->at_once;
         if (last >= stamp->term.stored_day)
-            sum += earned_until(stamp->term.storage_grains, stamp->term.retention_days, last - stamp->term.stored_day + 1);
+            sum += earned_until(stamp->term.storage_grains, stamp->term.retention_days,
+                                last - stamp->term.stored_day + 1);
     }
     return sum;
 }
@@ -138,7 +141,8 @@ static struct audited_stamp random_stamp(struct pp_rng *rng, uint32_t today)
         .lane = (unsigned)pp_rng_below(rng, LANES),
         .at_once = pp_rng_below(rng, 1000),
         .term = {.storage_grains = pp_rng_chance(rng, 3) ? pp_rng_below(rng, 50) : pp_rng_edge_u64(rng) >> 1,
-                 .retention_days = (uint16_t)(1 + pp_rng_below(rng, pp_rng_chance(rng, 2) ? 12 : PP_RETENTION_MAX_DAYS)),
+                 .retention_days =
+                     (uint16_t)(1 + pp_rng_below(rng, pp_rng_chance(rng, 2) ? 12 : PP_RETENTION_MAX_DAYS)),
                  .stored_day = today},
         .deleted_day = PP_DAY_NEVER,
     };
@@ -160,17 +164,17 @@ static void one_event(struct world *world)
         uint64_t refund;
         if (stamp->deleted_day != PP_DAY_NEVER)
             return;
-        ck_assert_ok(pp_earning_refund(&world->book, stamp->lane, &world->lanes[stamp->lane], &stamp->term, world->today,
-                                       &refund));
+        ck_assert_ok(pp_earning_refund(&world->book, stamp->lane, &world->lanes[stamp->lane], &stamp->term,
+                                       world->today, &refund));
         stamp->deleted_day = world->today;
-        ck_assert_uint_eq(refund, stamp->term.storage_grains - earned_until(stamp->term.storage_grains,
-                                                                             stamp->term.retention_days,
-                                                                             world->today - stamp->term.stored_day + 1));
+        ck_assert_uint_eq(refund, stamp->term.storage_grains -
+                                      earned_until(stamp->term.storage_grains, stamp->term.retention_days,
+                                                   world->today - stamp->term.stored_day + 1));
     } else if (world->stamp_count < STAMPS) {
         struct audited_stamp *stamp = &world->stamps[world->stamp_count++];
         *stamp = random_stamp(&world->rng, world->today);
-        ck_assert_ok(pp_earning_charge(&world->book, stamp->lane, &world->lanes[stamp->lane], pp_grains(stamp->at_once),
-                                       &stamp->term));
+        ck_assert_ok(pp_earning_charge(&world->book, stamp->lane, &world->lanes[stamp->lane],
+                                       pp_grains(stamp->at_once), &stamp->term));
     }
 }
 
@@ -243,7 +247,8 @@ START_TEST(earning_catch_up__one_step_or_many__the_same)
     book_open(&book, 50);
     pp_earning_lane_init(&lane, START);
     for (unsigned i = 0; i < 50; i++) {
-        const struct pp_storage_term term = {pp_rng_below(&rng, 100000), (uint16_t)(1 + pp_rng_below(&rng, 90)), START};
+        const struct pp_storage_term term = {pp_rng_below(&rng, 100000),
+                                             (uint16_t)(1 + pp_rng_below(&rng, 90)), START};
         ck_assert_ok(pp_earning_charge(&book, 3, &lane, pp_grains(1), &term));
     }
     stepwise = lane;
@@ -304,7 +309,8 @@ START_TEST(earning_stop__charge_and_forfeit_after_it__only_what_is_earned_at_onc
     pp_earning_stop(&lane, START);
     ck_assert_ok(pp_earning_charge(&book, 1, &lane, pp_grains(5), &(struct pp_storage_term){100, 10, START}));
     ck_assert(pp_earning_earned(&lane).raw == 15);
-    ck_assert_ok(pp_earning_charge(&book, 1, &lane, pp_grains(3), &(struct pp_storage_term){100, 10, START + 1}));
+    ck_assert_ok(
+        pp_earning_charge(&book, 1, &lane, pp_grains(3), &(struct pp_storage_term){100, 10, START + 1}));
     ck_assert(pp_earning_earned(&lane).raw == 18);
     pp_earning_add(&lane, pp_grains(1000));
     ck_assert(pp_earning_earned(&lane).raw == 1018);
@@ -341,16 +347,20 @@ START_TEST(earning__a_term_that_cannot_be__named_error_and_nothing_changed)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         ck_assert_error(pp_earning_charge(&book, 1, &lane, pp_grains(1), &cases[i].term), cases[i].error);
-    ck_assert_error(pp_earning_refund(&book, 1, &lane, &good, START, &refund), PP_INVARIANT); /* never charged */
+    ck_assert_error(pp_earning_refund(&book, 1, &lane, &good, START, &refund),
+                    PP_INVARIANT); /* never charged */
     ck_assert_error(pp_earning_refund(&book, 1, &lane, &good, START - 1, &refund), PP_OUT_OF_RANGE);
     ck_assert_error(pp_earning_refund(&book, 1, &lane, &good, PP_DAY_NEVER, &refund), PP_OUT_OF_RANGE);
     ck_assert_error(pp_earning_refund(&book, 1, &lane, &cases[0].term, START, &refund), PP_ZERO_RETENTION);
-    ck_assert_error(pp_earning_refund(&book, 1, &lane, &cases[1].term, START, &refund), PP_RETENTION_TOO_LONG);
+    ck_assert_error(pp_earning_refund(&book, 1, &lane, &cases[1].term, START, &refund),
+                    PP_RETENTION_TOO_LONG);
     ck_assert_mem_eq(&lane, &before, sizeof lane);
 
-    ck_assert_ok(pp_earning_charge(&book, 1, &lane, PP_GRAINS_ZERO, &(struct pp_storage_term){102, 10, START}));
+    ck_assert_ok(
+        pp_earning_charge(&book, 1, &lane, PP_GRAINS_ZERO, &(struct pp_storage_term){102, 10, START}));
     before = lane;
-    ck_assert_error(pp_earning_charge(&book, 1, &lane, pp_grains(1), &good), PP_TOO_MANY); /* reserved for one event */
+    ck_assert_error(pp_earning_charge(&book, 1, &lane, pp_grains(1), &good),
+                    PP_TOO_MANY); /* reserved for one event */
     ck_assert_error(pp_earning_refund(&book, 1, &lane, &good, START, &refund), PP_TOO_MANY);
     ck_assert_mem_eq(&lane, &before, sizeof lane);
     ck_assert_ok(pp_earning_reserve(&book, 2));
@@ -378,10 +388,12 @@ START_TEST(earning__every_small_term__at_most_two_changes)
             ck_assert_ok(pp_earning_reserve(&book, 2));
             pp_earning_begin(&book);
             pp_earning_lane_init(&lane, START);
-            ck_assert_ok(pp_earning_charge(&book, 1, &lane, PP_GRAINS_ZERO, &(struct pp_storage_term){storage, days, START}));
+            ck_assert_ok(pp_earning_charge(&book, 1, &lane, PP_GRAINS_ZERO,
+                                           &(struct pp_storage_term){storage, days, START}));
             ck_assert_uint_le(book.change_count, 2);
             ck_assert_uint_eq(book.change_count, (storage % days >= 2) + (days >= 2 && storage >= days));
-            ck_assert_ok(pp_earning_refund(&book, 1, &lane, &(struct pp_storage_term){storage, days, START}, START, &refund));
+            ck_assert_ok(pp_earning_refund(&book, 1, &lane, &(struct pp_storage_term){storage, days, START},
+                                           START, &refund));
             ck_assert_uint_le(book.change_count, 4);
             ck_assert(lane.rate.raw == 0);
             pp_earning_undo(&book);

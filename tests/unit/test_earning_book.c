@@ -20,7 +20,8 @@ static void compare(const struct world *world)
     for (uint32_t slot = 0; slot < SLOTS; slot++)
         for (uint32_t day = 0; day < DAYS; day++)
             if (FIRST_DAY + day > world->floor_day)
-                ck_assert(pp_earning_book_get(&world->book, slot, FIRST_DAY + day).raw == world->falls[slot][day]);
+                ck_assert(pp_earning_book_get(&world->book, slot, FIRST_DAY + day).raw ==
+                          world->falls[slot][day]);
 }
 
 /* REW-037, REW-039 */
@@ -35,7 +36,8 @@ START_TEST(earning_book__random_changes__as_a_plain_array)
         pp_earning_begin(&world.book);
         memcpy(world.before, world.falls, sizeof world.before);
         for (size_t i = 0; i < 2 * events; i++) {
-            uint32_t slot = (uint32_t)pp_rng_below(&world.rng, SLOTS), day = (uint32_t)pp_rng_below(&world.rng, DAYS);
+            uint32_t slot = (uint32_t)pp_rng_below(&world.rng, SLOTS),
+                     day = (uint32_t)pp_rng_below(&world.rng, DAYS);
             uint64_t fall = pp_rng_chance(&world.rng, 3) ? 0 : pp_rng_u64(&world.rng);
             if (FIRST_DAY + day <= world.floor_day)
                 continue;

@@ -26,14 +26,15 @@ static enum pp_error decode(const uint8_t *bytes, size_t length, struct pp_earni
     return pp_reader_finish(&r);
 }
 
-static void book_fill(struct pp_earning_book *book, struct pp_earning_lane *lane, struct pp_rng *rng, unsigned stamps)
+static void book_fill(struct pp_earning_book *book, struct pp_earning_lane *lane, struct pp_rng *rng,
+                      unsigned stamps)
 {
     ck_assert_ok(pp_earning_open(book, 1000));
     ck_assert_ok(pp_earning_reserve(book, stamps));
     pp_earning_lane_init(lane, START);
     for (unsigned i = 0; i < stamps; i++) {
-        const struct pp_storage_term term = {pp_rng_below(rng, 1000000), (uint16_t)(1 + pp_rng_below(rng, 400)),
-                                             START + i / 10};
+        const struct pp_storage_term term = {pp_rng_below(rng, 1000000),
+                                             (uint16_t)(1 + pp_rng_below(rng, 400)), START + i / 10};
         ck_assert_ok(pp_earning_charge(book, 1, lane, pp_grains(3), &term));
     }
 }

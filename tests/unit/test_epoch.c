@@ -185,7 +185,8 @@ START_TEST(report_build__each_bad_input__named_error_and_output_untouched)
     BAD(lanes[1].forfeited = pp_grains(1), PP_BAD_KIND);
     BAD(lanes[1].refunded = pp_grains(2), PP_DEFERRED_EXCEEDED); /* E + R = S + 1 */
     BAD((lanes[1].refunded = pp_grains(2), lanes[1].owed = pp_grains(1)), PP_OK);
-    BAD((lanes[1].earned = pp_grains(1002), lanes[1].owed = pp_grains(1)), PP_DEFERRED_EXCEEDED); /* E = S + 1 */
+    BAD((lanes[1].earned = pp_grains(1002), lanes[1].owed = pp_grains(1)),
+        PP_DEFERRED_EXCEEDED); /* E = S + 1 */
     BAD((lanes[1].refunded = PP_GRAINS_MAX, lanes[1].owed = PP_GRAINS_ZERO), PP_DEFERRED_EXCEEDED);
     ck_assert_ok(pp_payout_add(&paid, 2, &operators[0].payee, pp_units(1002)));
     BAD(terms.paid = &paid, PP_UNDERFLOW);

@@ -108,8 +108,8 @@ END_TEST
 START_TEST(report_bundle__counts_versions_and_orders__named_errors)
 {
     uint8_t bytes[BYTES_MAX];
-    const size_t operators_at = 1 + 168, payouts_at = operators_at + 2 + 3 * 44, signatures_at = payouts_at + 2 + 4 * 32,
-                 lanes_at = signatures_at + 2 + 2 * 69;
+    const size_t operators_at = 1 + 168, payouts_at = operators_at + 2 + 3 * 44,
+                 signatures_at = payouts_at + 2 + 4 * 32, lanes_at = signatures_at + 2 + 2 * 69;
     size_t length, count;
 #define BAD(change, error)                                                                                   \
     do {                                                                                                     \
@@ -124,16 +124,17 @@ START_TEST(report_bundle__counts_versions_and_orders__named_errors)
     BAD(bytes[payouts_at] = 5, PP_TOO_MANY);    /* 1280 + 4 */
     BAD(bytes[signatures_at] = 2, PP_TOO_MANY); /* 512 + 2 */
     BAD(bytes[lanes_at] = 0xff, PP_TRUNCATED);
-    BAD((bytes[lanes_at + 3] = 4, length -= 96), PP_OUT_OF_RANGE); /* whole, but the caller has room for five */
-    BAD(bytes[signatures_at + 2 + 69 + 3] = 2, PP_BAD_FORMAT);     /* a signer twice */
+    BAD((bytes[lanes_at + 3] = 4, length -= 96),
+        PP_OUT_OF_RANGE);                                      /* whole, but the caller has room for five */
+    BAD(bytes[signatures_at + 2 + 69 + 3] = 2, PP_BAD_FORMAT); /* a signer twice */
     BAD(memcpy(bytes + lanes_at + 4 + 96, bytes + lanes_at + 4, 96), PP_BAD_FORMAT);
     BAD(memcpy(bytes + operators_at + 2 + 44, bytes + operators_at + 2, 4), PP_BAD_FORMAT);
     BAD(memcpy(bytes + payouts_at + 2 + 32, bytes + payouts_at + 2, 4), PP_BAD_FORMAT);
     BAD(bytes[lanes_at + 4 + 95] ^= 1, PP_CORRUPT);
     BAD(bytes[operators_at + 2 + 4] ^= 0x40, PP_CORRUPT);
     BAD(bytes[payouts_at + 2 + 31] ^= 1, PP_CORRUPT);
-    BAD((bytes[operators_at + 1] = 0, memmove(bytes + operators_at + 2, bytes + payouts_at, length - payouts_at),
-         length -= 3 * 44),
+    BAD((bytes[operators_at + 1] = 0,
+         memmove(bytes + operators_at + 2, bytes + payouts_at, length - payouts_at), length -= 3 * 44),
         PP_NO_OPERATORS);
 #undef BAD
 }

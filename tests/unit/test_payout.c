@@ -80,19 +80,21 @@ static void table_fill(struct pp_payout_table *table, uint32_t count)
 START_TEST(payout_proof__every_row_of_every_size__proves_itself_only)
 {
     static struct pp_payout_table table;
-    static const uint32_t sizes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 100, 257, 1023, PP_PAYOUTS_MAX};
+    static const uint32_t sizes[] = {1,  2,  3,  4,  5,  6,   7,   8,    9,
+                                     15, 16, 17, 31, 33, 100, 257, 1023, PP_PAYOUTS_MAX};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         struct pp_hash root;
         pp_u128 total;
         table_fill(&table, sizes[s]);
         ck_assert_ok(pp_payout_table_check(&table));
         pp_payout_root(&table, &root, &total);
-        for (uint32_t i = 0; i < sizes[s]; i += sizes[s] > 40 ? 97 : 1) {
+        for (uint32_t i = 0; i<sizes[s]; i += sizes[s]> 40 ? 97 : 1) {
             struct pp_payout_proof proof;
             ck_assert_ok(pp_payout_prove(&table, 3 * i, &proof));
             ck_assert_ok(pp_payout_verify(&root, total, &table.rows[i], &proof));
             if (sizes[s] > 1)
-                ck_assert_error(pp_payout_verify(&root, total, &table.rows[(i + 1) % sizes[s]], &proof), PP_BAD_PROOF);
+                ck_assert_error(pp_payout_verify(&root, total, &table.rows[(i + 1) % sizes[s]], &proof),
+                                PP_BAD_PROOF);
         }
     }
 }

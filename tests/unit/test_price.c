@@ -67,7 +67,8 @@ START_TEST(price__every_base_fee_vector__equal_or_a_named_error)
         struct pp_grains total;
         enum pp_error expected = error_of(pp_json_text(row, "why"), json_string_value(their_error));
         enum pp_error error = pp_price_unbounded(&quote, &parcel, &postage);
-        ck_assert_msg(error == expected, "case %zu: %s, expected %s", i, pp_error_name(error), pp_error_name(expected));
+        ck_assert_msg(error == expected, "case %zu: %s, expected %s", i, pp_error_name(error),
+                      pp_error_name(expected));
         if (error != PP_OK) {
             ck_assert_uint_eq(postage.base_grains, 77);
             named++;
@@ -121,9 +122,11 @@ START_TEST(price__retentions_that_wrap_elsewhere__too_long)
     const struct pp_quote quote = sample();
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        const struct pp_parcel parcel = {.size_bytes = 1, .retention_days = (uint32_t)pp_json_u64(row, "retentionDays")};
+        const struct pp_parcel parcel = {.size_bytes = 1,
+                                         .retention_days = (uint32_t)pp_json_u64(row, "retentionDays")};
         struct pp_postage postage;
-        enum pp_error expected = parcel.retention_days <= PP_RETENTION_MAX_DAYS ? PP_OK : PP_RETENTION_TOO_LONG;
+        enum pp_error expected =
+            parcel.retention_days <= PP_RETENTION_MAX_DAYS ? PP_OK : PP_RETENTION_TOO_LONG;
         ck_assert_error(pp_price(&quote, &parcel, &postage), expected);
         if (pp_json_bool(row, "overflowed"))
             ck_assert_int_eq(expected, PP_RETENTION_TOO_LONG);
@@ -147,7 +150,8 @@ START_TEST(price__the_worked_example__12293300_grains)
     ck_assert(total.raw == 12293300);
     ck_assert_ok(pp_price(&quote, &(struct pp_parcel){1024, 60, 1}, &postage));
     ck_assert_uint_eq(postage.bond_grains, 5000);
-    ck_assert_ok(pp_price(&quote, &(struct pp_parcel){1024, 60, 2}, &postage)); /* a kind that the quote does not list */
+    ck_assert_ok(pp_price(&quote, &(struct pp_parcel){1024, 60, 2},
+                          &postage)); /* a kind that the quote does not list */
     ck_assert_uint_eq(postage.bond_grains, 0);
 }
 END_TEST
@@ -193,6 +197,23 @@ START_TEST(price__parts_that_only_together_are_too_high__fee_overflow)
             *rates[second] = half;
             ck_assert_error(pp_price(&quote, &(struct pp_parcel){1, 1, 0}, &postage), PP_FEE_OVERFLOW);
         }
+}
+END_TEST
+
+/* FEE-012: the arithmetic alone, at the border. */
+START_TEST(price_parts__a_product_of_2_63__fee_overflow)
+{
+    uint64_t out = 7;
+    ck_assert_error(pp_price_storage(UINT64_C(1) << 62, 2, 1, &out), PP_FEE_OVERFLOW);
+    ck_assert_error(pp_price_storage(UINT64_C(1) << 61, 2, 2, &out), PP_FEE_OVERFLOW);
+    ck_assert_error(pp_price_storage(UINT64_C(1) << 62, 4, 1, &out),
+                    PP_FEE_OVERFLOW); /* 2^64: zero, if it wrapped */
+    ck_assert_error(pp_price_congestion(UINT64_C(1) << 62, 2, &out), PP_FEE_OVERFLOW);
+    ck_assert_uint_eq(out, 7);
+    ck_assert_ok(pp_price_storage(INT64_MAX, 1, 1, &out));
+    ck_assert_uint_eq(out, INT64_MAX);
+    ck_assert_ok(pp_price_congestion(UINT64_C(1) << 62, 1, &out));
+    ck_assert_uint_eq(out, UINT64_C(1) << 62);
 }
 END_TEST
 
@@ -285,6 +306,7 @@ PP_TEST(price__retentions_that_wrap_elsewhere__too_long)
 PP_TEST(price__the_worked_example__12293300_grains)
 PP_TEST(price__each_limit__inside_and_outside)
 PP_TEST(price__parts_that_only_together_are_too_high__fee_overflow)
+PP_TEST(price_parts__a_product_of_2_63__fee_overflow)
 PP_TEST(price_check__one_grain_short_in_any_part__refused_with_the_part_and_the_shortfall)
 PP_TEST(price_check__a_bond_that_the_quote_does_not_have__not_offered)
 PP_TEST(price_check__an_offer_or_a_parcel_out_of_range__its_own_error)

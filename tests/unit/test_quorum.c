@@ -59,7 +59,8 @@ START_TEST(quorum__signatures_one_by_one__reached_exactly_then)
             unsigned who = (unsigned)((i + 3) % n);
             struct pp_signature signature = sign(&world, who);
             ck_assert_int_eq(pp_quorum_is_reached(&quorum), i >= pp_quorum_needed(n));
-            ck_assert_error(pp_quorum_collect(&quorum, out, &count), i >= pp_quorum_needed(n) ? PP_OK : PP_NO_QUORUM);
+            ck_assert_error(pp_quorum_collect(&quorum, out, &count),
+                            i >= pp_quorum_needed(n) ? PP_OK : PP_NO_QUORUM);
             ck_assert_ok(pp_quorum_add(&quorum, world.crypto, world.operators[who].node_id, &signature));
             ck_assert_ok(pp_quorum_add(&quorum, world.crypto, world.operators[who].node_id, &signature));
             ck_assert_uint_eq(quorum.signature_count, i + 1);
@@ -86,12 +87,14 @@ START_TEST(quorum_add__a_stranger_or_another_signature__refused_and_not_counted)
     struct pp_signature first = sign(&world, 0), bad = first;
     ck_assert_error(pp_quorum_add(&quorum, world.crypto, 11, &first), PP_NOT_FOUND);
     ck_assert_error(pp_quorum_add(&quorum, world.crypto, world.operators[4].node_id, &first), PP_NOT_FOUND);
-    ck_assert_error(pp_quorum_add(&quorum, world.crypto, world.operators[1].node_id, &first), PP_BAD_SIGNATURE);
+    ck_assert_error(pp_quorum_add(&quorum, world.crypto, world.operators[1].node_id, &first),
+                    PP_BAD_SIGNATURE);
     bad.bytes[64] ^= 1 ^ 2 ^ 4;
     ck_assert_error(pp_quorum_add(&quorum, world.crypto, world.operators[0].node_id, &bad), PP_BAD_SIGNATURE);
     bad = first;
     memset(bad.bytes + 32, 0x80, 32); /* s above half the order */
-    ck_assert_error(pp_quorum_add(&quorum, world.crypto, world.operators[0].node_id, &bad), PP_SIGNATURE_NOT_LOW_S);
+    ck_assert_error(pp_quorum_add(&quorum, world.crypto, world.operators[0].node_id, &bad),
+                    PP_SIGNATURE_NOT_LOW_S);
     world.digest.bytes[0] ^= 1;
     bad = sign(&world, 0); /* of another report */
     ck_assert_error(pp_quorum_add(&quorum, world.crypto, world.operators[0].node_id, &bad), PP_BAD_SIGNATURE);
@@ -107,7 +110,8 @@ START_TEST(quorum_init__no_set_or_a_bad_one__named_error)
     static struct pp_quorum quorum;
     world_open(&world);
     ck_assert_error(pp_quorum_init(&quorum, world.operators, 0, &world.digest), PP_NO_OPERATORS);
-    ck_assert_error(pp_quorum_init(&quorum, world.operators, PP_OPERATORS_MAX + 1, &world.digest), PP_TOO_MANY);
+    ck_assert_error(pp_quorum_init(&quorum, world.operators, PP_OPERATORS_MAX + 1, &world.digest),
+                    PP_TOO_MANY);
     world.operators[1].key = world.operators[0].key; /* one key, two votes */
     ck_assert_error(pp_quorum_init(&quorum, world.operators, 3, &world.digest), PP_BAD_FORMAT);
     pp_crypto_close(world.crypto);

@@ -38,11 +38,12 @@ static void signed_sample(struct pp_signed_quote *out, struct pp_receipt_key *ke
 
 static bool quotes_equal(const struct pp_quote *a, const struct pp_quote *b)
 {
-    return a->node_id == b->node_id && a->rate_version == b->rate_version && a->base_grains == b->base_grains &&
-           a->storage_grains == b->storage_grains && a->congestion_grains == b->congestion_grains &&
-           a->congestion_units == b->congestion_units && a->bond_count == b->bond_count &&
-           memcmp(a->bond_grains, b->bond_grains, sizeof a->bond_grains) == 0 && a->issued_ms == b->issued_ms &&
-           a->expires_ms == b->expires_ms;
+    return a->node_id == b->node_id && a->rate_version == b->rate_version &&
+           a->base_grains == b->base_grains && a->storage_grains == b->storage_grains &&
+           a->congestion_grains == b->congestion_grains && a->congestion_units == b->congestion_units &&
+           a->bond_count == b->bond_count &&
+           memcmp(a->bond_grains, b->bond_grains, sizeof a->bond_grains) == 0 &&
+           a->issued_ms == b->issued_ms && a->expires_ms == b->expires_ms;
 }
 
 /* FEE-040, FEE-042: against BLAKE2b and Ed25519 of other implementations. */

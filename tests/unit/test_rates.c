@@ -80,7 +80,13 @@ START_TEST(rates_step__each_parameter__double_and_half_and_no_further)
 {
     static const struct {
         uint64_t old, lowest, highest;
-    } steps[] = {{1, 0, 2}, {2, 1, 4}, {3, 1, 6}, {100, 50, 200}, {101, 50, 202}, {0, 0, 1}, {INT64_MAX, INT64_MAX / 2, INT64_MAX}};
+    } steps[] = {{1, 0, 2},
+                 {2, 1, 4},
+                 {3, 1, 6},
+                 {100, 50, 200},
+                 {101, 50, 202},
+                 {0, 0, 1},
+                 {INT64_MAX, INT64_MAX / 2, INT64_MAX}};
     for (unsigned parameter = 0; parameter <= 4; parameter++)
         for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
             struct pp_rates old = sample(), next = sample();

@@ -13,8 +13,10 @@ static const struct pp_postage postage = {
 
 static struct pp_refund_case case_on(uint16_t days, uint32_t day_of_retention)
 {
-    return (struct pp_refund_case){
-        .postage = postage, .retention_days = days, .stored_day = 20000, .today = 20000 + day_of_retention - 1};
+    return (struct pp_refund_case){.postage = postage,
+                                   .retention_days = days,
+                                   .stored_day = 20000,
+                                   .today = 20000 + day_of_retention - 1};
 }
 
 /* REW-010: the table of the specification, row by row. */
@@ -40,10 +42,12 @@ START_TEST(refund_reasons__table_of_the_specification__equal)
         bool per_stamp = reasons[i].number <= PP_REFUND_EARLY_DELETE;
         ck_assert_str_eq(pp_spec_cell(&table, i, 0), reasons[i].name);
         ck_assert_uint_eq(strtoul(pp_spec_cell(&table, i, 1), NULL, 10), reasons[i].number);
-        ck_assert_str_eq(pp_spec_cell(&table, i, 3), reasons[i].number <= PP_REFUND_LEAVING ? "built" : "reserved");
+        ck_assert_str_eq(pp_spec_cell(&table, i, 3),
+                         reasons[i].number <= PP_REFUND_LEAVING ? "built" : "reserved");
         ck_assert_str_eq(pp_refund_reason_name(reasons[i].number), reasons[i].name);
-        ck_assert_error(pp_refund_decide(&refund_case, (enum pp_refund_reason)reasons[i].number, &state, &state, &amount),
-                        per_stamp ? PP_OK : PP_BAD_KIND);
+        ck_assert_error(
+            pp_refund_decide(&refund_case, (enum pp_refund_reason)reasons[i].number, &state, &state, &amount),
+            per_stamp ? PP_OK : PP_BAD_KIND);
     }
     ck_assert_str_eq(pp_refund_reason_name(0), "UNKNOWN_REASON");
     ck_assert_str_eq(pp_refund_reason_name(PP_REFUND_REASON_MAX + 1), "UNKNOWN_REASON");
@@ -115,7 +119,8 @@ START_TEST(early_delete__storage_of_zero_grains__deleted_for_nothing)
     refund_case.postage = (struct pp_postage){0};
     ck_assert_ok(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount));
     ck_assert(amount.raw == 0);
-    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount), PP_ALREADY_DELETED);
+    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount),
+                    PP_ALREADY_DELETED);
 }
 END_TEST
 
@@ -139,7 +144,8 @@ START_TEST(refund_decide__every_order_of_two_reasons__never_more_than_the_postag
         if (orders[i].first == PP_REFUND_NOT_STORED)
             ck_assert(amount.raw == 100 + 12345 + 60 + 5000);
         before = state;
-        ck_assert_error(pp_refund_decide(&refund_case, orders[i].second, &state, &state, &amount), orders[i].error);
+        ck_assert_error(pp_refund_decide(&refund_case, orders[i].second, &state, &state, &amount),
+                        orders[i].error);
         ck_assert_uint_eq(state.reasons, before.reasons);
         ck_assert(pp_grains_eq(state.refunded, before.refunded));
     }
@@ -152,14 +158,18 @@ START_TEST(refund_decide__a_case_that_cannot_be__named_error)
     struct pp_refund_state state = {0};
     struct pp_grains amount;
     refund_case.postage.base_grains = UINT64_C(1) << 63;
-    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_NOT_STORED, &state, &state, &amount), PP_FEE_OVERFLOW);
+    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_NOT_STORED, &state, &state, &amount),
+                    PP_FEE_OVERFLOW);
     refund_case = case_on(0, 2);
-    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount), PP_ZERO_RETENTION);
+    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount),
+                    PP_ZERO_RETENTION);
     refund_case = case_on(10, 0);
-    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount), PP_OUT_OF_RANGE);
+    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount),
+                    PP_OUT_OF_RANGE);
     state.refunded = PP_GRAINS_MAX;
     refund_case = case_on(10, 2);
-    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount), PP_OVERFLOW);
+    ck_assert_error(pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &state, &state, &amount),
+                    PP_OVERFLOW);
 }
 END_TEST
 

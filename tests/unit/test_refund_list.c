@@ -20,7 +20,8 @@ static void leaf_of_index(uint32_t i, struct pp_refund_leaf *out)
 
 static struct pp_refund_leaf leaf_of_json(const json_t *row)
 {
-    struct pp_refund_leaf leaf = {.amount = pp_json_grains(row, "amount"), .reason = (uint8_t)pp_json_u64(row, "reason")};
+    struct pp_refund_leaf leaf = {.amount = pp_json_grains(row, "amount"),
+                                  .reason = (uint8_t)pp_json_u64(row, "reason")};
     pp_json_bytes(row, "stampId", leaf.stamp_id.bytes, 32);
     return leaf;
 }
@@ -214,7 +215,9 @@ START_TEST(refund_list_wire__every_truncation_and_bad_value__refused)
     for (size_t i = 0; i <= length + 1; i++) {
         pp_reader_init(&r, bytes, i);
         pp_refund_list_read(&r, &out);
-        ck_assert_error(pp_reader_finish(&r), i < length ? PP_TRUNCATED : i > length ? PP_TRAILING_BYTES : PP_OK);
+        ck_assert_error(pp_reader_finish(&r), i < length   ? PP_TRUNCATED
+                                              : i > length ? PP_TRAILING_BYTES
+                                                           : PP_OK);
         ck_assert_uint_eq(out.count, i < length ? 0 : 7);
     }
     ck_assert(pp_grains_eq(pp_refund_list_sum(&out), pp_refund_list_sum(&list)));

@@ -13,13 +13,12 @@
 #include <pp/error.h>
 #include <pp/limits.h>
 #include <pp/time.h>
-#include <pp/time.h>
 
 #define PP_CONGESTION_MINUTES 5u
 
 struct pp_congestion {
-    uint64_t minute;                         /* of counts[0]; unix minutes */
-    uint32_t counts[PP_CONGESTION_MINUTES];  /* messages; they saturate */
+    uint64_t minute;                        /* of counts[0]; unix minutes */
+    uint32_t counts[PP_CONGESTION_MINUTES]; /* messages; they saturate */
 };
 
 void pp_congestion_init(struct pp_congestion *window, uint64_t now_ms);

@@ -31,8 +31,9 @@ PP_MUST_CHECK enum pp_error pp_price_check(const struct pp_quote *quote, const s
 /* The arithmetic alone, without the product's limits on size and days. */
 PP_MUST_CHECK enum pp_error pp_price_unbounded(const struct pp_quote *quote, const struct pp_parcel *parcel,
                                                struct pp_postage *out);
-PP_MUST_CHECK enum pp_error pp_price_storage(uint64_t storage_grains, uint64_t size_bytes, uint32_t retention_days,
-                                             uint64_t *out_grains);
-PP_MUST_CHECK enum pp_error pp_price_congestion(uint64_t congestion_grains, uint32_t units, uint64_t *out_grains);
+PP_MUST_CHECK enum pp_error pp_price_storage(uint64_t storage_grains, uint64_t size_bytes,
+                                             uint32_t retention_days, uint64_t *out_grains);
+PP_MUST_CHECK enum pp_error pp_price_congestion(uint64_t congestion_grains, uint32_t units,
+                                                uint64_t *out_grains);
 
 #endif

@@ -47,11 +47,13 @@ void pp_quote_write(struct pp_writer *w, const struct pp_quote *quote);
 void pp_quote_read(struct pp_reader *r, struct pp_quote *out);
 void pp_quote_id(const struct pp_quote *quote, struct pp_hash *out);
 
-void pp_quote_sign(const struct pp_quote *quote, const struct pp_receipt_secret *secret, struct pp_signed_quote *out);
+void pp_quote_sign(const struct pp_quote *quote, const struct pp_receipt_secret *secret,
+                   struct pp_signed_quote *out);
 PP_MUST_CHECK enum pp_error pp_signed_quote_encode(const struct pp_signed_quote *quote, uint8_t *bytes,
                                                    size_t capacity, size_t *out_length);
 /* The form only: verify it, too. */
-PP_MUST_CHECK enum pp_error pp_signed_quote_decode(const uint8_t *bytes, size_t length, struct pp_signed_quote *out);
+PP_MUST_CHECK enum pp_error pp_signed_quote_decode(const uint8_t *bytes, size_t length,
+                                                   struct pp_signed_quote *out);
 /* QUOTE_INVALID when it names another node, or another key signed it. */
 PP_MUST_CHECK enum pp_error pp_signed_quote_verify(const struct pp_signed_quote *quote, uint32_t node_id,
                                                    const struct pp_receipt_key *key);

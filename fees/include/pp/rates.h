@@ -14,14 +14,15 @@
 #include <pp/limits.h>
 
 struct pp_rates {
-    uint32_t version;                 /* 1 for the first, then one more each time */
-    uint64_t start_ms;                /* in force from this moment on */
-    uint64_t base_grains;             /* per message */
-    uint64_t storage_grains;          /* per byte and day */
-    uint64_t congestion_grains;       /* per congestion unit; zero switches congestion off */
-    uint32_t target_per_minute;       /* messages that a node takes without congestion; at least 1 */
-    uint8_t bond_count;               /* at most PP_ENVELOPE_KINDS_MAX */
-    uint64_t bond_grains[PP_ENVELOPE_KINDS_MAX]; /* by envelope kind; a kind at or above bond_count has no bond */
+    uint32_t version;           /* 1 for the first, then one more each time */
+    uint64_t start_ms;          /* in force from this moment on */
+    uint64_t base_grains;       /* per message */
+    uint64_t storage_grains;    /* per byte and day */
+    uint64_t congestion_grains; /* per congestion unit; zero switches congestion off */
+    uint32_t target_per_minute; /* messages that a node takes without congestion; at least 1 */
+    uint8_t bond_count;         /* at most PP_ENVELOPE_KINDS_MAX */
+    uint64_t
+        bond_grains[PP_ENVELOPE_KINDS_MAX]; /* by envelope kind; a kind at or above bond_count has no bond */
 };
 
 struct pp_rate_table {

@@ -22,7 +22,8 @@ enum pp_policy {
     PP_POLICY_STAKE = 2,
     PP_POLICY_WORK = 3,
     PP_POLICY_BLEND = 4,
-    PP_POLICY_XMTP_EQUAL = 5, /* what the XMTP network's contract pays: equal parts rounded down, all the rest to the protocol */
+    PP_POLICY_XMTP_EQUAL =
+        5, /* what the XMTP network's contract pays: equal parts rounded down, all the rest to the protocol */
 };
 
 /* An operator of the pinned set. */
@@ -41,7 +42,8 @@ struct pp_distribution {
 /* Operators in ascending order of node_id, distinct. */
 PP_MUST_CHECK enum pp_error pp_operators_check(const struct pp_operator *operators, size_t count);
 /* keccak(abi.encode(uint32[] nodeIds, address[] operatorKeys)). */
-PP_MUST_CHECK enum pp_error pp_operators_hash(const struct pp_operator *operators, size_t count, struct pp_hash *out);
+PP_MUST_CHECK enum pp_error pp_operators_hash(const struct pp_operator *operators, size_t count,
+                                              struct pp_hash *out);
 
 PP_MUST_CHECK enum pp_error pp_distribute(enum pp_policy policy, uint64_t epoch, struct pp_units pool,
                                           uint32_t protocol_basis_points, const struct pp_operator *operators,

@@ -21,11 +21,11 @@
 #include <pp/wire.h>
 
 struct pp_earning_lane {
-    struct pp_grains rate;            /* earned on the next day, before that day's fall */
-    struct pp_grains earned;          /* up to last_day, as if it never stopped */
-    struct pp_grains earned_at_stop;  /* while stop_day is set: what counts */
-    uint32_t last_day;                /* the newest day that is in `earned` */
-    uint32_t stop_day;                /* PP_DAY_NEVER: not stopping */
+    struct pp_grains rate;           /* earned on the next day, before that day's fall */
+    struct pp_grains earned;         /* up to last_day, as if it never stopped */
+    struct pp_grains earned_at_stop; /* while stop_day is set: what counts */
+    uint32_t last_day;               /* the newest day that is in `earned` */
+    uint32_t stop_day;               /* PP_DAY_NEVER: not stopping */
 };
 
 struct pp_earning_entry {
@@ -58,15 +58,18 @@ void pp_earning_sweep(struct pp_earning_book *book, uint32_t day);
 
 void pp_earning_lane_init(struct pp_earning_lane *lane, uint32_t day);
 /* Earns every day up to `day`. A day in the past changes nothing. */
-void pp_earning_catch_up(const struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane, uint32_t day);
+void pp_earning_catch_up(const struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane,
+                         uint32_t day);
 
 /* An envelope is stored: at_once (base + congestion) and the first day are earned; the rest as its days begin.
  * Catches up to term->stored_day; OUT_OF_RANGE when that is before the lane's last day. */
-PP_MUST_CHECK enum pp_error pp_earning_charge(struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane,
-                                              struct pp_grains at_once, const struct pp_storage_term *term);
+PP_MUST_CHECK enum pp_error pp_earning_charge(struct pp_earning_book *book, uint32_t slot,
+                                              struct pp_earning_lane *lane, struct pp_grains at_once,
+                                              const struct pp_storage_term *term);
 /* An envelope is deleted on `today`: its days after today are not earned. Catches up to today; the amount given back
  * is what pp_storage_left says. The caller makes sure that the term was charged, and is refunded once. */
-PP_MUST_CHECK enum pp_error pp_earning_refund(struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane,
+PP_MUST_CHECK enum pp_error pp_earning_refund(struct pp_earning_book *book, uint32_t slot,
+                                              struct pp_earning_lane *lane,
                                               const struct pp_storage_term *term, uint32_t today,
                                               uint64_t *out_grains);
 /* Earned by another cause: a forfeited bond. */

@@ -26,10 +26,10 @@ PP_MUST_CHECK enum pp_error pp_epoch_of(uint64_t chain_time_s, uint64_t epoch_s,
 /* What every node must agree on before it builds. */
 struct pp_report_terms {
     uint64_t epoch;
-    struct pp_hash previous;          /* typed digest of the last unrevoked report; zero for the first */
-    uint64_t block_number;            /* the named finalized block */
-    uint64_t end_time_s;              /* at most that block's time */
-    struct pp_units received_total;   /* what the pool has received by that block */
+    struct pp_hash previous;        /* typed digest of the last unrevoked report; zero for the first */
+    uint64_t block_number;          /* the named finalized block */
+    uint64_t end_time_s;            /* at most that block's time */
+    struct pp_units received_total; /* what the pool has received by that block */
     uint32_t protocol_basis_points;
     enum pp_policy policy;
     struct pp_address treasury_payee;
@@ -55,8 +55,9 @@ PP_MUST_CHECK enum pp_error pp_report_build(const struct pp_report_terms *terms,
 /* The typed digest: what the quorum signs, the contract's reportHash, and what the next report's `previous` names. */
 void pp_report_digest(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
 /* Binary search. NOT_FOUND. */
-PP_MUST_CHECK enum pp_error pp_report_lane(const struct pp_report *report, const struct pp_channel_id *channel_id,
-                                           uint32_t lane, const struct pp_lane_leaf **out);
+PP_MUST_CHECK enum pp_error pp_report_lane(const struct pp_report *report,
+                                           const struct pp_channel_id *channel_id, uint32_t lane,
+                                           const struct pp_lane_leaf **out);
 
 /* The stored bundle: version u8 = 1 | fields | operators | payouts | signatures | lanes (specs/rewards.md). */
 size_t pp_report_bytes(const struct pp_report *report);

@@ -41,15 +41,15 @@ struct pp_lane_tree {
 
 void pp_lane_leaf_hash(const struct pp_lane_leaf *leaf, struct pp_hash *out);
 /* `nodes` has room for PP_LANE_TREE_NODES(count); the tree borrows it. TOO_MANY above 2^31 leaves. */
-PP_MUST_CHECK enum pp_error pp_lane_tree_build(const struct pp_lane_leaf *leaves, size_t count, struct pp_hash *nodes,
-                                               struct pp_lane_tree *out);
+PP_MUST_CHECK enum pp_error pp_lane_tree_build(const struct pp_lane_leaf *leaves, size_t count,
+                                               struct pp_hash *nodes, struct pp_lane_tree *out);
 /* The same over leaf hashes in any order. */
 PP_MUST_CHECK enum pp_error pp_lane_tree_build_hashed(const struct pp_hash *leaf_hashes, size_t count,
                                                       struct pp_hash *nodes, struct pp_lane_tree *out);
 void pp_lane_tree_root(const struct pp_lane_tree *tree, struct pp_hash *out);
 /* NOT_FOUND when the leaf is not in the tree. */
-PP_MUST_CHECK enum pp_error pp_lane_tree_prove(const struct pp_lane_tree *tree, const struct pp_lane_leaf *leaf,
-                                               struct pp_lane_proof *out);
+PP_MUST_CHECK enum pp_error pp_lane_tree_prove(const struct pp_lane_tree *tree,
+                                               const struct pp_lane_leaf *leaf, struct pp_lane_proof *out);
 PP_MUST_CHECK enum pp_error pp_lane_proof_verify(const struct pp_hash *root, const struct pp_lane_leaf *leaf,
                                                  const struct pp_lane_proof *proof);
 

@@ -58,6 +58,7 @@ void pp_payout_root(const struct pp_payout_table *table, struct pp_hash *out_roo
 PP_MUST_CHECK enum pp_error pp_payout_prove(const struct pp_payout_table *table, uint32_t node_id,
                                             struct pp_payout_proof *out);
 PP_MUST_CHECK enum pp_error pp_payout_verify(const struct pp_hash *root, pp_u128 total,
-                                             const struct pp_payout *payout, const struct pp_payout_proof *proof);
+                                             const struct pp_payout *payout,
+                                             const struct pp_payout_proof *proof);
 
 #endif

@@ -26,11 +26,11 @@ struct pp_quorum {
 };
 
 size_t pp_quorum_needed(size_t operator_count);
-PP_MUST_CHECK enum pp_error pp_quorum_init(struct pp_quorum *quorum, const struct pp_operator *operators, size_t count,
-                                           const struct pp_hash *digest);
+PP_MUST_CHECK enum pp_error pp_quorum_init(struct pp_quorum *quorum, const struct pp_operator *operators,
+                                           size_t count, const struct pp_hash *digest);
 /* Verifies first. The same operator again, by a valid signature, changes nothing. */
-PP_MUST_CHECK enum pp_error pp_quorum_add(struct pp_quorum *quorum, const struct pp_crypto *crypto, uint32_t node_id,
-                                          const struct pp_signature *signature);
+PP_MUST_CHECK enum pp_error pp_quorum_add(struct pp_quorum *quorum, const struct pp_crypto *crypto,
+                                          uint32_t node_id, const struct pp_signature *signature);
 bool pp_quorum_is_reached(const struct pp_quorum *quorum);
 /* In ascending order of node_id, as the contract wants them; room for PP_OPERATORS_MAX. NO_QUORUM when too few. */
 PP_MUST_CHECK enum pp_error pp_quorum_collect(const struct pp_quorum *quorum, struct pp_node_signature *out,

@@ -21,9 +21,9 @@
 
 /* X(name, number): numbers are on the wire and on disk. Later ones are reserved: asking for them is BAD_KIND. */
 #define PP_REFUND_REASONS(X)                                                                                 \
-    X(NOT_STORED, 1)     /* rejected, not stored: all of the postage */                                      \
-    X(EARLY_DELETE, 2)   /* deleted on day d of n: the storage of the n - d days left */                     \
-    X(LEAVING, 3)        /* the sender leaves: all of the lane that is not earned; the stamp is 32 zero bytes */ \
+    X(NOT_STORED, 1)   /* rejected, not stored: all of the postage */                                        \
+    X(EARLY_DELETE, 2) /* deleted on day d of n: the storage of the n - d days left */                       \
+    X(LEAVING, 3) /* the sender leaves: all of the lane that is not earned; the stamp is 32 zero bytes */    \
     X(NOT_REPLICATED, 4) /* reserved */                                                                      \
     X(BOND_RETURNED, 5)  /* reserved */
 
@@ -51,19 +51,21 @@ struct pp_refund_case {
 };
 
 /* The storage of the whole days left on day `today`, and nothing else: zero on the last day and after. */
-PP_MUST_CHECK enum pp_error pp_storage_left(const struct pp_storage_term *term, uint32_t today, uint64_t *out_grains);
+PP_MUST_CHECK enum pp_error pp_storage_left(const struct pp_storage_term *term, uint32_t today,
+                                            uint64_t *out_grains);
 
 /* Decides one refund of one stamp: the amount for NOT_STORED and EARLY_DELETE, and the state after it.
  * The same reason again is ALREADY_DELETED (EARLY_DELETE) or ALREADY_REFUNDED: the first one stands. NOT_DELETABLE when no day is
  * left or the stamp was refunded as not stored. REFUND_EXCEEDS when all refunds together would exceed the postage. */
-PP_MUST_CHECK enum pp_error pp_refund_decide(const struct pp_refund_case *refund_case, enum pp_refund_reason reason,
-                                             const struct pp_refund_state *before, struct pp_refund_state *out_after,
-                                             struct pp_grains *out_amount);
+PP_MUST_CHECK enum pp_error pp_refund_decide(const struct pp_refund_case *refund_case,
+                                             enum pp_refund_reason reason,
+                                             const struct pp_refund_state *before,
+                                             struct pp_refund_state *out_after, struct pp_grains *out_amount);
 
 /* S - R - E: paid, not earned, not refunded. DEFERRED_EXCEEDED when E + R > S. It is the amount of a LEAVING refund, and
  * the bound of every other one. */
-PP_MUST_CHECK enum pp_error pp_deferred(struct pp_grains spent, struct pp_grains refunded, struct pp_grains earned,
-                                        struct pp_grains *out);
+PP_MUST_CHECK enum pp_error pp_deferred(struct pp_grains spent, struct pp_grains refunded,
+                                        struct pp_grains earned, struct pp_grains *out);
 
 /* --- the evidence --- */
 
@@ -87,7 +89,8 @@ struct pp_refund_list {
 
 void pp_refund_list_init(struct pp_refund_list *list);
 /* TOO_MANY, OVERFLOW: the list is then unchanged. */
-PP_MUST_CHECK enum pp_error pp_refund_list_append(struct pp_refund_list *list, const struct pp_refund_leaf *leaf);
+PP_MUST_CHECK enum pp_error pp_refund_list_append(struct pp_refund_list *list,
+                                                  const struct pp_refund_leaf *leaf);
 /* `list` may be NULL: the empty list. The sum is the lane's R. */
 void pp_refund_list_root(const struct pp_refund_list *list, struct pp_hash *out);
 struct pp_grains pp_refund_list_sum(const struct pp_refund_list *list);
