@@ -63,7 +63,7 @@ enum pp_error pp_rpc_chain_id(struct pp_rpc *rpc, uint64_t *out)
 
 enum pp_error pp_rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id)
 {
-    uint64_t actual;
+    uint64_t actual = 0; /* gcc cannot see that an error returns before it is read */
     PP_TRY(pp_rpc_chain_id(rpc, &actual));
     if (actual != chain_id)
         return rpc_fail(rpc, PP_CHAIN_WRONG_ID, "the configured chain is %" PRIu64 ", the node is of chain %" PRIu64,
