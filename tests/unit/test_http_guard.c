@@ -81,6 +81,8 @@ START_TEST(guard__each_byte_replaced_by_each__refused_or_read_alike)
                 continue;
             const char *field = strstr(head, "Content-Length: ") + 16;
             uint64_t expected = field == head + at ? (uint64_t)(byte - '0') : 5;
+            if (head + at == field - 1 && byte >= '1' && byte <= '9') /* no blank, one digit more */
+                expected += 10 * (uint64_t)(byte - '0');
             if (parsed.method == PP_HTTP_POST)
                 ck_assert_uint_eq(parsed.content_length, expected);
         }
