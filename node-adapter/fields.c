@@ -262,13 +262,24 @@ size_t pp_base64_print(const uint8_t *bytes, size_t length, char *out)
     return written;
 }
 
+/* libsodium 1.0.18 takes some bytes above 127 for letters, so the alphabet is checked here. */
+static bool is_base64url(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const char c = text[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+            return false;
+    }
+    return true;
+}
+
 enum pp_error pp_base64_parse(const char *text, size_t length, uint8_t *out, size_t capacity, size_t *out_length)
 {
     const char *end;
     size_t decoded;
     if (length / 4 * 3 + (length % 4 == 0 ? 0 : length % 4 - 1) > capacity)
         return PP_TOO_LONG;
-    if (length % 4 == 1 ||
+    if (length % 4 == 1 || !is_base64url(text, length) ||
         sodium_base642bin(out, capacity, text, length, NULL, &decoded, &end,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
         end != text + length)

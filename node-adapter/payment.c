@@ -431,9 +431,15 @@ char *pp_credential_print(const struct pp_credential *credential, char out[PP_CR
     return pp_text_done_fixed(&text);
 }
 
+/* A challenge's parameters stand in a header: printable ASCII. */
 static void take_text(struct pp_fields *f, const char *name, char *out, size_t capacity)
 {
     const char *value = pp_fields_text(f, name, capacity - 1);
+    for (const char *c = value; *c != '\0'; c++)
+        if (*c < 0x20 || *c > 0x7e) {
+            pp_fields_fail(f, PP_BAD_FORMAT, name);
+            break;
+        }
     memcpy(out, value, strlen(value) + 1);
 }
 
