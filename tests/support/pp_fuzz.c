@@ -76,8 +76,7 @@ static void flips_check(const struct pp_fuzz_message *message, struct pp_rng *rn
     free(flipped);
 }
 
-/* One change: bytes overwritten with edges or noise, a piece taken out, doubled, or moved. */
-static size_t mutate(struct pp_rng *rng, uint8_t *bytes, size_t length, size_t capacity)
+size_t pp_fuzz_mutate(struct pp_rng *rng, uint8_t *bytes, size_t length, size_t capacity)
 {
     static const uint8_t edges[] = {0x00, 0x01, 0x7f, 0x80, 0xff, 0xfe};
     size_t at = length ? pp_rng_below(rng, length) : 0;
@@ -120,7 +119,7 @@ static void mutants_check(const struct pp_fuzz_message *message, struct pp_rng *
         size_t mutant_length = length;
         memcpy(mutant, bytes, length);
         for (uint64_t changes = 1 + pp_rng_below(rng, 4); changes > 0; changes--)
-            mutant_length = mutate(rng, mutant, mutant_length, capacity);
+            mutant_length = pp_fuzz_mutate(rng, mutant, mutant_length, capacity);
         if (message->seal && mutant_length > 0)
             message->seal(mutant, mutant_length);
         if (mutant_length <= message->most)

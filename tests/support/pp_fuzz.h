@@ -29,4 +29,7 @@ struct pp_fuzz_message {
  * random mutations. Fails the running test with the bytes in hex. */
 void pp_fuzz_run(const struct pp_fuzz_message *message, uint64_t seed, unsigned rounds);
 
+/* One random change: bytes overwritten, a piece taken out, doubled or moved. The new length, at most capacity. */
+size_t pp_fuzz_mutate(struct pp_rng *rng, uint8_t *bytes, size_t length, size_t capacity);
+
 #endif
