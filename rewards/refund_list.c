@@ -113,9 +113,8 @@ void pp_refund_list_root(const struct pp_refund_list *list, struct pp_hash *out)
 
 void pp_refund_list_write(struct pp_writer *w, const struct pp_refund_list *list)
 {
-    uint64_t count = list ? list->count : 0;
-    pp_write_u64(w, count);
-    for (unsigned i = 0; i < peak_count(count); i++) {
+    pp_write_u64(w, list ? list->count : 0);
+    for (unsigned i = 0; list && i < peak_count(list->count); i++) {
         pp_write_bytes(w, list->peaks[i].hash.bytes, 32);
         pp_write_grains(w, list->peaks[i].sum);
     }

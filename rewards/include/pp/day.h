@@ -4,8 +4,6 @@
 
 #include <pp/time.h>
 
-#include <pp/time.h>
-
 #define PP_DAY_NEVER UINT32_MAX
 #define PP_DAY_LAST (PP_DAY_NEVER - 1000u) /* so that a day and a retention can be added */
 
