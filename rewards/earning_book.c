@@ -113,10 +113,13 @@ enum pp_error pp_earning_reserve(struct pp_earning_book *book, size_t events)
 void pp_earning_begin(struct pp_earning_book *book)
 {
     book->change_count = 0;
+    book->floor_day = book->swept_day;
 }
 
+/* REW-037 */
 void pp_earning_undo(struct pp_earning_book *book)
 {
+    book->swept_day = book->floor_day;
     while (book->change_count > 0) {
         const struct pp_earning_entry *before = &book->changes[--book->change_count];
         size_t at = place_find(book->entries, book->capacity, before->slot, before->day);
@@ -127,8 +130,8 @@ void pp_earning_undo(struct pp_earning_book *book)
 
 void pp_earning_sweep(struct pp_earning_book *book, uint32_t day)
 {
-    if (day > book->floor_day)
-        book->floor_day = day;
+    if (day > book->swept_day)
+        book->swept_day = day;
 }
 
 struct pp_grains pp_earning_book_get(const struct pp_earning_book *book, uint32_t slot, uint32_t day)

@@ -92,7 +92,31 @@ START_TEST(earning_book__years_of_sweeping__capacity_stays)
     }
     ck_assert_uint_le(book.capacity, 256);
     pp_earning_sweep(&book, 5); /* going back changes nothing */
-    ck_assert_uint_eq(book.floor_day, 3000);
+    ck_assert_uint_eq(book.swept_day, 3000);
+    pp_earning_close(&book);
+}
+END_TEST
+
+/* REW-037, REW-039: a day that is undone may still be needed, also when the table grew meanwhile. */
+START_TEST(earning_book__swept_in_a_group_that_failed__falls_are_still_there)
+{
+    struct pp_earning_book book;
+    ck_assert_ok(pp_earning_open(&book, 4));
+    ck_assert_ok(pp_earning_reserve(&book, 1));
+    pp_earning_begin(&book);
+    pp_earning_book_set(&book, 1, 10, pp_grains(7));
+    pp_earning_begin(&book);
+    pp_earning_sweep(&book, 10);
+    ck_assert_ok(pp_earning_reserve(&book, 1000)); /* rebuilt */
+    ck_assert(pp_earning_book_get(&book, 1, 10).raw == 7);
+    pp_earning_undo(&book);
+    pp_earning_begin(&book);
+    ck_assert_ok(pp_earning_reserve(&book, 10000));
+    ck_assert(pp_earning_book_get(&book, 1, 10).raw == 7);
+    pp_earning_sweep(&book, 10);
+    pp_earning_begin(&book);
+    ck_assert_ok(pp_earning_reserve(&book, 100000));
+    ck_assert(pp_earning_book_get(&book, 1, 10).raw == 0);
     pp_earning_close(&book);
 }
 END_TEST
@@ -101,4 +125,5 @@ PP_TESTS("earning_book")
 PP_TEST(earning_book__random_changes__as_a_plain_array)
 PP_TEST(earning_book__room__as_reserved_and_not_more)
 PP_TEST(earning_book__years_of_sweeping__capacity_stays)
+PP_TEST(earning_book__swept_in_a_group_that_failed__falls_are_still_there)
 PP_TESTS_END

@@ -42,6 +42,7 @@ struct pp_earning_book {
     size_t change_count;
     size_t change_capacity;
     uint32_t floor_day; /* entries up to here are of no more use */
+    uint32_t swept_day; /* becomes the floor with the next _begin, when no undo can need them */
 };
 
 /* Room for `entries` (lane, day) pairs; it grows in _reserve. */
@@ -53,7 +54,7 @@ PP_MUST_CHECK enum pp_error pp_earning_reserve(struct pp_earning_book *book, siz
 /* From here on, changes to the book can be undone, until the next _begin. */
 void pp_earning_begin(struct pp_earning_book *book);
 void pp_earning_undo(struct pp_earning_book *book);
-/* Every lane is caught up to this day: entries up to it may go (when the book next grows). */
+/* Every lane is caught up to this day: entries up to it may go when the book next grows. Undone with the group. */
 void pp_earning_sweep(struct pp_earning_book *book, uint32_t day);
 
 void pp_earning_lane_init(struct pp_earning_lane *lane, uint32_t day);
