@@ -311,7 +311,10 @@ enum pp_error cli_money_parse(const char *text, unsigned decimals, struct pp_gra
     if (point)
         memcpy(digits + whole, point + 1, fraction);
     memset(digits + whole + fraction, '0', places - fraction);
-    return pp_grains_parse(digits, whole + places, out);
+    size_t zeros = 0;
+    while (zeros + 1 < whole + places && digits[zeros] == '0')
+        zeros++;
+    return pp_grains_parse(digits + zeros, whole + places - zeros, out);
 }
 
 /* ---- tables ---- */
