@@ -17,6 +17,8 @@ struct cell {
     uint16_t error;
 };
 
+/* One line a cell, and cells in columns: the formatter would make a page of each. */
+/* clang-format off */
 #define REFUSE(error_) {.kind = REFUSING, .error = PP_##error_}
 
 /* ---- channel ---- */
@@ -234,6 +236,8 @@ static const struct cell bond_cells[PP_BOND_STATE_COUNT][PP_BOND_ON_COUNT] = {
 };
 #undef GO_TO
 #undef ON
+
+/* clang-format on */
 
 /* ---- the lookup, and the names ---- */
 

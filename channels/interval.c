@@ -127,7 +127,8 @@ enum pp_error pp_intervals_check(const struct pp_intervals *set, const struct pp
     return PP_OK;
 }
 
-static void hole_insert(struct pp_intervals *set, uint32_t at, const struct pp_span *hole, struct pp_holes_pool *pool)
+static void hole_insert(struct pp_intervals *set, uint32_t at, const struct pp_span *hole,
+                        struct pp_holes_pool *pool)
 {
     if (!set->holes)
         set->holes = pool_take(pool);
@@ -150,7 +151,8 @@ static void hole_remove(struct pp_intervals *set, uint32_t at, struct pp_holes_p
     }
 }
 
-static void consume_above_head(struct pp_intervals *set, const struct pp_span *span, struct pp_holes_pool *pool)
+static void consume_above_head(struct pp_intervals *set, const struct pp_span *span,
+                               struct pp_holes_pool *pool)
 {
     if (pp_grains_lt(set->head, span->from))
         hole_insert(set, pp_intervals_holes(set), &(struct pp_span){set->head, span->from}, pool);
@@ -173,7 +175,8 @@ static void consume_in_hole(struct pp_intervals *set, const struct pp_span *span
     }
 }
 
-enum pp_error pp_intervals_consume(struct pp_intervals *set, const struct pp_span *span, struct pp_holes_pool *pool)
+enum pp_error pp_intervals_consume(struct pp_intervals *set, const struct pp_span *span,
+                                   struct pp_holes_pool *pool)
 {
     PP_TRY(pp_intervals_check(set, span, pool));
     /* From here nothing can fail. */
@@ -195,7 +198,8 @@ static void head_lower(struct pp_intervals *set, struct pp_grains head, struct p
     }
 }
 
-enum pp_error pp_intervals_give_back(struct pp_intervals *set, const struct pp_span *span, struct pp_holes_pool *pool)
+enum pp_error pp_intervals_give_back(struct pp_intervals *set, const struct pp_span *span,
+                                     struct pp_holes_pool *pool)
 {
     if (is_empty(span))
         return PP_EMPTY_INTERVAL;
@@ -256,8 +260,8 @@ static struct pp_span range_at(const struct pp_intervals *set, uint32_t index)
                             index == count ? set->head : set->holes->spans[index].from};
 }
 
-uint32_t pp_intervals_touching(const struct pp_intervals *set, const struct pp_span *span, struct pp_span *out,
-                               uint32_t capacity)
+uint32_t pp_intervals_touching(const struct pp_intervals *set, const struct pp_span *span,
+                               struct pp_span *out, uint32_t capacity)
 {
     uint32_t found = 0;
     for (uint32_t i = 0; i <= pp_intervals_holes(set); i++) {
@@ -297,9 +301,11 @@ enum pp_error pp_intervals_load(struct pp_intervals *set, struct pp_grains head,
     return PP_OK;
 }
 
-enum pp_error pp_intervals_copy(struct pp_intervals *to, const struct pp_intervals *from, struct pp_holes_pool *pool)
+enum pp_error pp_intervals_copy(struct pp_intervals *to, const struct pp_intervals *from,
+                                struct pp_holes_pool *pool)
 {
-    return pp_intervals_load(to, from->head, from->holes ? from->holes->spans : NULL, pp_intervals_holes(from), pool);
+    return pp_intervals_load(to, from->head, from->holes ? from->holes->spans : NULL,
+                             pp_intervals_holes(from), pool);
 }
 
 bool pp_intervals_eq(const struct pp_intervals *a, const struct pp_intervals *b)
@@ -323,6 +329,7 @@ void pp_intervals_check_invariants(const struct pp_intervals *set)
     PP_ASSERT(count > 0 && count <= PP_HOLES_MAX);
     for (uint32_t i = 0; i < count; i++) {
         PP_ASSERT(!is_empty(&set->holes->spans[i]));
-        PP_ASSERT(pp_grains_lt(set->holes->spans[i].to, i + 1 < count ? set->holes->spans[i + 1].from : set->head));
+        PP_ASSERT(
+            pp_grains_lt(set->holes->spans[i].to, i + 1 < count ? set->holes->spans[i + 1].from : set->head));
     }
 }

@@ -114,7 +114,8 @@ void pp_lane_vested(struct pp_lane *lane, struct pp_grains vested)
 /* ---- the chain ---- */
 
 /* The one place where the state is set. */
-static enum pp_error event_apply(struct pp_lane *lane, enum pp_lane_event event, enum pp_lane_action *out_action)
+static enum pp_error event_apply(struct pp_lane *lane, enum pp_lane_event event,
+                                 enum pp_lane_action *out_action)
 {
     enum pp_lane_state state = PP_LANE_STATE_PENDING;
     PP_TRY(pp_lane_state_next((enum pp_lane_state)lane->state, event, &state, out_action));

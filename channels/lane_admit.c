@@ -3,8 +3,8 @@
 #include <pp/lane.h>
 #include <pp/voucher.h>
 
-void pp_lane_draft_begin(struct pp_lane_draft *draft, const struct pp_lane *lane, const struct pp_lane_request *request,
-                         const struct pp_holes_pool *pool)
+void pp_lane_draft_begin(struct pp_lane_draft *draft, const struct pp_lane *lane,
+                         const struct pp_lane_request *request, const struct pp_holes_pool *pool)
 {
     draft->lane = lane;
     draft->request = request;
@@ -20,8 +20,8 @@ void pp_lane_draft_begin(struct pp_lane_draft *draft, const struct pp_lane *lane
 
 /* ---- refusals ---- */
 
-static enum pp_error refuse(struct pp_refusal *refusal, enum pp_error error, const char *field, struct pp_value expected,
-                            struct pp_value actual)
+static enum pp_error refuse(struct pp_refusal *refusal, enum pp_error error, const char *field,
+                            struct pp_value expected, struct pp_value actual)
 {
     pp_refusal_init(refusal, error, field);
     refusal->expected = expected;
@@ -44,18 +44,22 @@ static enum pp_error check_form(const struct pp_lane_draft *draft, const struct 
     const struct pp_leaf *leaf = facts->leaf;
     enum pp_error error = pp_stamp_kind_check(request->kind, request->count);
     if (error == PP_TOO_MANY_LEAVES)
-        return refuse(refusal, error, "count", pp_value_number(PP_LEAVES_MAX), pp_value_number(request->count));
+        return refuse(refusal, error, "count", pp_value_number(PP_LEAVES_MAX),
+                      pp_value_number(request->count));
     if (error != PP_OK)
-        return refuse(refusal, error, "kind", pp_value_number(request->count == 1 ? PP_STAMP_SINGLE : PP_STAMP_BATCH),
+        return refuse(refusal, error, "kind",
+                      pp_value_number(request->count == 1 ? PP_STAMP_SINGLE : PP_STAMP_BATCH),
                       pp_value_number(request->kind));
     if (voucher->lane != draft->lane->lane)
         return refuse(refusal, PP_UNKNOWN_LANE, "lane", pp_value_number(draft->lane->lane),
                       pp_value_number(voucher->lane));
     if (!pp_channel_id_eq(&leaf->channel_id, &voucher->channel_id))
-        return refuse(refusal, PP_UNKNOWN_CHANNEL, "channel_id", pp_value_bytes(voucher->channel_id.bytes, 32),
+        return refuse(refusal, PP_UNKNOWN_CHANNEL, "channel_id",
+                      pp_value_bytes(voucher->channel_id.bytes, 32),
                       pp_value_bytes(leaf->channel_id.bytes, 32));
     if (leaf->lane != voucher->lane)
-        return refuse(refusal, PP_UNKNOWN_LANE, "lane", pp_value_number(voucher->lane), pp_value_number(leaf->lane));
+        return refuse(refusal, PP_UNKNOWN_LANE, "lane", pp_value_number(voucher->lane),
+                      pp_value_number(leaf->lane));
     if (facts->content_error != PP_OK)
         return refuse_plainly(refusal, facts->content_error, "envelope");
     error = pp_leaf_check(leaf);
@@ -74,7 +78,8 @@ static enum pp_error check_state(const struct pp_lane_draft *draft, struct pp_re
         error = PP_LANE_FROZEN;
     if (error == PP_OK)
         return PP_OK;
-    enum pp_lane_state state = error == PP_LANE_FROZEN ? PP_LANE_STATE_FROZEN : (enum pp_lane_state)draft->lane->state;
+    enum pp_lane_state state =
+        error == PP_LANE_FROZEN ? PP_LANE_STATE_FROZEN : (enum pp_lane_state)draft->lane->state;
     refuse(refusal, error, "lane", pp_value_text(pp_lane_state_name(PP_LANE_STATE_ACTIVE)),
            pp_value_text(pp_lane_state_name(state)));
     if (error == PP_LANE_PENDING)
@@ -93,7 +98,8 @@ static enum pp_error check_not_after(const struct pp_lane_draft *draft, const st
                   pp_value_number(leaf->not_after_ms));
 }
 
-static void name_consumed(const struct pp_lane_draft *draft, const struct pp_span *span, struct pp_refusal *refusal)
+static void name_consumed(const struct pp_lane_draft *draft, const struct pp_span *span,
+                          struct pp_refusal *refusal)
 {
     struct pp_span ranges[PP_REFUSAL_RANGES_MAX];
     uint32_t count = pp_intervals_touching(&draft->consumed, span, ranges, PP_REFUSAL_RANGES_MAX);
@@ -136,7 +142,8 @@ static enum pp_error check_spent(const struct pp_lane_draft *draft, const struct
 }
 
 /* LANE-021. */
-static enum pp_error check_cap(const struct pp_lane_draft *draft, const struct pp_span *span, struct pp_refusal *refusal)
+static enum pp_error check_cap(const struct pp_lane_draft *draft, const struct pp_span *span,
+                               struct pp_refusal *refusal)
 {
     struct pp_grains cap = pp_units_to_grains(pp_lane_cap(draft->lane));
     struct pp_grains held = pp_grains_sub_clamped(span->to, draft->lane->refunded);

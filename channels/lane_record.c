@@ -46,7 +46,8 @@ static void read_counters(struct pp_reader *r, struct pp_lane *lane)
     lane->stamps = pp_read_u64(r);
 }
 
-enum pp_error pp_lane_decode(struct pp_lane *out, const uint8_t *bytes, size_t length, struct pp_holes_pool *pool)
+enum pp_error pp_lane_decode(struct pp_lane *out, const uint8_t *bytes, size_t length,
+                             struct pp_holes_pool *pool)
 {
     struct pp_span holes[PP_HOLES_MAX];
     struct pp_lane lane;

@@ -128,8 +128,9 @@ enum pp_error pp_receipt_check_root(const struct pp_receipt *receipt, uint32_t n
     return pp_receipt_verify(key, &digest, &receipt->signature);
 }
 
-enum pp_error pp_receipt_check(const struct pp_receipt *receipt, uint32_t node_id, const struct pp_receipt_key *key,
-                               const struct pp_receipt_body *bodies, size_t count, struct pp_hash *scratch)
+enum pp_error pp_receipt_check(const struct pp_receipt *receipt, uint32_t node_id,
+                               const struct pp_receipt_key *key, const struct pp_receipt_body *bodies,
+                               size_t count, struct pp_hash *scratch)
 {
     struct pp_hash root;
     if (count == 0)

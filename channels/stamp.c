@@ -127,12 +127,13 @@ void pp_leaf_id(const struct pp_leaf *leaf, struct pp_stamp_id *out)
     pp_blake2b_one(TAG_LEAF, bytes, sizeof bytes, out->bytes);
 }
 
-void pp_envelope_hash(const uint8_t *topic, size_t topic_length, const uint8_t *payload, size_t payload_length,
-                      struct pp_hash *out)
+void pp_envelope_hash(const uint8_t *topic, size_t topic_length, const uint8_t *payload,
+                      size_t payload_length, struct pp_hash *out)
 {
     PP_ASSERT(topic_length <= PP_TOPIC_MAX_BYTES);
     const uint8_t length[2] = {(uint8_t)(topic_length >> 8), (uint8_t)topic_length};
-    const struct pp_slice parts[] = {{length, sizeof length}, {topic, topic_length}, {payload, payload_length}};
+    const struct pp_slice parts[] = {
+        {length, sizeof length}, {topic, topic_length}, {payload, payload_length}};
     pp_blake2b(TAG_ENVELOPE, parts, 3, out->bytes);
 }
 

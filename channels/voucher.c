@@ -25,7 +25,8 @@ enum pp_error pp_voucher_context(enum pp_stamp_kind kind, const struct pp_stamp_
     return PP_OK;
 }
 
-void pp_voucher_typed_digest(const struct pp_domain *domain, const struct pp_voucher *voucher, struct pp_hash *out)
+void pp_voucher_typed_digest(const struct pp_domain *domain, const struct pp_voucher *voucher,
+                             struct pp_hash *out)
 {
     const struct pp_voucher_fields fields = {
         .channel_id = voucher->channel_id,

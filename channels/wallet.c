@@ -20,7 +20,8 @@ void pp_wallet_cap(struct pp_wallet *wallet, struct pp_units cap)
     wallet->config.cap = cap;
 }
 
-static enum pp_error check_names(const struct pp_wallet *wallet, const struct pp_channel_id *channel_id, uint32_t lane)
+static enum pp_error check_names(const struct pp_wallet *wallet, const struct pp_channel_id *channel_id,
+                                 uint32_t lane)
 {
     if (!pp_channel_id_eq(channel_id, &wallet->config.channel_id))
         return PP_UNKNOWN_CHANNEL;
@@ -45,7 +46,8 @@ static enum pp_error check_cap(const struct pp_wallet *wallet, struct pp_grains 
     return pp_grains_lt(pp_units_to_grains(wallet->config.cap), held) ? PP_CAP_EXCEEDED : PP_OK;
 }
 
-enum pp_error pp_wallet_reserve(struct pp_wallet *wallet, const struct pp_postage *postage, struct pp_span *out)
+enum pp_error pp_wallet_reserve(struct pp_wallet *wallet, const struct pp_postage *postage,
+                                struct pp_span *out)
 {
     struct pp_grains total;
     struct pp_span hole, span = {.from = wallet->used.head};
@@ -64,7 +66,8 @@ enum pp_error pp_wallet_give_back(struct pp_wallet *wallet, const struct pp_span
     return pp_intervals_give_back(&wallet->used, span, &wallet->pool);
 }
 
-static enum pp_error check_leaf(const struct pp_wallet *wallet, const struct pp_leaf *leaf, struct pp_grains *out_to)
+static enum pp_error check_leaf(const struct pp_wallet *wallet, const struct pp_leaf *leaf,
+                                struct pp_grains *out_to)
 {
     struct pp_grains total;
     struct pp_span span = {.from = leaf->from};
@@ -79,8 +82,9 @@ static enum pp_error check_leaf(const struct pp_wallet *wallet, const struct pp_
     return PP_OK;
 }
 
-enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struct pp_crypto *crypto, const struct pp_domain *domain,
-                             const struct pp_secret_key *signer, enum pp_stamp_kind kind, const struct pp_leaf *leaves,
+enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struct pp_crypto *crypto,
+                             const struct pp_domain *domain, const struct pp_secret_key *signer,
+                             enum pp_stamp_kind kind, const struct pp_leaf *leaves,
                              const struct pp_stamp_id *ids, size_t count, struct pp_hash *scratch,
                              struct pp_voucher *out)
 {
@@ -127,13 +131,13 @@ static enum pp_error sum_uncounted(const struct pp_wallet *wallet, const struct 
 
 /* SENDER-005. */
 enum pp_error pp_wallet_receipt(struct pp_wallet *wallet, const struct pp_receipt *receipt,
-                                const struct pp_receipt_body *bodies, const struct pp_leaf *leaves, const bool *counted,
-                                size_t count, struct pp_hash *scratch)
+                                const struct pp_receipt_body *bodies, const struct pp_leaf *leaves,
+                                const bool *counted, size_t count, struct pp_hash *scratch)
 {
     struct pp_grains sum, receipted;
     uint64_t stamps;
-    PP_TRY(pp_receipt_check(receipt, pp_lane_node(wallet->config.lane), &wallet->config.receipt_key, bodies, count,
-                            scratch));
+    PP_TRY(pp_receipt_check(receipt, pp_lane_node(wallet->config.lane), &wallet->config.receipt_key, bodies,
+                            count, scratch));
     PP_TRY(sum_uncounted(wallet, bodies, leaves, counted, count, &sum, &stamps));
     PP_TRY(pp_grains_add(wallet->receipted, sum, &receipted));
     if (pp_grains_lt(pp_intervals_total(&wallet->used), receipted))
@@ -174,8 +178,9 @@ enum pp_error pp_wallet_taken(struct pp_wallet *wallet, const struct pp_span *co
 }
 
 /* SENDER-005. */
-enum pp_error pp_wallet_refund(struct pp_wallet *wallet, const struct pp_crypto *crypto, const struct pp_domain *domain,
-                               const struct pp_refund_fields *refund, const struct pp_signature *signature)
+enum pp_error pp_wallet_refund(struct pp_wallet *wallet, const struct pp_crypto *crypto,
+                               const struct pp_domain *domain, const struct pp_refund_fields *refund,
+                               const struct pp_signature *signature)
 {
     struct pp_hash digest;
     PP_TRY(check_names(wallet, &refund->channel_id, refund->lane));
@@ -200,8 +205,8 @@ static enum pp_error prove(const struct pp_wallet *wallet, const struct pp_crypt
 }
 
 /* SENDER-004, SENDER-007. */
-enum pp_error pp_wallet_import(struct pp_wallet *wallet, const struct pp_crypto *crypto, const struct pp_domain *domain,
-                               const struct pp_wallet_view *view)
+enum pp_error pp_wallet_import(struct pp_wallet *wallet, const struct pp_crypto *crypto,
+                               const struct pp_domain *domain, const struct pp_wallet_view *view)
 {
     struct pp_grains proved = wallet->spent;
     struct pp_holes block;

@@ -13,7 +13,8 @@ static void checksum(const uint8_t *bytes, size_t length, uint8_t out[CHECKSUM_B
     memcpy(out, hash, CHECKSUM_BYTES);
 }
 
-enum pp_error pp_wallet_encode(const struct pp_wallet *wallet, uint8_t *out, size_t capacity, size_t *out_length)
+enum pp_error pp_wallet_encode(const struct pp_wallet *wallet, uint8_t *out, size_t capacity,
+                               size_t *out_length)
 {
     const struct pp_wallet_config *config = &wallet->config;
     uint32_t holes = pp_intervals_holes(&wallet->used);

@@ -83,8 +83,9 @@ START_TEST(stamps__every_order_and_repeated__the_same_lane)
                 charged += submit_as_an_engine(&f, &stamps[o.order[n / 2]], &known[o.order[n / 2]]);
             for (unsigned n = 0; n < STAMPS; n++)
                 charged += submit_as_an_engine(&f, &stamps[n], &known[n]);
-            if (charged != 15 || f.lane.spent.raw != 17 || f.lane.consumed.head.raw != 17 || f.lane.stamps != STAMPS ||
-                pp_intervals_total(&f.lane.consumed).raw != 15 || pp_intervals_holes(&f.lane.consumed) != 1)
+            if (charged != 15 || f.lane.spent.raw != 17 || f.lane.consumed.head.raw != 17 ||
+                f.lane.stamps != STAMPS || pp_intervals_total(&f.lane.consumed).raw != 15 ||
+                pp_intervals_holes(&f.lane.consumed) != 1)
                 ck_abort_msg("the order decided over money");
         } while (orders_next(&o));
     }
@@ -128,12 +129,13 @@ static struct pp_settlement chain_settle(struct chain_lane *chain)
 }
 
 /* An honest lane's history: E + R <= consumed <= S, S - R <= cap. The claims that it leads to. */
-static unsigned honest_claims(struct pp_rng *rng, struct lane_fixture *f, uint64_t cap, struct claim *out, unsigned count)
+static unsigned honest_claims(struct pp_rng *rng, struct lane_fixture *f, uint64_t cap, struct claim *out,
+                              unsigned count)
 {
     lane_fixture_init(f, cap);
     for (unsigned i = 0; i < count; i++) {
-        uint64_t left = (uint64_t)pp_lane_refundable(&f->lane).raw, head = (uint64_t)f->lane.consumed.head.raw,
-                 room = (uint64_t)pp_lane_free(&f->lane).raw;
+        uint64_t left = (uint64_t)pp_lane_refundable(&f->lane).raw,
+                 head = (uint64_t)f->lane.consumed.head.raw, room = (uint64_t)pp_lane_free(&f->lane).raw;
         switch (i == 0 ? 0 : pp_rng_below(rng, 3)) {
         case 0:
             if (room > 0) {
@@ -227,16 +229,17 @@ static void audit_submit(struct auditor *a, struct lane_fixture *f, uint64_t cap
     for (uint64_t i = from; i < to; i++)
         is_free = is_free && !a->line[i];
     uint64_t reach = spent > a->spent ? spent : a->spent;
-    enum pp_error expected = !is_free                            ? PP_INTERVAL_TAKEN
-                             : to > reach                        ? PP_OVER_SPENT
-                             : to > a->refunded + cap * UNIT     ? PP_CAP_EXCEEDED
-                                                                 : PP_OK;
+    enum pp_error expected = !is_free                        ? PP_INTERVAL_TAKEN
+                             : to > reach                    ? PP_OVER_SPENT
+                             : to > a->refunded + cap * UNIT ? PP_CAP_EXCEEDED
+                                                             : PP_OK;
     lane_fixture_offer(f, from, to, spent);
     f->facts.not_known = true;
     enum pp_lane_answer answer = lane_fixture_submit(f);
     if ((answer == PP_LANE_ADMIT) != (expected == PP_OK) ||
         (answer == PP_LANE_REFUSE && f->refusal.error != expected && f->refusal.error != PP_TOO_MANY_HOLES))
-        ck_abort_msg("answered %s, expected %s", pp_error_name(answer == PP_LANE_REFUSE ? f->refusal.error : PP_OK),
+        ck_abort_msg("answered %s, expected %s",
+                     pp_error_name(answer == PP_LANE_REFUSE ? f->refusal.error : PP_OK),
                      pp_error_name(expected));
     if (answer != PP_LANE_ADMIT)
         return;
@@ -249,7 +252,8 @@ static void audit_submit(struct auditor *a, struct lane_fixture *f, uint64_t cap
 static void audit_move(struct auditor *a, struct lane_fixture *f, bool refund, uint64_t amount)
 {
     bool possible = a->refunded + a->earned + amount <= audit_consumed(a);
-    enum pp_error error = refund ? pp_lane_refund(&f->lane, pp_grains(amount)) : pp_lane_earn(&f->lane, pp_grains(amount));
+    enum pp_error error =
+        refund ? pp_lane_refund(&f->lane, pp_grains(amount)) : pp_lane_earn(&f->lane, pp_grains(amount));
     if (error != (possible ? PP_OK : PP_DEFERRED_EXCEEDED))
         ck_abort_msg("moved what is not there, or refused what is");
     if (possible)
@@ -292,10 +296,12 @@ START_TEST(lane__random_histories__as_the_auditor_predicts)
                 has_save = !has_save;
                 break;
             default:
-                audit_submit(&a, &f, cap, from, from + length > 511 ? 511 : from + length, pp_rng_below(&rng, 600));
+                audit_submit(&a, &f, cap, from, from + length > 511 ? 511 : from + length,
+                             pp_rng_below(&rng, 600));
             }
-            if (f.lane.spent.raw != a.spent || f.lane.refunded.raw != a.refunded || f.lane.earned.raw != a.earned ||
-                f.lane.stamps != a.admitted || pp_intervals_total(&f.lane.consumed).raw != audit_consumed(&a))
+            if (f.lane.spent.raw != a.spent || f.lane.refunded.raw != a.refunded ||
+                f.lane.earned.raw != a.earned || f.lane.stamps != a.admitted ||
+                pp_intervals_total(&f.lane.consumed).raw != audit_consumed(&a))
                 ck_abort_msg("the auditor has other sums");
         }
         if (has_save)

@@ -50,7 +50,8 @@ void lane_fixture_admit(struct lane_fixture *f, uint64_t from, uint64_t to, uint
     enum pp_lane_answer answer = lane_fixture_submit(f);
     if (answer != PP_LANE_ADMIT)
         ck_abort_msg("[%lu, %lu) under %lu was not admitted: %s", (unsigned long)from, (unsigned long)to,
-                     (unsigned long)spent, answer == PP_LANE_LOOK_UP ? "known?" : pp_error_name(f->refusal.error));
+                     (unsigned long)spent,
+                     answer == PP_LANE_LOOK_UP ? "known?" : pp_error_name(f->refusal.error));
 }
 
 void lane_fixture_refused(struct lane_fixture *f, enum pp_error expected)

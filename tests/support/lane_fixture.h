@@ -17,7 +17,7 @@ struct lane_fixture {
     struct pp_voucher voucher;
     struct pp_lane_request request; /* single, verified, fresh, now; over `voucher` */
     struct pp_leaf leaf;
-    struct pp_lane_facts facts;     /* of `leaf`; the quote asks for one grain */
+    struct pp_lane_facts facts; /* of `leaf`; the quote asks for one grain */
     struct pp_refusal refusal;
 };
 

@@ -60,7 +60,8 @@ static struct pp_grains near(struct pp_rng *rng, struct pp_grains amount)
     return pp_grains_add(amount, distance, &sum) == PP_OK ? sum : amount;
 }
 
-static struct pp_grains draw(struct pp_rng *rng, struct pp_grains scale, const struct pp_grains *earlier, size_t count)
+static struct pp_grains draw(struct pp_rng *rng, struct pp_grains scale, const struct pp_grains *earlier,
+                             size_t count)
 {
     struct pp_grains sum;
     switch (pp_rng_below(rng, 5)) {

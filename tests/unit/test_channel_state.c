@@ -42,7 +42,8 @@ PP_MACHINES(PP_X)
 
 static const struct machine machines[] = {
 #define PP_X(upper, lower)                                                                                   \
-    {#lower " event", PP_##upper##_STATE_COUNT, PP_##upper##_ON_COUNT, lower##_state_text, lower##_event_text, lower##_cell},
+    {#lower " event",    PP_##upper##_STATE_COUNT, PP_##upper##_ON_COUNT,                                    \
+     lower##_state_text, lower##_event_text,       lower##_cell},
     PP_MACHINES(PP_X)
 #undef PP_X
 };
@@ -61,9 +62,9 @@ START_TEST(tables__every_cell__as_in_the_specification)
             for (unsigned state = 0; state < machine->states; state++) {
                 char cell[96];
                 machine->cell(state, event, cell);
-                ck_assert_msg(strcmp(cell, pp_spec_cell(&table, event, state + 1)) == 0, "%s, %s in %s: %s, not %s",
-                              machine->heading, machine->event_name(event), machine->state_name(state), cell,
-                              pp_spec_cell(&table, event, state + 1));
+                ck_assert_msg(strcmp(cell, pp_spec_cell(&table, event, state + 1)) == 0,
+                              "%s, %s in %s: %s, not %s", machine->heading, machine->event_name(event),
+                              machine->state_name(state), cell, pp_spec_cell(&table, event, state + 1));
             }
         }
         pp_spec_table_done(&table);
@@ -80,7 +81,8 @@ START_TEST(tables__headings__as_in_the_specification)
         char heading[256];
         int used = snprintf(heading, sizeof heading, "| %s |", machines[m].heading);
         for (unsigned state = 0; state < machines[m].states; state++)
-            used += snprintf(heading + used, sizeof heading - (size_t)used, " %s |", machines[m].state_name(state));
+            used += snprintf(heading + used, sizeof heading - (size_t)used, " %s |",
+                             machines[m].state_name(state));
         ck_assert_msg(strstr(text, heading) != NULL, "no heading %s", heading);
     }
     free(text);
@@ -90,9 +92,9 @@ END_TEST
 /* STATE-002. What the chain says, said twice: the second time nothing is to be done. */
 START_TEST(lane__chain_event_twice__second_does_nothing)
 {
-    static const enum pp_lane_event told[] = {PP_LANE_ON_FUNDED, PP_LANE_ON_VIEW_LOST, PP_LANE_ON_VIEW_RESTORED,
-                                              PP_LANE_ON_CLOSE_REQUESTED, PP_LANE_ON_CLOSE_UNDONE,
-                                              PP_LANE_ON_CLOSE_FINALIZED};
+    static const enum pp_lane_event told[] = {PP_LANE_ON_FUNDED,        PP_LANE_ON_VIEW_LOST,
+                                              PP_LANE_ON_VIEW_RESTORED, PP_LANE_ON_CLOSE_REQUESTED,
+                                              PP_LANE_ON_CLOSE_UNDONE,  PP_LANE_ON_CLOSE_FINALIZED};
     for (unsigned state = 0; state < PP_LANE_STATE_COUNT; state++)
         for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
             enum pp_lane_state once, twice;
@@ -112,7 +114,8 @@ START_TEST(settled_and_closed__any_event__stay)
     for (unsigned event = 0; event < PP_LANE_ON_COUNT; event++) {
         enum pp_lane_state next = PP_LANE_STATE_SETTLED;
         enum pp_lane_action action = PP_LANE_DO_NOTHING;
-        enum pp_error error = pp_lane_state_next(PP_LANE_STATE_SETTLED, (enum pp_lane_event)event, &next, &action);
+        enum pp_error error =
+            pp_lane_state_next(PP_LANE_STATE_SETTLED, (enum pp_lane_event)event, &next, &action);
         ck_assert(error == PP_OK || error == PP_LANE_SETTLED);
         ck_assert_int_eq(next, PP_LANE_STATE_SETTLED);
         ck_assert_int_eq(action, PP_LANE_DO_NOTHING);

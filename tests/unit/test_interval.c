@@ -100,23 +100,25 @@ START_TEST(load__what_is_no_set__refused)
         enum pp_error expected;
     } cases[] = {
         {{span(0, 5), span(7, 9)}, 2, PP_OK},
-        {{span(0, 5), span(5, 9)}, 2, PP_BAD_FORMAT},  /* touching: one hole */
-        {{span(7, 9), span(0, 5)}, 2, PP_BAD_FORMAT},  /* descending */
-        {{span(0, 5), span(3, 9)}, 2, PP_BAD_FORMAT},  /* overlapping */
-        {{span(4, 4)}, 1, PP_BAD_FORMAT},              /* empty */
-        {{span(5, 4)}, 1, PP_BAD_FORMAT},              /* backwards */
-        {{span(4, 10)}, 1, PP_BAD_FORMAT},             /* touches the head */
-        {{span(4, 11)}, 1, PP_BAD_FORMAT},             /* above the head */
+        {{span(0, 5), span(5, 9)}, 2, PP_BAD_FORMAT}, /* touching: one hole */
+        {{span(7, 9), span(0, 5)}, 2, PP_BAD_FORMAT}, /* descending */
+        {{span(0, 5), span(3, 9)}, 2, PP_BAD_FORMAT}, /* overlapping */
+        {{span(4, 4)}, 1, PP_BAD_FORMAT},             /* empty */
+        {{span(5, 4)}, 1, PP_BAD_FORMAT},             /* backwards */
+        {{span(4, 10)}, 1, PP_BAD_FORMAT},            /* touches the head */
+        {{span(4, 11)}, 1, PP_BAD_FORMAT},            /* above the head */
     };
     pp_holes_pool_init(&pool, blocks, 1);
     pp_intervals_init(&set);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ck_assert_error(pp_intervals_load(&set, pp_grains(10), cases[i].holes, cases[i].count, &pool), cases[i].expected);
+        ck_assert_error(pp_intervals_load(&set, pp_grains(10), cases[i].holes, cases[i].count, &pool),
+                        cases[i].expected);
         ck_assert_uint_eq(pp_intervals_holes(&set), 2); /* what the first one loaded */
     }
     for (uint64_t i = 0; i <= PP_HOLES_MAX; i++)
         many[i] = span(2 * i, 2 * i + 1);
-    ck_assert_error(pp_intervals_load(&set, pp_grains(1000), many, PP_HOLES_MAX + 1, &pool), PP_TOO_MANY_HOLES);
+    ck_assert_error(pp_intervals_load(&set, pp_grains(1000), many, PP_HOLES_MAX + 1, &pool),
+                    PP_TOO_MANY_HOLES);
     ck_assert_ok(pp_intervals_load(&set, pp_grains(1000), many, PP_HOLES_MAX, &pool));
     ck_assert_ok(pp_intervals_load(&set, pp_grains(1000), NULL, 0, &pool));
     ck_assert_uint_eq(pool.used, 0);

@@ -62,7 +62,8 @@ START_TEST(funded__sequence_numbers__decide)
     struct pp_lane lane;
     pp_lane_init(&lane, LANE_FIXTURE_ID);
     ck_assert_error(pp_lane_admits(&lane), PP_LANE_PENDING);
-    ck_assert_ok(pp_lane_funded(&lane, pp_units(10), 3)); /* the first that is learnt of, whatever its number */
+    ck_assert_ok(
+        pp_lane_funded(&lane, pp_units(10), 3)); /* the first that is learnt of, whatever its number */
     ck_assert_ok(pp_lane_admits(&lane));
     ck_assert_ok(pp_lane_funded(&lane, pp_units(10), 3)); /* again */
     ck_assert_error(pp_lane_funded(&lane, pp_units(11), 3), PP_CHAIN_REORG);
@@ -133,7 +134,8 @@ START_TEST(release__signed__binds_at_once_and_never_below_what_is_kept)
     ck_assert_error(pp_lane_release(&f.lane, pp_units(2)), PP_OUT_OF_RANGE);
     lane_fixture_offer(&f, 3 * UNIT + 1, 4 * UNIT + 2, 9 * UNIT);
     lane_fixture_refused(&f, PP_CAP_EXCEEDED);
-    ck_assert_ok(pp_lane_funded(&f.lane, pp_units(10), 0)); /* the old number again: the release still binds */
+    ck_assert_ok(
+        pp_lane_funded(&f.lane, pp_units(10), 0)); /* the old number again: the release still binds */
     ck_assert_uint_eq(pp_lane_cap(&f.lane).raw, 2);
     ck_assert_ok(pp_lane_funded(&f.lane, pp_units(12), 1)); /* the chain went another way: void */
     ck_assert_uint_eq(pp_lane_cap(&f.lane).raw, 12);

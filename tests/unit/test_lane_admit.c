@@ -232,7 +232,8 @@ END_TEST
 START_TEST(check__each_part_of_the_price__at_least_the_quotes)
 {
     struct lane_fixture f;
-    const struct pp_postage quoted = {.base_grains = 10, .storage_grains = 20, .congestion_grains = 30, .bond_grains = 40};
+    const struct pp_postage quoted = {
+        .base_grains = 10, .storage_grains = 20, .congestion_grains = 30, .bond_grains = 40};
     static const char *const fields[] = {"base", "storage", "congestion", "bond"};
     for (int part = 0; part < 4; part++) {
         lane_fixture_init(&f, 1);
@@ -323,9 +324,14 @@ START_TEST(batch__some_refused__each_its_own_answer_and_the_rest_is_charged)
         uint64_t from, to;
         enum pp_lane_answer answer;
     } leaves[] = {
-        {0, 10, PP_LANE_ADMIT},   {10, 20, PP_LANE_ADMIT}, {15, 25, PP_LANE_LOOK_UP}, {40, 50, PP_LANE_ADMIT},
-        {20, 30, PP_LANE_ADMIT},  {60, 71, PP_LANE_REFUSE} /* above spent */,
-        {0, 10, PP_LANE_LOOK_UP} /* the same again */,     {30, 40, PP_LANE_ADMIT},
+        {0, 10, PP_LANE_ADMIT},
+        {10, 20, PP_LANE_ADMIT},
+        {15, 25, PP_LANE_LOOK_UP},
+        {40, 50, PP_LANE_ADMIT},
+        {20, 30, PP_LANE_ADMIT},
+        {60, 71, PP_LANE_REFUSE} /* above spent */,
+        {0, 10, PP_LANE_LOOK_UP} /* the same again */,
+        {30, 40, PP_LANE_ADMIT},
     };
     struct lane_fixture f;
     lane_fixture_init(&f, 1);
@@ -362,7 +368,8 @@ START_TEST(charge__voucher__highest_only_when_higher)
     static const struct {
         uint64_t from, to, spent;
         bool highest;
-    } steps[] = {{0, 10, 10, true}, {10, 20, 50, true}, {20, 30, 50, false}, {30, 40, 40, false}, {40, 51, 51, true}};
+    } steps[] = {
+        {0, 10, 10, true}, {10, 20, 50, true}, {20, 30, 50, false}, {30, 40, 40, false}, {40, 51, 51, true}};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         lane_fixture_offer(&f, steps[i].from, steps[i].to, steps[i].spent);
         pp_lane_draft_begin(&f.draft, &f.lane, &f.request, &f.pool);
@@ -386,17 +393,22 @@ START_TEST(replay__what_was_admitted__the_same_lane)
         bool highest;
         lane_fixture_admit(&f, steps[i][0], steps[i][1], steps[i][2]);
         ck_assert_ok(pp_lane_replay(&again.lane, &span, pp_grains(steps[i][2]), &again.pool, &highest));
-        ck_assert_error(pp_lane_replay(&again.lane, &span, pp_grains(steps[i][2]), &again.pool, &highest), PP_INVARIANT);
+        ck_assert_error(pp_lane_replay(&again.lane, &span, pp_grains(steps[i][2]), &again.pool, &highest),
+                        PP_INVARIANT);
     }
     ck_assert(pp_intervals_eq(&f.lane.consumed, &again.lane.consumed));
     ck_assert(pp_grains_eq(f.lane.spent, again.lane.spent));
     ck_assert_uint_eq(f.lane.stamps, again.lane.stamps);
     bool highest;
-    const struct pp_span above_spent = {pp_grains(60), pp_grains(70)}, above_cap = {pp_grains(60), pp_grains(UNIT + 1)};
-    ck_assert_error(pp_lane_replay(&again.lane, &above_spent, pp_grains(69), &again.pool, &highest), PP_INVARIANT);
-    ck_assert_error(pp_lane_replay(&again.lane, &above_cap, pp_grains(2 * UNIT), &again.pool, &highest), PP_INVARIANT);
+    const struct pp_span above_spent = {pp_grains(60), pp_grains(70)},
+                         above_cap = {pp_grains(60), pp_grains(UNIT + 1)};
+    ck_assert_error(pp_lane_replay(&again.lane, &above_spent, pp_grains(69), &again.pool, &highest),
+                    PP_INVARIANT);
+    ck_assert_error(pp_lane_replay(&again.lane, &above_cap, pp_grains(2 * UNIT), &again.pool, &highest),
+                    PP_INVARIANT);
     again.lane.state = PP_LANE_STATE_DRAINING;
-    ck_assert_error(pp_lane_replay(&again.lane, &above_spent, pp_grains(70), &again.pool, &highest), PP_INVARIANT);
+    ck_assert_error(pp_lane_replay(&again.lane, &above_spent, pp_grains(70), &again.pool, &highest),
+                    PP_INVARIANT);
 }
 END_TEST
 

@@ -65,8 +65,8 @@ START_TEST(record__damaged__refused_or_what_its_bytes_say)
     for (size_t bit = 0; bit < 8 * length; bit++) {
         bytes[bit / 8] ^= 1u << bit % 8;
         if (pp_lane_decode(&lane, bytes, length, &f.pool) == PP_OK) {
-            if (pp_lane_encode(&lane, again, sizeof again, &length_again) != PP_OK || length_again != length ||
-                memcmp(bytes, again, length) != 0)
+            if (pp_lane_encode(&lane, again, sizeof again, &length_again) != PP_OK ||
+                length_again != length || memcmp(bytes, again, length) != 0)
                 ck_abort_msg("bit %zu: another encoding of the same lane", bit);
             pp_lane_done(&lane, &f.pool);
         }

@@ -157,6 +157,18 @@ START_TEST(group_of_three__by_hand__paths_as_in_the_specification)
     ck_assert(pp_hash_eq(&receipts[0].path[0], &roots[1]) && pp_hash_eq(&receipts[0].path[1], &roots[2]));
     ck_assert_uint_eq(receipts[2].path_length, 1);
     ck_assert(pp_hash_eq(&receipts[2].path[0], &n));
+
+    /* STAMP-052, byte by byte. */
+    uint8_t message[1 + 4 + 32 + 4] = {1, 0, 0, 0, NODE_ID};
+    struct pp_hash root, digest;
+    pair[0] = n;
+    pair[1] = roots[2];
+    pp_blake2b_one("pp.node.v1", (const uint8_t *)pair, 64, root.bytes);
+    memcpy(message + 5, root.bytes, 32);
+    message[40] = 3;
+    pp_blake2b_one("pp.receipt.v1", message, sizeof message, digest.bytes);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_ok(pp_receipt_verify(&key, &digest, &receipts[i].signature));
 }
 END_TEST
 
@@ -183,17 +195,21 @@ START_TEST(check__bodies__exactly_those_that_were_signed)
     ck_assert_error(pp_receipt_check(receipt, NODE_ID, &key, bodies, BODIES - 1, scratch), PP_BAD_SIGNATURE);
     ck_assert_error(pp_receipt_check(receipt, NODE_ID, &key, bodies, BODIES + 1, scratch), PP_BAD_SIGNATURE);
     ck_assert_error(pp_receipt_check(receipt, NODE_ID, &key, bodies, 0, scratch), PP_BAD_PROOF);
-    ck_assert_error(pp_receipt_check(receipt, NODE_ID, &key, bodies, PP_LEAVES_MAX + 1, scratch), PP_TOO_MANY_LEAVES);
-    ck_assert_error(pp_receipt_check(receipt, NODE_ID + 1, &key, bodies, BODIES, scratch), PP_NODE_TOLD_OTHERWISE);
+    ck_assert_error(pp_receipt_check(receipt, NODE_ID, &key, bodies, PP_LEAVES_MAX + 1, scratch),
+                    PP_TOO_MANY_LEAVES);
+    ck_assert_error(pp_receipt_check(receipt, NODE_ID + 1, &key, bodies, BODIES, scratch),
+                    PP_NODE_TOLD_OTHERWISE);
     other_key = key;
     other_key.bytes[0] ^= 1;
-    ck_assert_error(pp_receipt_check(receipt, NODE_ID, &other_key, bodies, BODIES, scratch), PP_BAD_SIGNATURE);
+    ck_assert_error(pp_receipt_check(receipt, NODE_ID, &other_key, bodies, BODIES, scratch),
+                    PP_BAD_SIGNATURE);
     for (uint32_t i = 0; i < BODIES; i++) {
         held = bodies[i];
 #define CHANGED(change)                                                                                      \
     do {                                                                                                     \
         change;                                                                                              \
-        ck_assert_error(pp_receipt_check(receipt, NODE_ID, &key, bodies, BODIES, scratch), PP_BAD_SIGNATURE); \
+        ck_assert_error(pp_receipt_check(receipt, NODE_ID, &key, bodies, BODIES, scratch),                   \
+                        PP_BAD_SIGNATURE);                                                                   \
         bodies[i] = held;                                                                                    \
     } while (0)
         CHANGED(bodies[i].channel_id.bytes[0] ^= 1);

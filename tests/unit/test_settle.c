@@ -26,7 +26,8 @@ static void compare(const struct pp_settle_input *in)
     /* One assertion a case: Check writes each of them to a pipe. */
     if (pp_settle(in, &out) != PP_OK || out.pool.raw != (pp_u128)pool || out.owed.raw != (pp_u128)owed)
         ck_abort_msg("pool or owed is not the formula's");
-    if (out.pool_units.raw != (uint64_t)(pool / 1000000) || out.pool_units.raw + out.payer_units.raw != in->cap.raw)
+    if (out.pool_units.raw != (uint64_t)(pool / 1000000) ||
+        out.pool_units.raw + out.payer_units.raw != in->cap.raw)
         ck_abort_msg("the units do not add up to the cap");
     if (pool < vested || pool > cap || (vested == 0 && (pool > s || pool > (s > r ? s - r : 0) || pool > e)))
         ck_abort_msg("pool is outside its bounds");

@@ -102,7 +102,8 @@ START_TEST(verify__anything_changed__refused)
     do {                                                                                                     \
         w.voucher = good;                                                                                    \
         change;                                                                                              \
-        ck_assert_error(pp_voucher_verify(w.crypto, &w.domain, &w.voucher, &w.signer_key), PP_BAD_SIGNATURE); \
+        ck_assert_error(pp_voucher_verify(w.crypto, &w.domain, &w.voucher, &w.signer_key),                   \
+                        PP_BAD_SIGNATURE);                                                                   \
         ck_assert_error(pp_voucher_verify_address(w.crypto, &w.domain, &w.voucher, &w.signer_address, NULL), \
                         PP_BAD_SIGNATURE);                                                                   \
     } while (0)

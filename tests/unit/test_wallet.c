@@ -22,7 +22,8 @@ struct world {
 static void world_open(struct world *w, uint64_t cap_units)
 {
     struct pp_address contract;
-    struct pp_wallet_config config = {.lane = LANE_FIXTURE_ID, .cap = pp_units(cap_units), .max_postage = pp_grains(UNIT)};
+    struct pp_wallet_config config = {
+        .lane = LANE_FIXTURE_ID, .cap = pp_units(cap_units), .max_postage = pp_grains(UNIT)};
     uint8_t seed[32];
     memset(contract.bytes, 0xc0, 20);
     memset(seed, 0x5e, 32);
@@ -64,11 +65,13 @@ static enum pp_error sign(struct world *w, const struct pp_leaf *leaf, struct pp
 {
     struct pp_stamp_id id;
     pp_leaf_id(leaf, &id);
-    return pp_wallet_sign(&w->wallet, w->crypto, &w->domain, &w->signer, PP_STAMP_SINGLE, leaf, &id, 1, w->scratch, out);
+    return pp_wallet_sign(&w->wallet, w->crypto, &w->domain, &w->signer, PP_STAMP_SINGLE, leaf, &id, 1,
+                          w->scratch, out);
 }
 
 /* Sends one stamp to the node's lane; its answer. */
-static enum pp_error send_to_node(struct world *w, const struct pp_leaf *leaf, const struct pp_voucher *voucher)
+static enum pp_error send_to_node(struct world *w, const struct pp_leaf *leaf,
+                                  const struct pp_voucher *voucher)
 {
     w->node.leaf = *leaf;
     w->node.voucher = *voucher;
@@ -163,14 +166,14 @@ START_TEST(sign__batch__context_over_all_and_the_highest_end)
         pp_leaf_id(&leaves[i], &ids[i]);
     }
     uint64_t end = (uint64_t)w.wallet.used.head.raw;
-    ck_assert_ok(pp_wallet_sign(&w.wallet, w.crypto, &w.domain, &w.signer, PP_STAMP_BATCH, leaves, ids, COUNT, w.scratch,
-                                &voucher));
+    ck_assert_ok(pp_wallet_sign(&w.wallet, w.crypto, &w.domain, &w.signer, PP_STAMP_BATCH, leaves, ids, COUNT,
+                                w.scratch, &voucher));
     ck_assert_ok(pp_voucher_context(PP_STAMP_BATCH, ids, COUNT, w.scratch, &context));
     ck_assert(pp_hash_eq(&context, &voucher.context));
     ck_assert(pp_grains_eq(voucher.spent, pp_grains(end)));
     expect_spent(&w, end);
-    ck_assert_error(pp_wallet_sign(&w.wallet, w.crypto, &w.domain, &w.signer, PP_STAMP_SINGLE, leaves, ids, 2, w.scratch,
-                                   &voucher),
+    ck_assert_error(pp_wallet_sign(&w.wallet, w.crypto, &w.domain, &w.signer, PP_STAMP_SINGLE, leaves, ids, 2,
+                                   w.scratch, &voucher),
                     PP_BAD_KIND);
     world_close(&w);
 }
@@ -277,8 +280,8 @@ END_TEST
 
 /* ---- refunds ---- */
 
-static void sign_refund(const struct world *w, const struct pp_secret_key *key, const struct pp_refund_fields *refund,
-                        struct pp_signature *out)
+static void sign_refund(const struct world *w, const struct pp_secret_key *key,
+                        const struct pp_refund_fields *refund, struct pp_signature *out)
 {
     struct pp_hash digest;
     pp_refund_digest(&w->domain, refund, &digest);
@@ -349,8 +352,10 @@ START_TEST(receipt__verified__counts_each_stamp_once)
     for (size_t i = 0; i < 3; i++) {
         struct pp_span span = reserve(&w, 100);
         leaves[i] = leaf_on(&w, &span);
-        bodies[i] = (struct pp_receipt_body){.channel_id = w.wallet.config.channel_id, .lane = LANE_FIXTURE_ID,
-                                             .sequence = 5 + i, .time_ms = LANE_FIXTURE_NOW_MS};
+        bodies[i] = (struct pp_receipt_body){.channel_id = w.wallet.config.channel_id,
+                                             .lane = LANE_FIXTURE_ID,
+                                             .sequence = 5 + i,
+                                             .time_ms = LANE_FIXTURE_NOW_MS};
         pp_leaf_id(&leaves[i], &bodies[i].stamp_id);
         pp_receipt_body_hash(&bodies[i], &hashes[i]);
     }
@@ -358,24 +363,29 @@ START_TEST(receipt__verified__counts_each_stamp_once)
     pp_receipt_group_sign(&w.receipt_secret, NODE_ID, &root, 1, &receipt);
     forged = receipt;
     forged.signature.bytes[0] ^= 1;
-    ck_assert_error(pp_wallet_receipt(&w.wallet, &forged, bodies, leaves, NULL, 3, w.scratch), PP_BAD_SIGNATURE);
+    ck_assert_error(pp_wallet_receipt(&w.wallet, &forged, bodies, leaves, NULL, 3, w.scratch),
+                    PP_BAD_SIGNATURE);
     forged = receipt;
     forged.node_id++;
-    ck_assert_error(pp_wallet_receipt(&w.wallet, &forged, bodies, leaves, NULL, 3, w.scratch), PP_NODE_TOLD_OTHERWISE);
+    ck_assert_error(pp_wallet_receipt(&w.wallet, &forged, bodies, leaves, NULL, 3, w.scratch),
+                    PP_NODE_TOLD_OTHERWISE);
     bodies[2].sequence++;
-    ck_assert_error(pp_wallet_receipt(&w.wallet, &receipt, bodies, leaves, NULL, 3, w.scratch), PP_BAD_SIGNATURE);
+    ck_assert_error(pp_wallet_receipt(&w.wallet, &receipt, bodies, leaves, NULL, 3, w.scratch),
+                    PP_BAD_SIGNATURE);
     bodies[2].sequence--;
     ck_assert_uint_eq(w.wallet.receipts, 0);
     ck_assert_ok(pp_wallet_receipt(&w.wallet, &receipt, bodies, leaves, counted, 3, w.scratch));
     ck_assert_uint_eq(w.wallet.receipts, 2);
     ck_assert(pp_grains_eq(w.wallet.receipted, pp_grains(200)));
-    ck_assert_error(pp_wallet_receipt(&w.wallet, &receipt, bodies, leaves, counted, 3, w.scratch), PP_NODE_TOLD_OTHERWISE);
+    ck_assert_error(pp_wallet_receipt(&w.wallet, &receipt, bodies, leaves, counted, 3, w.scratch),
+                    PP_NODE_TOLD_OTHERWISE);
     ck_assert_uint_eq(w.wallet.receipts, 2);
 
     bodies[0].lane++; /* another lane's stamps, properly signed */
     pp_receipt_body_hash(&bodies[0], &root);
     pp_receipt_group_sign(&w.receipt_secret, NODE_ID, &root, 1, &receipt);
-    ck_assert_error(pp_wallet_receipt(&w.wallet, &receipt, bodies, leaves, NULL, 1, w.scratch), PP_UNKNOWN_LANE);
+    ck_assert_error(pp_wallet_receipt(&w.wallet, &receipt, bodies, leaves, NULL, 1, w.scratch),
+                    PP_UNKNOWN_LANE);
     world_close(&w);
 }
 END_TEST

@@ -79,7 +79,8 @@ START_TEST(file__any_bit_or_length__refused)
         bytes[bit / 8] ^= 1u << bit % 8;
     }
     for (size_t cut = 0; cut < length; cut++)
-        ck_assert_error(pp_wallet_decode(&read, bytes, cut), cut < PP_WALLET_MIN_BYTES ? PP_TRUNCATED : PP_CORRUPT);
+        ck_assert_error(pp_wallet_decode(&read, bytes, cut),
+                        cut < PP_WALLET_MIN_BYTES ? PP_TRUNCATED : PP_CORRUPT);
     ck_assert_error(pp_wallet_decode(&read, bytes, length + 1), PP_CORRUPT);
     ck_assert_error(pp_wallet_decode(&read, bytes, PP_WALLET_MAX_BYTES + 1), PP_CORRUPT);
 }

@@ -10,6 +10,8 @@
 
 #include <pp/error.h>
 
+/* clang-format off */
+
 /* ---- channel: what the chain says of it ---- */
 #define PP_CHANNEL_STATES(X) X(NONE) X(OPEN) X(CLOSING) X(CLOSED)
 #define PP_CHANNEL_EVENTS(X)                                                                                 \
@@ -69,6 +71,8 @@
     X(CHANNEL_CLOSED)
 #define PP_BOND_ACTIONS(X) X(NOTHING) X(RETURN_BOND) X(FORFEIT_BOND)
 
+/* clang-format on */
+
 /* enum pp_lane_state {PP_LANE_STATE_PENDING...}, pp_lane_event {PP_LANE_ON_FUNDED...}, pp_lane_action {PP_LANE_DO_NOTHING...};
  * the same for channel, postage and bond. */
 #define PP_MACHINES(M) M(CHANNEL, channel) M(LANE, lane) M(POSTAGE, postage) M(BOND, bond)
@@ -113,9 +117,9 @@ enum pp_bond_action { PP_BOND_ACTIONS(PP_X) PP_BOND_DO_COUNT };
 /* The next state and what to do; on a refusal both outputs stay as they are.
  *     PP_TRY(pp_lane_state_next(lane->state, PP_LANE_ON_FUNDED, &state, &action)); */
 #define PP_X(upper, lower)                                                                                   \
-    PP_MUST_CHECK enum pp_error pp_##lower##_state_next(enum pp_##lower##_state state, enum pp_##lower##_event event,  \
-                                                        enum pp_##lower##_state *out_state,                  \
-                                                        enum pp_##lower##_action *out_action);               \
+    PP_MUST_CHECK enum pp_error pp_##lower##_state_next(                                                     \
+        enum pp_##lower##_state state, enum pp_##lower##_event event, enum pp_##lower##_state *out_state,    \
+        enum pp_##lower##_action *out_action);                                                               \
     const char *pp_##lower##_state_name(enum pp_##lower##_state state);                                      \
     const char *pp_##lower##_event_name(enum pp_##lower##_event event);                                      \
     const char *pp_##lower##_action_name(enum pp_##lower##_action action);

@@ -31,7 +31,8 @@ struct pp_holes_pool {
     struct pp_holes *blocks;
     uint32_t count;
     uint32_t first_free; /* index + 1; 0: none */
-    uint32_t fresh;      /* blocks from here on were never used: the pool's memory is not touched before it is needed */
+    uint32_t
+        fresh; /* blocks from here on were never used: the pool's memory is not touched before it is needed */
     uint32_t used;
 };
 void pp_holes_pool_init(struct pp_holes_pool *pool, struct pp_holes *blocks, uint32_t count);
@@ -65,17 +66,19 @@ uint32_t pp_intervals_holes(const struct pp_intervals *set);
 /* Hole `index`, ascending; index < pp_intervals_holes. */
 struct pp_span pp_intervals_hole(const struct pp_intervals *set, uint32_t index);
 /* The lowest hole of at least `length`; false when there is none. */
-bool pp_intervals_find_hole(const struct pp_intervals *set, struct pp_grains length, struct pp_span *out_hole);
+bool pp_intervals_find_hole(const struct pp_intervals *set, struct pp_grains length,
+                            struct pp_span *out_hole);
 /* The consumed ranges, ascending; writes at most `capacity`, returns how many there are. */
 uint32_t pp_intervals_ranges(const struct pp_intervals *set, struct pp_span *out, uint32_t capacity);
 /* The consumed ranges that share a grain with the span; as above. */
-uint32_t pp_intervals_touching(const struct pp_intervals *set, const struct pp_span *span, struct pp_span *out,
-                               uint32_t capacity);
+uint32_t pp_intervals_touching(const struct pp_intervals *set, const struct pp_span *span,
+                               struct pp_span *out, uint32_t capacity);
 
 /* From outside (a checkpoint, a node's answer): head and holes. BAD_FORMAT when they are no such set; TOO_MANY_HOLES,
  * BUSY. `set` must have been initialised; what it held is given back. */
-PP_MUST_CHECK enum pp_error pp_intervals_load(struct pp_intervals *set, struct pp_grains head, const struct pp_span *holes,
-                                              uint32_t count, struct pp_holes_pool *pool);
+PP_MUST_CHECK enum pp_error pp_intervals_load(struct pp_intervals *set, struct pp_grains head,
+                                              const struct pp_span *holes, uint32_t count,
+                                              struct pp_holes_pool *pool);
 /* Copies into a set of the same pool, which must have been initialised. BUSY. */
 PP_MUST_CHECK enum pp_error pp_intervals_copy(struct pp_intervals *to, const struct pp_intervals *from,
                                               struct pp_holes_pool *pool);

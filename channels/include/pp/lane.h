@@ -36,13 +36,13 @@ struct pp_lane {
     struct pp_grains earned;   /* E, by the journal */
     struct pp_grains vested;   /* credited on chain */
     struct pp_intervals consumed;
-    struct pp_units cap;       /* final on chain, of sequence number seq */
-    struct pp_units low_cap;   /* a lowering that is signed or seen, but not final ... */
-    uint64_t stamps;           /* admitted so far */
+    struct pp_units cap;     /* final on chain, of sequence number seq */
+    struct pp_units low_cap; /* a lowering that is signed or seen, but not final ... */
+    uint64_t stamps;         /* admitted so far */
     uint32_t lane;
     uint32_t seq;
-    uint32_t low_until_seq;    /* ... holds until a seq of at least this is final. 0: there is none */
-    uint8_t state;             /* enum pp_lane_state */
+    uint32_t low_until_seq; /* ... holds until a seq of at least this is final. 0: there is none */
+    uint8_t state;          /* enum pp_lane_state */
 };
 
 /* PENDING, all counters zero. */
@@ -54,21 +54,23 @@ void pp_lane_done(struct pp_lane *lane, struct pp_holes_pool *pool);
 /* What the leaves of one request have in common. */
 struct pp_lane_request {
     const struct pp_voucher *voucher;
-    uint8_t kind;               /* enum pp_stamp_kind */
-    uint32_t count;             /* leaves under the voucher */
-    uint64_t now_ms;            /* the journal's clock */
-    bool view_stale;            /* the node's view of the chain is: as if the lane were FROZEN */
-    bool verified;              /* context and signature were examined; false: only look whether it is worth it */
+    uint8_t kind;    /* enum pp_stamp_kind */
+    uint32_t count;  /* leaves under the voucher */
+    uint64_t now_ms; /* the journal's clock */
+    bool view_stale; /* the node's view of the chain is: as if the lane were FROZEN */
+    bool verified;   /* context and signature were examined; false: only look whether it is worth it */
     enum pp_error voucher_error; /* verified: OK, CONTEXT_MISMATCH, BAD_SIGNATURE, SIGNATURE_NOT_LOW_S */
 };
 
 /* What the caller knows of one leaf. Zero errors mean: no fault found. */
 struct pp_lane_facts {
     const struct pp_leaf *leaf;
-    struct pp_postage quoted;    /* what the quote asks for this envelope */
-    enum pp_error content_error; /* CONTENT_MISMATCH, TOO_LONG, ZERO_SIZE ...: told before anything of the lane */
-    enum pp_error quote_error;   /* QUOTE_INVALID, QUOTE_EXPIRED, BOND_NOT_OFFERED, ...: told where the price is checked */
-    bool not_known;              /* the caller looked: no admitted stamp is this one */
+    struct pp_postage quoted; /* what the quote asks for this envelope */
+    enum pp_error
+        content_error; /* CONTENT_MISMATCH, TOO_LONG, ZERO_SIZE ...: told before anything of the lane */
+    enum pp_error
+        quote_error; /* QUOTE_INVALID, QUOTE_EXPIRED, BOND_NOT_OFFERED, ...: told where the price is checked */
+    bool not_known;  /* the caller looked: no admitted stamp is this one */
 };
 
 /* A request in the making. Big (a block of holes): one per writer, reused. Not to be copied. */
@@ -76,11 +78,11 @@ struct pp_lane_draft {
     const struct pp_lane *lane;
     const struct pp_lane_request *request;
     const struct pp_holes_pool *lane_pool;
-    struct pp_grains spent;        /* S with this voucher counted */
+    struct pp_grains spent; /* S with this voucher counted */
     struct pp_intervals consumed;
-    uint64_t stamps_before;        /* the lane's, to notice a change under the draft */
+    uint64_t stamps_before; /* the lane's, to notice a change under the draft */
     uint32_t admitted;
-    struct pp_holes_pool pool;     /* of the one block below */
+    struct pp_holes_pool pool; /* of the one block below */
     struct pp_holes block;
 };
 
@@ -91,18 +93,19 @@ enum pp_lane_answer {
 };
 
 /* No block may be taken from the pool until the draft is charged or dropped. */
-void pp_lane_draft_begin(struct pp_lane_draft *draft, const struct pp_lane *lane, const struct pp_lane_request *request,
-                         const struct pp_holes_pool *pool);
+void pp_lane_draft_begin(struct pp_lane_draft *draft, const struct pp_lane *lane,
+                         const struct pp_lane_request *request, const struct pp_holes_pool *pool);
 /* refusal: filled on REFUSE only. */
-PP_MUST_CHECK enum pp_lane_answer pp_lane_check(struct pp_lane_draft *draft, const struct pp_lane_facts *facts,
-                                                struct pp_refusal *refusal);
+PP_MUST_CHECK enum pp_lane_answer
+pp_lane_check(struct pp_lane_draft *draft, const struct pp_lane_facts *facts, struct pp_refusal *refusal);
 /* Carries the draft out. The lane must not have changed since draft_begin, the request be verified and OK, and at least
  * one leaf admitted (asserted). True: the voucher is now the lane's highest. */
 bool pp_lane_charge(struct pp_lane *lane, const struct pp_lane_draft *draft, struct pp_holes_pool *pool);
 /* One admitted stamp as the journal has it, at recovery: what pp_lane_charge did for it. INVARIANT when that cannot have
  * been, BUSY; out_highest as there. */
-PP_MUST_CHECK enum pp_error pp_lane_replay(struct pp_lane *lane, const struct pp_span *span, struct pp_grains voucher_spent,
-                                           struct pp_holes_pool *pool, bool *out_highest);
+PP_MUST_CHECK enum pp_error pp_lane_replay(struct pp_lane *lane, const struct pp_span *span,
+                                           struct pp_grains voucher_spent, struct pp_holes_pool *pool,
+                                           bool *out_highest);
 
 /* The refusal of a lane's state: OK when ACTIVE; LANE_PENDING, LANE_FROZEN, LANE_CLOSING, LANE_SETTLED. */
 PP_MUST_CHECK enum pp_error pp_lane_admits(const struct pp_lane *lane);
@@ -138,7 +141,8 @@ PP_MUST_CHECK enum pp_error pp_lane_release(struct pp_lane *lane, struct pp_unit
 /* The lowest cap that pp_lane_release takes: ceil(max(vested, consumed - R) / 10^6). */
 struct pp_units pp_lane_release_floor(const struct pp_lane *lane);
 /* Any event of the lane's machine but FUNDED (asserted). Refusals leave the lane as it is. */
-PP_MUST_CHECK enum pp_error pp_lane_event(struct pp_lane *lane, enum pp_lane_event event, enum pp_lane_action *out_action);
+PP_MUST_CHECK enum pp_error pp_lane_event(struct pp_lane *lane, enum pp_lane_event event,
+                                          enum pp_lane_action *out_action);
 
 /* What the chain would make of the lane, were it settled with all that is known here. */
 PP_MUST_CHECK enum pp_error pp_lane_settlement(const struct pp_lane *lane, struct pp_settlement *out);
@@ -149,7 +153,8 @@ PP_MUST_CHECK enum pp_error pp_lane_settlement(const struct pp_lane *lane, struc
 struct pp_lane_save {
     struct pp_lane lane;
 };
-PP_MUST_CHECK enum pp_error pp_lane_save(const struct pp_lane *lane, struct pp_lane_save *out, struct pp_holes_pool *pool);
+PP_MUST_CHECK enum pp_error pp_lane_save(const struct pp_lane *lane, struct pp_lane_save *out,
+                                         struct pp_holes_pool *pool);
 /* Either of them ends the save. */
 void pp_lane_restore(struct pp_lane *lane, struct pp_lane_save *save, struct pp_holes_pool *pool);
 void pp_lane_forget(struct pp_lane_save *save, struct pp_holes_pool *pool);
@@ -157,7 +162,8 @@ void pp_lane_forget(struct pp_lane_save *save, struct pp_holes_pool *pool);
 /* A checkpoint's record: versioned, at most PP_LANE_RECORD_MAX_BYTES; 99 without holes. Decoding checks every invariant:
  * BAD_VERSION, TRUNCATED, TRAILING_BYTES, OUT_OF_RANGE, BAD_FORMAT, INVARIANT; BUSY. */
 #define PP_LANE_RECORD_MAX_BYTES (99u + PP_HOLES_MAX * 24u)
-PP_MUST_CHECK enum pp_error pp_lane_encode(const struct pp_lane *lane, uint8_t *out, size_t capacity, size_t *out_length);
+PP_MUST_CHECK enum pp_error pp_lane_encode(const struct pp_lane *lane, uint8_t *out, size_t capacity,
+                                           size_t *out_length);
 PP_MUST_CHECK enum pp_error pp_lane_decode(struct pp_lane *out, const uint8_t *bytes, size_t length,
                                            struct pp_holes_pool *pool);
 

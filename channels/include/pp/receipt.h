@@ -50,11 +50,13 @@ void pp_receipt_group_sign(const struct pp_receipt_secret *secret, uint32_t node
 /* Whether the node signed this request root. BAD_PROOF for a path of the wrong length or an index past the count;
  * NODE_TOLD_OTHERWISE for another node's id. */
 PP_MUST_CHECK enum pp_error pp_receipt_check_root(const struct pp_receipt *receipt, uint32_t node_id,
-                                                  const struct pp_receipt_key *key, const struct pp_hash *request_root);
+                                                  const struct pp_receipt_key *key,
+                                                  const struct pp_hash *request_root);
 /* The same, from the bodies. scratch has room for count. TOO_MANY_LEAVES, or BAD_PROOF for none. */
 PP_MUST_CHECK enum pp_error pp_receipt_check(const struct pp_receipt *receipt, uint32_t node_id,
-                                             const struct pp_receipt_key *key, const struct pp_receipt_body *bodies,
-                                             size_t count, struct pp_hash *scratch);
+                                             const struct pp_receipt_key *key,
+                                             const struct pp_receipt_body *bodies, size_t count,
+                                             struct pp_hash *scratch);
 
 void pp_receipt_write(struct pp_writer *w, const struct pp_receipt *receipt);
 void pp_receipt_read(struct pp_reader *r, struct pp_receipt *out);

@@ -18,13 +18,13 @@ struct pp_settle_input {
     struct pp_grains refunded; /* R */
     struct pp_grains earned;   /* E */
     struct pp_units cap;
-    struct pp_grains vested;   /* what earlier settlements credited */
+    struct pp_grains vested; /* what earlier settlements credited */
 };
 
 struct pp_settlement {
-    struct pp_grains pool;      /* the new vested */
-    struct pp_grains owed;      /* by the lane's operator to the pool, when the lane is final */
-    struct pp_units pool_units; /* floor(pool / 10^6) */
+    struct pp_grains pool;       /* the new vested */
+    struct pp_grains owed;       /* by the lane's operator to the pool, when the lane is final */
+    struct pp_units pool_units;  /* floor(pool / 10^6) */
     struct pp_units payer_units; /* pool_units + payer_units = cap */
 };
 

@@ -33,11 +33,11 @@ struct pp_leaf {
     struct pp_postage postage; /* its total is to - from */
     uint32_t size;             /* bytes of the payload */
     uint16_t retention_days;
-    uint8_t envelope_kind;     /* below PP_ENVELOPE_KINDS_MAX; the node's terms name them; 0 = ordinary */
+    uint8_t envelope_kind; /* below PP_ENVELOPE_KINDS_MAX; the node's terms name them; 0 = ordinary */
     struct pp_hash quote_id;
-    uint64_t not_after_ms;     /* limits admission only */
-    struct pp_address accept_key;  /* zero when there is no bond */
-    uint64_t accept_deadline_ms;   /* zero when there is no bond */
+    uint64_t not_after_ms;        /* limits admission only */
+    struct pp_address accept_key; /* zero when there is no bond */
+    uint64_t accept_deadline_ms;  /* zero when there is no bond */
 };
 
 /* The signed, cumulative authorization. */
@@ -67,8 +67,8 @@ void pp_leaf_read_short(struct pp_reader *r, struct pp_leaf *inout);
 void pp_leaf_id(const struct pp_leaf *leaf, struct pp_stamp_id *out);
 
 /* H("pp.envelope.v1", u16 topic length | topic | payload). */
-void pp_envelope_hash(const uint8_t *topic, size_t topic_length, const uint8_t *payload, size_t payload_length,
-                      struct pp_hash *out);
+void pp_envelope_hash(const uint8_t *topic, size_t topic_length, const uint8_t *payload,
+                      size_t payload_length, struct pp_hash *out);
 
 /* Root over 1..PP_LEAVES_MAX hashes; an odd last node goes up unchanged. `hashes` is used as scratch and destroyed. */
 void pp_tree_root(struct pp_hash *hashes, size_t count, struct pp_hash *out);

@@ -16,19 +16,23 @@
 PP_MUST_CHECK enum pp_error pp_stamp_kind_check(uint8_t kind, size_t count);
 
 /* The context over these stamps, in this order. scratch has room for count. */
-PP_MUST_CHECK enum pp_error pp_voucher_context(enum pp_stamp_kind kind, const struct pp_stamp_id *ids, size_t count,
-                                               struct pp_hash *scratch, struct pp_hash *out);
+PP_MUST_CHECK enum pp_error pp_voucher_context(enum pp_stamp_kind kind, const struct pp_stamp_id *ids,
+                                               size_t count, struct pp_hash *scratch, struct pp_hash *out);
 
-void pp_voucher_typed_digest(const struct pp_domain *domain, const struct pp_voucher *voucher, struct pp_hash *out);
+void pp_voucher_typed_digest(const struct pp_domain *domain, const struct pp_voucher *voucher,
+                             struct pp_hash *out);
 /* Fills voucher->signature. */
 PP_MUST_CHECK enum pp_error pp_voucher_sign(const struct pp_crypto *crypto, const struct pp_domain *domain,
                                             const struct pp_secret_key *signer, struct pp_voucher *voucher);
 /* With the signer's address (once), and with its parsed key (ever after; out_key of the first). */
-PP_MUST_CHECK enum pp_error pp_voucher_verify_address(const struct pp_crypto *crypto, const struct pp_domain *domain,
-                                                      const struct pp_voucher *voucher, const struct pp_address *signer,
+PP_MUST_CHECK enum pp_error pp_voucher_verify_address(const struct pp_crypto *crypto,
+                                                      const struct pp_domain *domain,
+                                                      const struct pp_voucher *voucher,
+                                                      const struct pp_address *signer,
                                                       struct pp_public_key *out_key);
 PP_MUST_CHECK enum pp_error pp_voucher_verify(const struct pp_crypto *crypto, const struct pp_domain *domain,
-                                              const struct pp_voucher *voucher, const struct pp_public_key *signer);
+                                              const struct pp_voucher *voucher,
+                                              const struct pp_public_key *signer);
 
 #define PP_CLAIM_BYTES (12u + 12u + 32u + 65u)
 struct pp_claim {

@@ -28,21 +28,21 @@
 struct pp_wallet_config {
     struct pp_channel_id channel_id;
     uint32_t lane;
-    struct pp_address signer;            /* the channel's: proves own vouchers that a node shows */
-    struct pp_address operator_address;  /* signs refunds of this lane */
-    struct pp_receipt_key receipt_key;   /* signs receipts */
+    struct pp_address signer;           /* the channel's: proves own vouchers that a node shows */
+    struct pp_address operator_address; /* signs refunds of this lane */
+    struct pp_receipt_key receipt_key;  /* signs receipts */
     struct pp_units cap;
-    struct pp_grains max_postage;        /* the most that one envelope may cost */
+    struct pp_grains max_postage; /* the most that one envelope may cost */
 };
 
 struct pp_wallet {
     struct pp_wallet_config config;
-    struct pp_grains spent;      /* S: the highest that was signed */
-    struct pp_grains refunded;   /* R: the highest that the operator signed, as verified here */
+    struct pp_grains spent;    /* S: the highest that was signed */
+    struct pp_grains refunded; /* R: the highest that the operator signed, as verified here */
     struct pp_hash refund_reasons;
     struct pp_signature refund_signature; /* with R, for the chain; zero when R is zero */
-    struct pp_intervals used;    /* reserved, signed or consumed */
-    struct pp_grains receipted;  /* sum of the stamps with a verified receipt */
+    struct pp_intervals used;             /* reserved, signed or consumed */
+    struct pp_grains receipted;           /* sum of the stamps with a verified receipt */
     uint64_t receipts;
     struct pp_holes_pool pool;
     struct pp_holes block;
@@ -64,8 +64,8 @@ PP_MUST_CHECK enum pp_error pp_wallet_give_back(struct pp_wallet *wallet, const 
 PP_MUST_CHECK enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struct pp_crypto *crypto,
                                            const struct pp_domain *domain, const struct pp_secret_key *signer,
                                            enum pp_stamp_kind kind, const struct pp_leaf *leaves,
-                                           const struct pp_stamp_id *ids, size_t count, struct pp_hash *scratch,
-                                           struct pp_voucher *out);
+                                           const struct pp_stamp_id *ids, size_t count,
+                                           struct pp_hash *scratch, struct pp_voucher *out);
 
 /* ---- answers ---- */
 
@@ -74,14 +74,17 @@ PP_MUST_CHECK enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struc
  * counted on an error. NODE_TOLD_OTHERWISE also when there are receipts for more than was ever used of the line.
  * scratch has room for count. */
 PP_MUST_CHECK enum pp_error pp_wallet_receipt(struct pp_wallet *wallet, const struct pp_receipt *receipt,
-                                              const struct pp_receipt_body *bodies, const struct pp_leaf *leaves,
-                                              const bool *counted, size_t count, struct pp_hash *scratch);
+                                              const struct pp_receipt_body *bodies,
+                                              const struct pp_leaf *leaves, const bool *counted, size_t count,
+                                              struct pp_hash *scratch);
 /* After INTERVAL_TAKEN, and after pp_wallet_give_back of the refused stamp: the consumed ranges that the node named are
  * not offered again. NODE_TOLD_OTHERWISE above S: then only pp_wallet_import, with a voucher, moves the line. */
-PP_MUST_CHECK enum pp_error pp_wallet_taken(struct pp_wallet *wallet, const struct pp_span *consumed, size_t count);
+PP_MUST_CHECK enum pp_error pp_wallet_taken(struct pp_wallet *wallet, const struct pp_span *consumed,
+                                            size_t count);
 /* The operator's signed refund: R up, if it is higher. */
 PP_MUST_CHECK enum pp_error pp_wallet_refund(struct pp_wallet *wallet, const struct pp_crypto *crypto,
-                                             const struct pp_domain *domain, const struct pp_refund_fields *refund,
+                                             const struct pp_domain *domain,
+                                             const struct pp_refund_fields *refund,
                                              const struct pp_signature *signature);
 /* The cap as the chain has it. */
 void pp_wallet_cap(struct pp_wallet *wallet, struct pp_units cap);
@@ -96,13 +99,13 @@ struct pp_wallet_view {
     const struct pp_voucher *voucher;
 };
 PP_MUST_CHECK enum pp_error pp_wallet_import(struct pp_wallet *wallet, const struct pp_crypto *crypto,
-                                             const struct pp_domain *domain, const struct pp_wallet_view *view);
+                                             const struct pp_domain *domain,
+                                             const struct pp_wallet_view *view);
 
 /* ---- looking ---- */
 
 /* What may still be reserved at the end of the line: cap + R - head. */
 struct pp_grains pp_wallet_free(const struct pp_wallet *wallet);
-
 
 /* ---- its file ---- */
 
