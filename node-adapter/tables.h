@@ -1,0 +1,47 @@
+/* tables.h - the two files of a data folder and their tables. Numbers are places in the lists of tables.c.
+ *
+ *     journal.mdb   the truth: records, envelopes, what was refunded of a stamp, reports
+ *     derived.mdb   what can be computed from it: checkpoint, indexes. May be deleted while no node runs.
+ *     lock          held by the node that writes
+ */
+#ifndef PP_TABLES_H
+#define PP_TABLES_H
+
+#include "store.h"
+
+enum pp_journal_table {
+    PP_TABLE_META,      /* "schema" -> u32 */
+    PP_TABLE_RECORDS,   /* sequence u64 -> record */
+    PP_TABLE_ENVELOPES, /* sequence u64 -> topic length u8, topic, payload */
+    PP_TABLE_STAMPS,    /* sequence u64 -> what happened to a stamp since: reasons u8, refunded u96, stored day u32 */
+    PP_TABLE_REPORTS,   /* epoch u64 -> bundle */
+    PP_JOURNAL_TABLES,
+};
+
+enum pp_derived_table {
+    PP_TABLE_CHECKPOINT,   /* "head" -> ledger; slot u32 -> lane; "ticket" and sequence u64 -> open ticket */
+    PP_TABLE_INDEX_HEAD,   /* "indexed" -> sequence u64, "swept" -> day u32 */
+    PP_TABLE_INDEX_STAMP,  /* slot u32, from u96 -> sequence u64 */
+    PP_TABLE_INDEX_TOPIC,  /* topic hash 16, sequence u64 -> nothing */
+    PP_TABLE_INDEX_EXPIRY, /* day u32, sequence u64 -> nothing */
+    PP_DERIVED_TABLES,
+};
+
+#define PP_SCHEMA_NUMBER 1u
+
+#define PP_PATH_MAX 4096u
+/* "DIR/NAME"; BAD_CONFIG when it does not fit. */
+PP_MUST_CHECK enum pp_error pp_data_path(const char *dir, const char *name, char out[PP_PATH_MAX]);
+
+struct pp_data {
+    struct pp_store *journal;
+    struct pp_store *derived; /* NULL: read-only, and there is none yet */
+    int lock_file;            /* -1: read-only */
+};
+
+/* Writer: makes the folder (mode 0700) and the files when missing, and takes the lock: LOCKED. Reader: NOT_FOUND. */
+PP_MUST_CHECK enum pp_error pp_data_open(const char *dir, uint64_t map_bytes, bool read_only, struct pp_data *out,
+                                         char out_reason[PP_STORE_REASON_BYTES]);
+void pp_data_close(struct pp_data *data);
+
+#endif
