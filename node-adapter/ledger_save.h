@@ -1,0 +1,17 @@
+/* ledger_save.h - a lane as it was before its group. */
+#ifndef PP_LEDGER_SAVE_H
+#define PP_LEDGER_SAVE_H
+
+#include "ledger.h"
+
+struct pp_ledger_save {
+    struct pp_lane_save lane;
+    struct pp_earning_lane earning;
+    struct pp_refund_list list; /* when refunds > 0 */
+    uint64_t voucher_sequence, refund_sequence, leave_sequence;
+    uint32_t slot;
+    uint32_t refunds;
+    bool dirty;
+};
+
+#endif
