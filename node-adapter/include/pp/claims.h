@@ -63,7 +63,7 @@ PP_MUST_CHECK enum pp_error pp_claims_lane(const struct pp_claims *claims, const
  * pp_payout_prove (over report.payouts) and pp_quorum. report.signatures hold the quorum's. */
 struct pp_claims_report {
     struct pp_report report;
-    struct pp_hash hash; /* pp_report_hash: what the contract calls the report's hash */
+    struct pp_hash hash; /* pp_report_digest: what the contract calls the report's hash */
     struct pp_lane_leaf *lanes;
     struct pp_hash *nodes;
     struct pp_lane_tree tree;

@@ -1,0 +1,148 @@
+/* What a verify thread does with a request: form, content, price, a look at the lane, and only then a signature. It decides
+ * nothing: the writer does, with what is found out here. */
+#include "node.h"
+
+#include <pp/assert.h>
+#include <pp/price.h>
+
+#include <string.h>
+
+/* ---- the envelope against its leaf ---- */
+
+static enum pp_error content_check(const struct pp_envelope_view *envelope)
+{
+    struct pp_hash hash;
+    if (envelope->topic_length == 0)
+        return PP_MISSING_FIELD;
+    if (envelope->topic_length > PP_TOPIC_MAX_BYTES || envelope->payload_length > PP_ENVELOPE_MAX_BYTES)
+        return PP_TOO_LONG;
+    if (envelope->payload_length != envelope->leaf.size)
+        return PP_CONTENT_MISMATCH;
+    pp_envelope_hash(envelope->topic, envelope->topic_length, envelope->payload, envelope->payload_length, &hash);
+    return pp_hash_eq(&hash, &envelope->leaf.envelope_hash) ? PP_OK : PP_CONTENT_MISMATCH;
+}
+
+/* NODE-023: what the price is checked against. */
+static enum pp_error price_check(const struct pp_node *node, const struct pp_item *item, const struct pp_leaf *leaf,
+                                 const struct pp_hash *quote_id, struct pp_postage *out_quoted)
+{
+    const struct pp_parcel parcel = {leaf->size, leaf->retention_days, leaf->envelope_kind};
+    if (!pp_hash_eq(&leaf->quote_id, quote_id))
+        return PP_QUOTE_INVALID;
+    if (leaf->retention_days > node->config.retention_max_days)
+        return PP_RETENTION_TOO_LONG;
+    if (leaf->postage.bond_grains > 0)
+        return PP_BOND_NOT_OFFERED;
+    return pp_price(&item->quote, &parcel, out_quoted);
+}
+
+static void envelopes_examine(struct pp_node *node, struct pp_item *item)
+{
+    const struct pp_request *request = item->request;
+    struct pp_hash quote_id;
+    enum pp_error quote_error = pp_quote_examine(node, request->quote, request->quote_length, &item->quote, &quote_id);
+    if (quote_error != PP_OK)
+        quote_error = PP_QUOTE_INVALID;
+    else
+        quote_error = pp_quote_time_check(&item->quote, pp_node_now(node));
+    for (size_t i = 0; i < request->count; i++) {
+        const struct pp_envelope_view *envelope = &request->envelopes[i];
+        bool absent = item->host && !envelope->payload; /* the host computed the hash */
+        item->content_errors[i] = absent ? PP_OK : content_check(envelope);
+        item->quoted[i] = (struct pp_postage){0};
+        item->quote_errors[i] = quote_error != PP_OK
+                                    ? quote_error
+                                    : price_check(node, item, &envelope->leaf, &quote_id, &item->quoted[i]);
+        item->bytes += envelope->payload_length;
+        pp_leaf_id(&envelope->leaf, &item->ids[i]);
+    }
+}
+
+/* ---- the lane ---- */
+
+struct lane_glance {
+    bool worth_it; /* at least one stamp would be admitted, were the signature good */
+    struct pp_address signer;
+    struct pp_public_key signer_key;
+    bool signer_known;
+};
+
+/* Under `state`, shared. */
+static void lane_look(struct pp_node *node, const struct pp_item *item, struct pp_lane_draft *draft,
+                      struct lane_glance *out)
+{
+    const struct pp_request *request = item->request;
+    uint32_t slot = pp_ledger_find(&node->ledger, &request->channel_id);
+    PP_ASSERT(slot != PP_SLOT_NONE); /* a lane that is known stays known */
+    *out = (struct lane_glance){0};
+    const struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
+    const struct pp_lane_request lane_request = {
+        .voucher = &item->voucher,
+        .kind = (uint8_t)request->kind,
+        .count = (uint32_t)request->count,
+        .now_ms = pp_node_now(node),
+    };
+    out->signer = lane->config.signer;
+    out->signer_key = lane->signer_key;
+    out->signer_known = lane->signer_known;
+    pp_lane_draft_begin(draft, &lane->lane, &lane_request, &node->ledger.holes);
+    for (size_t i = 0; i < request->count && !out->worth_it; i++) {
+        struct pp_refusal refusal;
+        const struct pp_lane_facts facts = {
+            .leaf = &request->envelopes[i].leaf,
+            .quoted = item->quoted[i],
+            .content_error = item->content_errors[i],
+            .quote_error = item->quote_errors[i],
+        };
+        out->worth_it = pp_lane_check(draft, &facts, &refusal) == PP_LANE_ADMIT;
+    }
+}
+
+static void voucher_verify(struct pp_node *node, struct pp_item *item, const struct lane_glance *glance,
+                           struct pp_hash *scratch)
+{
+    const struct pp_request *request = item->request;
+    enum pp_error error = pp_voucher_context(request->kind, item->ids, request->count, scratch, &item->voucher.context);
+    if (error == PP_OK && glance->signer_known)
+        error = pp_voucher_verify(node->crypto, &node->config.domain, &item->voucher, &glance->signer_key);
+    else if (error == PP_OK) {
+        error = pp_voucher_verify_address(node->crypto, &node->config.domain, &item->voucher, &glance->signer,
+                                          &item->signer_key);
+        item->has_key = error == PP_OK;
+    }
+    item->verified = true;
+    item->voucher_error = error == PP_OK || error == PP_SIGNATURE_NOT_LOW_S ? error : PP_BAD_SIGNATURE;
+}
+
+static bool lane_is_known(struct pp_node *node, const struct pp_request *request)
+{
+    pthread_rwlock_rdlock(&node->state);
+    bool known = pp_ledger_find(&node->ledger, &request->channel_id) != PP_SLOT_NONE &&
+                 request->lane == pp_ledger_lane_id(&node->ledger);
+    pthread_rwlock_unlock(&node->state);
+    return known;
+}
+
+void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft, struct pp_hash *scratch)
+{
+    const struct pp_request *request = item->request;
+    struct lane_glance glance;
+    if (!lane_is_known(node, request)) /* the writer says so */
+        return;
+    if (!item->examined) {
+        item->examined = true;
+        item->voucher = (struct pp_voucher){
+            .channel_id = request->channel_id,
+            .lane = request->lane,
+            .spent = request->spent,
+            .refund_ack = request->refund_ack,
+            .signature = request->signature,
+        };
+        envelopes_examine(node, item);
+    }
+    pthread_rwlock_rdlock(&node->state);
+    lane_look(node, item, draft, &glance);
+    pthread_rwlock_unlock(&node->state);
+    if (!item->verified && (glance.worth_it || item->must_verify))
+        voucher_verify(node, item, &glance, scratch);
+}

@@ -1,0 +1,247 @@
+/* Reads. What the ledger says is told by the writer, between two groups, so that it is on disk. */
+#include "node.h"
+
+#include <pp/assert.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a lane ---- */
+
+/* The newest signed refund stands in one of three kinds of record. */
+bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *out)
+{
+    switch ((int)record->type) {
+    case PP_RECORD_TYPE_DELETED:
+        out->refunded = record->deleted.refunded;
+        out->reasons = record->deleted.reasons;
+        out->signature = record->deleted.refund_signature;
+        return true;
+    case PP_RECORD_TYPE_CANCELLED:
+        out->refunded = record->cancelled.refunded;
+        out->reasons = record->cancelled.reasons;
+        out->signature = record->cancelled.refund_signature;
+        return true;
+    case PP_RECORD_TYPE_LEFT:
+        out->refunded = record->left.refunded;
+        out->reasons = record->left.reasons;
+        out->signature = record->left.refund_signature;
+        return true;
+    default:
+        return false;
+    }
+}
+
+struct refund_read {
+    uint64_t sequence;
+    struct pp_record_room *room;
+    struct pp_signed_refund *out;
+};
+
+static enum pp_error refund_read_run(void *context, struct pp_txn *txn)
+{
+    const struct refund_read *read = context;
+    struct pp_record record;
+    PP_TRY(pp_journal_find(txn, read->sequence, read->room, &record, NULL));
+    return pp_record_refund(&record, read->out) ? PP_OK : PP_CORRUPT;
+}
+
+enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
+                                  struct pp_record_room *room, struct pp_signed_refund *out)
+{
+    struct refund_read read = {lane->refund_sequence, room, out};
+    *out = (struct pp_signed_refund){.channel_id = lane->channel_id, .lane = lane->lane.lane};
+    return lane->refund_sequence == 0 ? PP_OK : pp_store_read(journal, refund_read_run, &read);
+}
+
+struct lane_look {
+    const struct pp_channel_id *channel_id;
+    uint32_t lane;
+    struct pp_lane_status *out;
+};
+
+static void lane_status_of(const struct pp_node *node, const struct pp_ledger_lane *lane, struct pp_lane_status *out)
+{
+    enum pp_lane_state state = (enum pp_lane_state)lane->lane.state;
+    if (state == PP_LANE_STATE_ACTIVE && pp_view_is_stale(node, pp_node_now(node)))
+        state = PP_LANE_STATE_FROZEN;
+    *out = (struct pp_lane_status){
+        .config = lane->config,
+        .state = pp_lane_state_name(state),
+        .cap = pp_lane_cap(&lane->lane),
+        .seq = lane->lane.seq,
+        .spent = lane->lane.spent,
+        .refunded = lane->lane.refunded,
+        .earned = lane->lane.earned,
+        .vested = lane->lane.vested,
+        .deferred = pp_lane_deferred(&lane->lane),
+        .free = pp_lane_free(&lane->lane),
+        .consumed_head = lane->lane.consumed.head,
+        .holes_count = pp_intervals_holes(&lane->lane.consumed),
+        .stamps = lane->lane.stamps,
+        .chain_block = node->view.head.finalized_number,
+        .chain_time_s = node->view.head.time_s,
+    };
+    for (uint32_t i = 0; i < out->holes_count; i++) {
+        struct pp_span hole = pp_intervals_hole(&lane->lane.consumed, i);
+        out->holes[i].from = hole.from;
+        out->holes[i].to = hole.to;
+    }
+}
+
+static enum pp_error lane_look_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    (void)txn;
+    const struct lane_look *look = context;
+    uint32_t slot = pp_ledger_find(&node->ledger, look->channel_id);
+    struct pp_lane_status status;
+    if (slot == PP_SLOT_NONE)
+        return PP_UNKNOWN_CHANNEL;
+    if (look->lane != pp_ledger_lane_id(&node->ledger))
+        return PP_UNKNOWN_LANE;
+    const struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
+    lane_status_of(node, lane, &status);
+    PP_TRY(pp_lane_refund_read(node->data.journal, lane, node->room, &status.refund));
+    *look->out = status;
+    return PP_OK;
+}
+
+enum pp_error pp_node_lane_status(struct pp_node *node, const struct pp_channel_id *channel_id, uint32_t lane,
+                                  struct pp_lane_status *out)
+{
+    struct lane_look look = {channel_id, lane, out};
+    return pp_pipeline_call(node, PP_ITEM_LOOK, lane_look_run, &look);
+}
+
+/* ---- the node ---- */
+
+static enum pp_error status_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    (void)txn;
+    struct pp_node_status *out = context;
+    const struct pp_ledger_head *head = &node->ledger.head;
+    struct pp_store_usage usage;
+    pp_store_usage(node->data.journal, &usage);
+    *out = (struct pp_node_status){
+        .journal_sequence = node->head.next_sequence - 1,
+        .index_sequence = atomic_load(&node->indexed_end) - 1,
+        .checkpoint_sequence = atomic_load(&node->checkpoint_end) - 1,
+        .lanes = head->lane_count,
+        .stamps = head->totals.stamps,
+        .open_tickets = node->ledger.tickets.count,
+        .epoch = node->view.known ? node->view.head.time_s / node->config.epoch_seconds : 0,
+        .day = head->day,
+        .spent = head->totals.spent,
+        .refunded = head->totals.refunded,
+        .earned = head->totals.earned,
+        .chain_block = node->view.head.finalized_number,
+        .chain_time_s = node->view.head.time_s,
+        .chain_fresh = !pp_view_is_stale(node, pp_node_now(node)),
+        .store_full = atomic_load(&node->full_until_ms) != 0,
+        .store_used_bytes = usage.used_bytes,
+        .store_map_bytes = usage.map_bytes,
+    };
+    return PP_OK;
+}
+
+void pp_node_status(struct pp_node *node, struct pp_node_status *out)
+{
+    *out = (struct pp_node_status){0};
+    (void)!pp_pipeline_call(node, PP_ITEM_LOOK, status_run, out); /* stopping: all zero */
+}
+
+/* ---- envelopes: from any thread, in a transaction of its own ---- */
+
+struct envelope_look {
+    uint64_t sequence;
+    struct pp_record_room *room;
+    uint32_t today;
+    void (*visit)(void *context, const struct pp_leaf *leaf, const uint8_t *topic, size_t topic_length,
+                  const uint8_t *payload, size_t payload_length);
+    void *context;
+};
+
+static enum pp_error envelope_look_run(void *context, struct pp_txn *txn)
+{
+    const struct envelope_look *look = context;
+    struct pp_key8 key = pp_key8_of(look->sequence);
+    struct pp_slice value;
+    struct pp_envelope_row row;
+    struct pp_record record;
+    struct pp_hash hash;
+    PP_TRY(pp_txn_get(txn, PP_TABLE_ENVELOPES, pp_slice(key.bytes, 8), &value));
+    PP_TRY(pp_envelope_row_read(value, &row));
+    PP_TRY(pp_journal_find(txn, look->sequence, look->room, &record, NULL));
+    const struct pp_row_charged *stamp =
+        record.type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(&record, look->sequence) : NULL;
+    if (!stamp)
+        return PP_CORRUPT;
+    if (pp_day_of(record.time_ms) + stamp->leaf.retention_days <= look->today)
+        return PP_NOT_FOUND; /* its last day is over; the bytes go when the sweep comes by */
+    pp_envelope_hash(row.topic.bytes, row.topic.length, row.payload.bytes, row.payload.length, &hash);
+    if (!pp_hash_eq(&hash, &stamp->leaf.envelope_hash))
+        return PP_CORRUPT;
+    look->visit(look->context, &stamp->leaf, row.topic.bytes, row.topic.length, row.payload.bytes, row.payload.length);
+    return PP_OK;
+}
+
+enum pp_error pp_node_envelope(struct pp_node *node, uint64_t sequence,
+                               void (*visit)(void *context, const struct pp_leaf *leaf, const uint8_t *topic,
+                                             size_t topic_length, const uint8_t *payload, size_t payload_length),
+                               void *context)
+{
+    struct envelope_look look = {
+        .sequence = sequence,
+        .room = malloc(sizeof *look.room),
+        .today = pp_day_of(pp_node_now(node)),
+        .visit = visit,
+        .context = context,
+    };
+    if (!look.room)
+        return PP_NO_MEMORY;
+    enum pp_error error = pp_store_read(node->data.journal, envelope_look_run, &look);
+    free(look.room);
+    return error;
+}
+
+/* ---- topics ---- */
+
+struct present {
+    uint64_t *sequences;
+    size_t count, kept;
+};
+
+static enum pp_error present_run(void *context, struct pp_txn *txn)
+{
+    struct present *present = context;
+    for (size_t i = 0; i < present->count; i++) {
+        struct pp_key8 key = pp_key8_of(present->sequences[i]);
+        struct pp_slice value;
+        enum pp_error error = pp_txn_get(txn, PP_TABLE_ENVELOPES, pp_slice(key.bytes, 8), &value);
+        if (error == PP_OK)
+            present->sequences[present->kept++] = present->sequences[i];
+        else if (error != PP_NOT_FOUND)
+            return error;
+    }
+    return PP_OK;
+}
+
+/* The index keeps rows of envelopes that were deleted since: asks on until it has enough that are there. */
+enum pp_error pp_node_topic(struct pp_node *node, const uint8_t *topic, size_t topic_length, uint64_t after,
+                            uint64_t *out_sequences, size_t capacity, size_t *out_count)
+{
+    size_t kept = 0;
+    while (kept < capacity) {
+        size_t found;
+        PP_TRY(pp_index_topic(node->data.derived, topic, topic_length, after, out_sequences + kept, capacity - kept,
+                              &found));
+        if (found == 0)
+            break;
+        after = out_sequences[kept + found - 1];
+        struct present present = {out_sequences + kept, found, 0};
+        PP_TRY(pp_store_read(node->data.journal, present_run, &present));
+        kept += present.kept;
+    }
+    *out_count = kept;
+    return PP_OK;
+}

@@ -1,0 +1,330 @@
+/* pp_node: opening, closing, and taking requests. */
+#include "node.h"
+
+#include <pp/assert.h>
+#include <pp/day.h>
+#include <pp/distribution.h>
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAP_BYTES_DEFAULT (UINT64_C(16) << 30)
+#define MAP_BYTES_MIN (UINT64_C(1) << 20)
+#define LANES_MAX_DEFAULT 65536u
+#define LANES_MAX_MOST (1u << 24)
+
+/* ---- configuration ---- */
+
+static enum pp_error bad_config(char *reason, const char *what)
+{
+    snprintf(reason, PP_STORE_REASON_BYTES, "%s", what);
+    return PP_BAD_CONFIG;
+}
+
+static enum pp_error rates_take(struct pp_node *node, const struct pp_node_config *config, char *reason)
+{
+    pp_rate_table_init(&node->rates);
+    if (config->rates_count == 0)
+        return bad_config(reason, "rates: at least one version is needed");
+    for (size_t i = 0; i < config->rates_count; i++) {
+        enum pp_error error = pp_rate_table_add(&node->rates, &config->rates[i]);
+        if (error != PP_OK) {
+            snprintf(reason, PP_STORE_REASON_BYTES, "rates: version %u: %s", config->rates[i].version,
+                     pp_error_name(error));
+            return PP_BAD_CONFIG;
+        }
+        if (config->rates[i].bond_count > 0)
+            return bad_config(reason, "rates: this version holds no bonds: bond_count must be 0");
+    }
+    return PP_OK;
+}
+
+static enum pp_error config_take(struct pp_node *node, const struct pp_node_config *config, char *reason)
+{
+    if (config->node_id == 0 || config->node_id >= 1u << 24)
+        return bad_config(reason, "node_id: must be 1 to 2^24 - 1");
+    if (!config->data_dir || !config->clock.now_ms)
+        return bad_config(reason, "data_dir and clock must be given");
+    if (config->epoch_seconds == 0 || config->freshness_ms == 0)
+        return bad_config(reason, "epoch_seconds and freshness_ms must be above zero");
+    if (config->protocol_share_bps > PP_BASIS_POINTS)
+        return bad_config(reason, "protocol_share_bps: at most 10000");
+    if (config->lanes_max > LANES_MAX_MOST || config->retention_max_days > PP_RETENTION_MAX_DAYS)
+        return bad_config(reason, "lanes_max or retention_max_days: above the limit");
+    if (config->map_bytes != 0 && config->map_bytes < MAP_BYTES_MIN)
+        return bad_config(reason, "map_bytes: at least 1 MiB");
+    node->config = *config;
+    node->config.data_dir = NULL; /* the caller's */
+    node->config.rates = NULL;
+    if (node->config.map_bytes == 0)
+        node->config.map_bytes = MAP_BYTES_DEFAULT;
+    if (node->config.lanes_max == 0)
+        node->config.lanes_max = LANES_MAX_DEFAULT;
+    if (node->config.retention_max_days == 0)
+        node->config.retention_max_days = PP_RETENTION_MAX_DAYS;
+    if (node->config.clock_skew_max_ms == 0)
+        node->config.clock_skew_max_ms = config->freshness_ms;
+    PP_TRY(rates_take(node, config, reason));
+    PP_TRY(pp_crypto_open(&node->crypto));
+    if (pp_secret_key_address(node->crypto, &config->operator_key, &node->operator_address) != PP_OK)
+        return bad_config(reason, "operator_key: not a key");
+    pp_receipt_secret_from_seed(config->receipt_seed, &node->receipt_secret, &node->receipt_key);
+    return PP_OK;
+}
+
+/* ---- the first record, or whether the folder is this node's ---- */
+
+static void opened_of(const struct pp_node *node, struct pp_record_opened *out)
+{
+    *out = (struct pp_record_opened){
+        .type_ = PP_RECORD_TYPE_OPENED,
+        .node_id = node->config.node_id,
+        .shard = node->config.shard,
+        .embedded_store = node->config.embedded_store,
+        .chain_id = node->config.domain.chain_id,
+        .contract = node->config.domain.contract,
+        .operator_address = node->operator_address,
+    };
+    memcpy(out->receipt_key.bytes, node->receipt_key.bytes, sizeof out->receipt_key.bytes);
+}
+
+static enum pp_error identity_check(struct pp_node *node, char *reason)
+{
+    const struct pp_record_opened *stored = &node->ledger.head.opened;
+    struct pp_record_opened ours;
+    opened_of(node, &ours);
+    if (stored->node_id != ours.node_id || stored->shard != ours.shard)
+        return bad_config(reason, "node_id, shard: the data folder belongs to another node");
+    if (stored->embedded_store != ours.embedded_store)
+        return bad_config(reason, "embedded_store: the data folder was made for the other mode");
+    if (stored->chain_id != ours.chain_id || !pp_address_eq(&stored->contract, &ours.contract))
+        return bad_config(reason, "domain: the data folder belongs to another contract");
+    if (!pp_address_eq(&stored->operator_address, &ours.operator_address) ||
+        !pp_hash_eq(&stored->receipt_key, &ours.receipt_key))
+        return bad_config(reason, "operator_key, receipt_seed: the data folder was made with other keys");
+    return PP_OK;
+}
+
+static enum pp_error identity_take(struct pp_node *node, char *reason)
+{
+    if (node->ledger.head.is_open)
+        return identity_check(node, reason);
+    struct pp_record record = {.type = PP_RECORD_TYPE_OPENED, .time_ms = pp_node_now(node)};
+    opened_of(node, &record.opened);
+    return pp_writer_append_alone(node, &record, NULL, NULL);
+}
+
+/* ---- opening ---- */
+
+static enum pp_error memory_take(struct pp_node *node)
+{
+    uint64_t map_key[2];
+    randombytes_buf(map_key, sizeof map_key);
+    node->draft = malloc(sizeof *node->draft);
+    node->room = malloc(sizeof *node->room);
+    node->rows = calloc(PP_RECORD_ROWS_MAX, sizeof *node->rows);
+    node->buffer = malloc(PP_RECORD_MAX_BYTES);
+    node->results = calloc(PP_LEAVES_MAX, sizeof *node->results);
+    node->scratch = calloc(PP_LEAVES_MAX, sizeof *node->scratch);
+    node->roots = calloc(PP_GROUP_MAX, sizeof *node->roots);
+    node->receipts = calloc(PP_GROUP_MAX, sizeof *node->receipts);
+    node->group = calloc(PP_GROUP_MAX, sizeof(struct pp_item *));
+    if (!node->draft || !node->room || !node->rows || !node->buffer || !node->results || !node->scratch ||
+        !node->roots || !node->receipts || !node->group)
+        return PP_NO_MEMORY;
+    PP_TRY(pp_recent_open(&node->recent));
+    PP_TRY(pp_index_batch_open(&node->batch));
+    pp_checkpoint_init(&node->checkpoint);
+    return pp_ledger_open(&node->ledger, node->config.lanes_max, map_key);
+}
+
+/* The index catches up before the node takes work: what it does not know, the writer must remember. */
+static enum pp_error index_catch_up(struct pp_node *node)
+{
+    enum pp_error error = pp_index_head(node->data.derived, &node->batch.head);
+    if (error != PP_NOT_FOUND)
+        PP_TRY(error);
+    if (node->batch.head.next_sequence > node->head.next_sequence)
+        return PP_CORRUPT;
+    atomic_store(&node->indexed_end, node->batch.head.next_sequence);
+    node->durable_end = node->head.next_sequence;
+    return PP_OK;
+}
+
+static enum pp_error state_take(struct pp_node *node, char *reason)
+{
+    uint64_t checkpoint_end;
+    PP_TRY(pp_recovery_run(&node->data, &node->ledger, node->room, &node->head, &checkpoint_end, reason));
+    atomic_store(&node->checkpoint_end, checkpoint_end);
+    enum pp_error error = index_catch_up(node);
+    if (error == PP_CORRUPT)
+        snprintf(reason, PP_STORE_REASON_BYTES, "index row head: it is ahead of the journal");
+    PP_TRY(error);
+    PP_TRY(identity_take(node, reason));
+    node->load = node->ledger.head.congestion;
+    pp_store_sweep_readers(node->data.journal);
+    pp_store_sweep_readers(node->data.derived);
+    return PP_OK;
+}
+
+static void node_free(struct pp_node *node)
+{
+    pp_ledger_close(&node->ledger);
+    pp_recent_close(&node->recent);
+    pp_index_batch_close(&node->batch);
+    pp_checkpoint_done(&node->checkpoint);
+    pp_data_close(&node->data);
+    if (node->crypto)
+        pp_crypto_close(node->crypto);
+    pp_secret_key_done(&node->config.operator_key);
+    pp_receipt_secret_done(&node->receipt_secret);
+    sodium_memzero(node->config.receipt_seed, sizeof node->config.receipt_seed);
+    pp_pipeline_done(node);
+    free(node->draft);
+    free(node->room);
+    free(node->rows);
+    free(node->buffer);
+    free(node->results);
+    free(node->scratch);
+    free(node->roots);
+    free(node->receipts);
+    free(node->group);
+    free(node);
+}
+
+static enum pp_error node_start(struct pp_node *node, const struct pp_node_config *config, char *reason)
+{
+    PP_TRY(config_take(node, config, reason));
+    PP_TRY(memory_take(node));
+    PP_TRY(pp_data_open(config->data_dir, node->config.map_bytes, false, &node->data, reason));
+    PP_TRY(state_take(node, reason));
+    PP_TRY(pp_pipeline_start(node));
+    return pp_indexer_flush(node);
+}
+
+enum pp_error pp_node_open(const struct pp_node_config *config, struct pp_node **out, char out_reason[256])
+{
+    char reason[PP_STORE_REASON_BYTES] = "";
+    struct pp_node *node = calloc(1, sizeof *node);
+    if (!node || sodium_init() < 0) {
+        free(node);
+        return PP_NO_MEMORY;
+    }
+    node->data.lock_file = -1;
+    pp_pipeline_init(node);
+    enum pp_error error = node_start(node, config, reason);
+    if (error != PP_OK) {
+        pp_pipeline_stop(node);
+        if (error == PP_CORRUPT && reason[0] == 0)
+            snprintf(reason, sizeof reason, "%s", node->batch.reason);
+        if (out_reason)
+            memcpy(out_reason, reason, sizeof reason);
+        node_free(node);
+        return error;
+    }
+    *out = node;
+    return PP_OK;
+}
+
+void pp_node_close(struct pp_node *node)
+{
+    if (!node)
+        return;
+    pp_pipeline_stop(node);
+    /* Without it the next start replays more; nothing is lost. */
+    if (atomic_load(&node->failed) == PP_OK &&
+        pp_checkpoint_take(&node->checkpoint, &node->ledger, &node->head, false) == PP_OK)
+        (void)!pp_checkpoint_write(&node->checkpoint, node->data.derived);
+    node_free(node);
+}
+
+/* ---- requests ---- */
+
+static enum pp_error takes_work(struct pp_node *node)
+{
+    enum pp_error failed = (enum pp_error)atomic_load(&node->failed);
+    if (failed != PP_OK)
+        return failed;
+    uint64_t full_until_ms = atomic_load(&node->full_until_ms);
+    if (full_until_ms == 0)
+        return PP_OK;
+    uint64_t now_ms = pp_node_now(node);
+    if (now_ms < full_until_ms && full_until_ms - now_ms <= PP_FULL_RETRY_MS)
+        return PP_STORE_FULL;
+    atomic_store(&node->full_until_ms, 0);
+    return PP_OK;
+}
+
+static enum pp_error submit(struct pp_node *node, const struct pp_request *request, bool host, pp_submit_done *done,
+                            void *context)
+{
+    struct pp_item *item;
+    if (request->count == 0)
+        return PP_BAD_KIND;
+    if (request->count > PP_LEAVES_MAX)
+        return PP_TOO_MANY_LEAVES;
+    PP_TRY(takes_work(node));
+    PP_TRY(pp_item_make(request, &item));
+    item->host = host;
+    item->done = done;
+    item->done_context = context;
+    enum pp_error error = pp_pipeline_submit(node, item);
+    if (error != PP_OK)
+        pp_item_free(item);
+    return error;
+}
+
+enum pp_error pp_node_submit(struct pp_node *node, const struct pp_request *request, pp_submit_done *done, void *context)
+{
+    if (!node->config.embedded_store)
+        return PP_BAD_CONFIG;
+    return submit(node, request, false, done, context);
+}
+
+struct admit_wait {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool answered;
+    enum pp_error error;
+    struct pp_result *results;
+    struct pp_refusal *refusal;
+};
+
+static void admit_done(void *context, const struct pp_response *response)
+{
+    struct admit_wait *wait = context;
+    pthread_mutex_lock(&wait->lock);
+    wait->answered = true;
+    wait->error = response->error;
+    *wait->refusal = response->refusal;
+    if (response->error == PP_OK)
+        memcpy(wait->results, response->results, response->count * sizeof *wait->results);
+    pthread_cond_signal(&wait->done);
+    pthread_mutex_unlock(&wait->lock);
+}
+
+enum pp_error pp_node_admit(struct pp_node *node, const struct pp_request *request, struct pp_result *results,
+                            struct pp_refusal *out_refusal)
+{
+    struct admit_wait wait = {.results = results, .refusal = out_refusal};
+    if (node->config.embedded_store)
+        return PP_BAD_CONFIG;
+    int status = pthread_mutex_init(&wait.lock, NULL) | pthread_cond_init(&wait.done, NULL);
+    PP_ASSERT(status == 0);
+    pp_refusal_init(out_refusal, PP_OK, NULL);
+    enum pp_error error = submit(node, request, true, admit_done, &wait);
+    if (error == PP_OK) {
+        pthread_mutex_lock(&wait.lock);
+        while (!wait.answered)
+            pthread_cond_wait(&wait.done, &wait.lock);
+        pthread_mutex_unlock(&wait.lock);
+        error = wait.error;
+    } else {
+        pp_refusal_init(out_refusal, error, NULL);
+    }
+    pthread_cond_destroy(&wait.done);
+    pthread_mutex_destroy(&wait.lock);
+    return error;
+}

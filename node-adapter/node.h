@@ -1,0 +1,268 @@
+/* node.h - the inside of struct pp_node, shared by the engine's files. Not for hosts.
+ *
+ * Shape of an admission:
+ *
+ *     pp_node_submit --ring--> verify threads --ring--> writer thread: group { decide, append } commit, sign, answer
+ *                                                         |
+ *                                                         +--> index thread: index, checkpoint
+ *
+ *         The writer is the only one that changes the ledger. It holds `state` exclusively while it does; verify threads
+ *         hold it shared to look whether a signature is worth verifying; the index thread to find a lane's slot.
+ *         What the writer's memory is ahead of the disk is told to nobody: answers, status and reads of the ledger are
+ *         given by the writer, between two groups.
+ * Source: specs/node.md.
+ */
+#ifndef PP_NODE_H
+#define PP_NODE_H
+
+#include "checkpoint.h"
+#include "index.h"
+#include "journal.h"
+#include "ledger.h"
+#include "recent.h"
+#include "tables.h"
+
+#include <pennypost.h>
+#include <pp/rates.h>
+#include <pp/voucher.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define PP_VERIFY_THREADS_MAX 64u
+#define PP_QUEUE_REQUESTS_MAX 8192u          /* requests between submit and answer */
+#define PP_QUEUE_STAMPS_MAX 65536u           /* their stamps */
+#define PP_GROUP_BYTES_MAX (UINT64_C(32) << 20) /* dirty pages of one transaction stay below LMDB's limit of 512 MiB */
+#define PP_GROUP_WAIT_MAX_NS 1000000         /* how long a group waits for requests that are being verified */
+#define PP_CHECKPOINT_STAMPS (1u << 18)      /* what a recovery replays at most, about: a second or two */
+#define PP_QUOTE_CACHE 256u                  /* verified quotes: more than a node issues in PP_QUOTE_LIFE_MS */
+#define PP_CLOCK_BACK_MAX_MS 60000u          /* how far the clock may go back before the node stops admitting */
+#define PP_FULL_RETRY_MS 1000u               /* how long a full store is left alone */
+
+struct pp_node;
+struct pp_item;
+
+/* What became of one stamp, before it is told. */
+struct pp_outcome {
+    uint64_t sequence; /* 0: refused */
+    uint64_t time_ms;
+    uint32_t refusal; /* place + 1 in the item's refusals */
+    bool known;
+};
+
+enum pp_item_kind {
+    PP_ITEM_REQUEST, /* stamps to admit */
+    PP_ITEM_WRITE,   /* a change that takes part in a group: run inside its transaction */
+    PP_ITEM_LOOK,    /* run between two groups */
+};
+
+typedef enum pp_error pp_item_run(struct pp_node *node, struct pp_txn *txn, void *context);
+
+struct pp_item {
+    struct pp_item *next;
+    enum pp_item_kind kind;
+    enum pp_error error;
+    /* WRITE, LOOK: the caller waits */
+    pp_item_run *run;
+    void *run_context;
+    bool answered;
+    /* REQUEST */
+    const struct pp_request *request;
+    pp_submit_done *done;
+    void *done_context;
+    bool host;              /* reserve tickets; the host stores */
+    bool examined;          /* content, price, identities: only once */
+    bool must_verify;       /* the writer found it worth a signature */
+    bool verified;          /* its signature was examined */
+    enum pp_error voucher_error;
+    bool has_key;           /* signer_key was recovered from it */
+    struct pp_public_key signer_key;
+    struct pp_voucher voucher;
+    struct pp_quote quote;
+    struct pp_stamp_id *ids;
+    struct pp_postage *quoted;
+    enum pp_error *content_errors;
+    enum pp_error *quote_errors;
+    struct pp_outcome *outcomes;
+    uint32_t admitted, known;
+    uint64_t bytes;         /* of its payloads */
+    struct pp_refusal refusal; /* of the whole request */
+    struct pp_refusal *refusals;
+    uint32_t refusal_count, refusal_capacity;
+    struct pp_grains spent, refunded, free; /* the lane afterwards */
+};
+
+struct pp_item_queue {
+    struct pp_item *first, *last;
+};
+
+struct pp_quote_cache_entry {
+    struct pp_hash id;
+    bool used;
+};
+
+/* The newest head of the chain's view; not journaled: after a start the view is stale until it says something. */
+struct pp_view {
+    bool known, conflict;
+    struct pp_chain_event head;
+};
+
+struct pp_node {
+    struct pp_node_config config;
+    struct pp_rate_table rates;
+    struct pp_crypto *crypto;
+    struct pp_address operator_address;
+    struct pp_receipt_secret receipt_secret;
+    struct pp_receipt_key receipt_key;
+    struct pp_data data;
+
+    /* of the writer */
+    pthread_rwlock_t state;
+    struct pp_ledger ledger;
+    struct pp_journal_head head;
+    struct pp_recent recent;
+    struct pp_view view;
+    struct pp_lane_draft *draft;
+    struct pp_record_room *room;
+    struct pp_row_charged *rows; /* PP_RECORD_ROWS_MAX: the record that is being made */
+    uint8_t *buffer;             /* PP_RECORD_MAX_BYTES */
+    struct pp_result *results;   /* PP_LEAVES_MAX: one answer at a time */
+    struct pp_hash *scratch;     /* PP_LEAVES_MAX */
+    struct pp_hash *roots;       /* PP_GROUP_MAX */
+    struct pp_receipt *receipts; /* PP_GROUP_MAX */
+    struct pp_item **group;      /* PP_GROUP_MAX: the items of the group */
+    uint64_t group_time_ms;
+    uint64_t flush_ns;           /* how long a commit takes, about */
+    _Atomic uint64_t full_until_ms;
+    _Atomic int failed;          /* enum pp_error: a fault after which nothing is taken */
+
+    /* queues */
+    pthread_mutex_t lock;
+    pthread_cond_t verify_wake, writer_wake, answered;
+    struct pp_item_queue to_verify, to_write;
+    uint32_t queued_requests, queued_stamps;
+    uint32_t verifying;          /* requests in to_verify or in a verify thread's hands */
+    uint32_t waiting_stamps;     /* in to_write */
+    bool writer_idle, stopping, verify_stop;
+    unsigned verify_count;
+    pthread_t verify_threads[PP_VERIFY_THREADS_MAX];
+    pthread_t writer_thread, index_thread;
+    bool writer_started, index_started;
+
+    /* of the index thread */
+    pthread_mutex_t index_lock;
+    pthread_cond_t index_wake, index_done;
+    struct pp_index_batch batch;
+    struct pp_checkpoint checkpoint;
+    bool checkpoint_ready;       /* taken by the writer, not yet written */
+    bool index_flush;            /* somebody waits: do not wait for more */
+    bool index_stop;
+    enum pp_error index_error;
+    uint64_t durable_end;        /* the next sequence behind what is on disk */
+    _Atomic uint64_t indexed_end, checkpoint_end;
+
+    /* quotes */
+    pthread_mutex_t quote_lock;
+    struct pp_quote_cache_entry quotes[PP_QUOTE_CACHE];
+    struct pp_signed_quote issued;
+    uint8_t issued_bytes[PP_QUOTE_MAX_BYTES];
+    size_t issued_length;
+    struct pp_congestion load;   /* a copy of the ledger's, as of the last group */
+};
+
+/* ---- pipeline.c ---- */
+void pp_pipeline_init(struct pp_node *node);
+void pp_pipeline_done(struct pp_node *node);
+PP_MUST_CHECK enum pp_error pp_pipeline_start(struct pp_node *node);
+/* Answers what is queued, then ends the threads. */
+void pp_pipeline_stop(struct pp_node *node);
+PP_MUST_CHECK enum pp_error pp_item_make(const struct pp_request *request, struct pp_item **out);
+void pp_item_free(struct pp_item *item);
+PP_MUST_CHECK enum pp_error pp_pipeline_submit(struct pp_node *node, struct pp_item *item);
+/* Hands WRITE and LOOK items to the writer and waits. SHUTTING_DOWN. */
+PP_MUST_CHECK enum pp_error pp_pipeline_call(struct pp_node *node, enum pp_item_kind kind, pp_item_run *run,
+                                             void *context);
+/* Back for its signature: the writer found it worth it after all. */
+void pp_pipeline_reverify(struct pp_node *node, struct pp_item *item);
+/* The next item for the writer. wait: sleep until there is one; NULL when there is none (or the node is stopping and all
+ * is answered). */
+struct pp_item *pp_pipeline_next(struct pp_node *node, bool wait);
+/* The same, waiting until `deadline_ns` (monotonic) as long as requests are being verified. */
+struct pp_item *pp_pipeline_next_until(struct pp_node *node, uint64_t deadline_ns);
+void pp_pipeline_answered(struct pp_node *node, struct pp_item *item);
+
+/* ---- examine.c: what a verify thread does with a request ---- */
+void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft, struct pp_hash *scratch);
+
+/* ---- admit.c: on the writer thread ---- */
+/* Decides and appends. *out_again: it must be verified first; nothing was changed. Errors: of the store; the group is lost. */
+PP_MUST_CHECK enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item *item, bool *out_again);
+void pp_item_refuse_whole(struct pp_item *item, enum pp_error error, const char *field, struct pp_value expected,
+                          struct pp_value actual, uint32_t retry_after_ms);
+bool pp_view_is_stale(const struct pp_node *node, uint64_t now_ms);
+
+/* ---- writer.c ---- */
+void *pp_writer_main(void *node);
+/* Appends a record that is not CHARGED and carries it out, in the group that is open. */
+PP_MUST_CHECK enum pp_error pp_writer_append(struct pp_node *node, struct pp_txn *txn, struct pp_record *record);
+/* In a group of its own: commits first, then steps. Between two groups. */
+PP_MUST_CHECK enum pp_error pp_writer_append_alone(struct pp_node *node, struct pp_record *record, pp_txn_run *also,
+                                                   void *context);
+/* Begins the day of this time, if it has not begun. Between two groups. */
+PP_MUST_CHECK enum pp_error pp_writer_day(struct pp_node *node, uint64_t time_ms);
+uint64_t pp_writer_time(const struct pp_node *node);
+uint64_t pp_node_now(const struct pp_node *node);
+uint64_t pp_monotonic_ns(void);
+
+/* ---- indexer.c ---- */
+void *pp_indexer_main(void *node);
+/* The writer says what is on disk, and hands over a checkpoint when one is due. */
+void pp_indexer_tell(struct pp_node *node);
+/* Waits until everything on disk is indexed. IO and like when the index thread failed. */
+PP_MUST_CHECK enum pp_error pp_indexer_flush(struct pp_node *node);
+
+/* ---- quotes.c ---- */
+PP_MUST_CHECK enum pp_error pp_quote_examine(struct pp_node *node, const uint8_t *bytes, size_t length,
+                                             struct pp_quote *out, struct pp_hash *out_id);
+
+/* ---- recover.c ---- */
+/* Checkpoint, then the journal up to its end. With journal NULL head rows: an empty journal. */
+PP_MUST_CHECK enum pp_error pp_recovery_run(const struct pp_data *data, struct pp_ledger *ledger, struct pp_record_room *room,
+                                       struct pp_journal_head *out_head, uint64_t *out_checkpoint_end, char *out_reason);
+
+/* ---- report.c ---- */
+struct pp_lane_leaf;
+/* The lanes that a report states: those that ever spent. Room for all. */
+PP_MUST_CHECK enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_leaf *out, size_t *out_count);
+PP_MUST_CHECK enum pp_error pp_report_epoch_end(struct pp_node *node);
+
+/* ---- refunds.c ---- */
+/* What R will be after these: lists[0] is the lane's list, copied and appended to. Signs it. */
+struct pp_refund_draft {
+    struct pp_refund_list list;
+    struct pp_grains refunded;
+    struct pp_hash reasons;
+    struct pp_signature signature;
+};
+void pp_refund_draft_begin(struct pp_refund_draft *draft, const struct pp_ledger *ledger,
+                           const struct pp_ledger_lane *lane);
+PP_MUST_CHECK enum pp_error pp_refund_draft_add(struct pp_refund_draft *draft, const struct pp_stamp_id *stamp_id,
+                                                struct pp_grains amount, enum pp_refund_reason reason);
+PP_MUST_CHECK enum pp_error pp_refund_draft_sign(struct pp_refund_draft *draft, const struct pp_node *node,
+                                                 const struct pp_ledger_lane *lane);
+
+/* What happened to a stamp since its admission: a row of PP_TABLE_STAMPS. All zero when there is none. */
+struct pp_stamp_row {
+    struct pp_refund_state refund;
+    uint32_t stored_day; /* tickets only; 0: not stored */
+};
+PP_MUST_CHECK enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_stamp_row *out);
+PP_MUST_CHECK enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequence, const struct pp_stamp_row *row);
+
+/* ---- look.c ---- */
+/* The signed refund in a record of a kind that has one. channel_id and lane are the caller's. */
+bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *out);
+PP_MUST_CHECK enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
+                                                struct pp_record_room *room, struct pp_signed_refund *out);
+
+#endif

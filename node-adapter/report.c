@@ -1,0 +1,218 @@
+/* The end of an epoch: the report is built from the ledger, signed, and journaled together with its bundle. */
+#include "node.h"
+
+#include <pp/assert.h>
+#include <pp/epoch.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is needed while a report is made. Big: the heap's. */
+struct making {
+    struct pp_report report, before;
+    struct pp_operator operators[1];
+    struct pp_report_terms terms;
+    struct pp_lane_leaf *lanes, *before_lanes;
+    struct pp_hash *nodes, *before_nodes;
+    uint8_t *bundle;
+    size_t bundle_length;
+};
+
+static void making_free(struct making *making)
+{
+    free(making->lanes);
+    free(making->before_lanes);
+    free(making->nodes);
+    free(making->before_nodes);
+    free(making->bundle);
+    free(making);
+}
+
+/* ---- the report before ---- */
+
+struct before_look {
+    struct pp_node *node;
+    struct making *making;
+    const struct pp_hash *wanted;
+    bool found;
+};
+
+static enum pp_error before_decode(const struct before_look *look, struct pp_slice bundle, bool *out_is_it)
+{
+    struct making *making = look->making;
+    struct pp_hash hash;
+    size_t count;
+    PP_TRY(pp_report_lane_count(bundle.bytes, bundle.length, &count));
+    free(making->before_lanes);
+    free(making->before_nodes);
+    making->before_lanes = calloc(count + 1, sizeof *making->before_lanes);
+    making->before_nodes = calloc(PP_LANE_TREE_NODES(count) + 1, sizeof *making->before_nodes);
+    if (!making->before_lanes || !making->before_nodes)
+        return PP_NO_MEMORY;
+    PP_TRY(pp_report_decode(bundle.bytes, bundle.length, making->before_lanes, count, making->before_nodes,
+                            &making->before));
+    pp_report_digest(&look->node->config.domain, &making->before, &hash);
+    *out_is_it = pp_hash_eq(&hash, look->wanted);
+    return PP_OK;
+}
+
+/* Newest first: it is nearly always the newest, or the one before. */
+static enum pp_error before_find(void *context, struct pp_txn *txn)
+{
+    struct before_look *look = context;
+    struct pp_scan scan;
+    PP_TRY(pp_scan_open(txn, PP_TABLE_REPORTS, &scan));
+    enum pp_error error = pp_scan_last(&scan);
+    while (error == PP_OK && !look->found) {
+        error = before_decode(look, scan.value, &look->found);
+        if (error == PP_OK && !look->found)
+            error = pp_scan_previous(&scan);
+    }
+    pp_scan_close(&scan);
+    return error == PP_NOT_FOUND ? PP_OK : error;
+}
+
+/* ---- leaves ---- */
+
+static enum pp_error leaf_of(const struct pp_ledger_lane *lane, struct pp_lane_leaf *out)
+{
+    struct pp_settlement settlement;
+    *out = (struct pp_lane_leaf){
+        .channel_id = lane->channel_id,
+        .lane = lane->lane.lane,
+        .spent = lane->lane.spent,
+        .refunded = lane->lane.refunded,
+        .earned = lane->lane.earned,
+    };
+    if (lane->lane.state != PP_LANE_STATE_SETTLED)
+        return PP_OK;
+    PP_TRY(pp_lane_settlement(&lane->lane, &settlement));
+    out->owed = settlement.owed;
+    return PP_OK;
+}
+
+enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_leaf *out, size_t *out_count)
+{
+    size_t count = 0;
+    for (uint32_t slot = 0; slot < ledger->head.lane_count; slot++)
+        if (!pp_grains_is_zero(ledger->lanes[slot].lane.spent))
+            PP_TRY(leaf_of(&ledger->lanes[slot], &out[count++]));
+    *out_count = count;
+    return PP_OK;
+}
+
+/* ---- building ---- */
+
+static enum pp_error making_fill(struct pp_node *node, uint64_t epoch, struct making *making)
+{
+    const struct pp_chain_event *head = &node->view.head;
+    static const struct pp_hash none = {{0}};
+    struct before_look look = {node, making, &head->last_report, false};
+    size_t lanes = node->ledger.head.lane_count, count;
+    if (!pp_hash_eq(&head->last_report, &none))
+        PP_TRY(pp_store_read(node->data.journal, before_find, &look));
+    making->operators[0] = (struct pp_operator){node->config.node_id, node->operator_address, node->config.payee};
+    making->terms = (struct pp_report_terms){
+        .epoch = epoch,
+        .previous = head->last_report,
+        .block_number = head->finalized_number,
+        .end_time_s = head->finalized_time_s,
+        .received_total = head->received_total,
+        .protocol_basis_points = node->config.protocol_share_bps,
+        .policy = PP_POLICY_EQUAL,
+        .treasury_payee = node->config.treasury,
+        .operators = making->operators,
+        .operator_count = 1,
+        .paid = look.found ? &making->before.payouts : NULL,
+    };
+    making->lanes = calloc(lanes + 1, sizeof *making->lanes);
+    making->nodes = calloc(PP_LANE_TREE_NODES(lanes) + 1, sizeof *making->nodes);
+    if (!making->lanes || !making->nodes)
+        return PP_NO_MEMORY;
+    PP_TRY(pp_report_leaves(&node->ledger, making->lanes, &count));
+    return pp_report_build(&making->terms, making->lanes, count, making->nodes, &making->report);
+}
+
+/* NODE-071: a quorum of one; the code takes n. */
+static enum pp_error making_sign(struct pp_node *node, struct making *making)
+{
+    struct pp_quorum *quorum = malloc(sizeof *quorum);
+    struct pp_hash digest;
+    struct pp_signature signature;
+    if (!quorum)
+        return PP_NO_MEMORY;
+    pp_report_digest(&node->config.domain, &making->report, &digest);
+    enum pp_error error = pp_quorum_init(quorum, making->operators, 1, &digest);
+    if (error == PP_OK)
+        error = pp_sign(node->crypto, &node->config.operator_key, &digest, &signature);
+    if (error == PP_OK)
+        error = pp_quorum_add(quorum, node->crypto, node->config.node_id, &signature);
+    if (error == PP_OK)
+        error = pp_quorum_collect(quorum, making->report.signatures, &making->report.signature_count);
+    free(quorum);
+    return error;
+}
+
+static enum pp_error making_encode(struct making *making)
+{
+    size_t capacity = pp_report_bytes(&making->report);
+    making->bundle = malloc(capacity);
+    if (!making->bundle)
+        return PP_NO_MEMORY;
+    return pp_report_encode(&making->report, making->bundle, capacity, &making->bundle_length);
+}
+
+static enum pp_error bundle_put(void *context, struct pp_txn *txn)
+{
+    const struct making *making = context;
+    struct pp_key8 key = pp_key8_of(making->report.fields.epoch);
+    const struct pp_slice part = {making->bundle, making->bundle_length};
+    return pp_txn_append(txn, PP_TABLE_REPORTS, pp_slice(key.bytes, 8), &part, 1);
+}
+
+static enum pp_error making_journal(struct pp_node *node, struct making *making)
+{
+    struct pp_record record = {
+        .type = PP_RECORD_TYPE_REPORTED,
+        .time_ms = pp_writer_time(node),
+        .reported = {.epoch = making->report.fields.epoch,
+                     .previous = making->report.fields.previous,
+                     .block_number = making->report.fields.block_number,
+                     .end_time_s = making->report.fields.end_time,
+                     .received_total = making->terms.received_total,
+                     .protocol_basis_points = node->config.protocol_share_bps,
+                     .policy = (uint8_t)making->terms.policy,
+                     .payee = node->config.payee,
+                     .treasury = node->config.treasury,
+                     .lanes_root = making->report.fields.lanes_root,
+                     .payout_root = making->report.fields.payout_root,
+                     .signature = making->report.signatures[0].signature},
+    };
+    pp_report_digest(&node->config.domain, &making->report, &record.reported.report_hash);
+    return pp_writer_append_alone(node, &record, bundle_put, making);
+}
+
+static enum pp_error report_make(struct pp_node *node, uint64_t epoch, struct making *making)
+{
+    PP_TRY(making_fill(node, epoch, making));
+    PP_TRY(making_sign(node, making));
+    PP_TRY(making_encode(making));
+    return making_journal(node, making);
+}
+
+/* NODE-070: once an epoch is over by the finalized block's time. Epochs without a lane, or missed, have no report. */
+enum pp_error pp_report_epoch_end(struct pp_node *node)
+{
+    uint64_t epoch;
+    if (!node->view.known || node->view.conflict || pp_view_is_stale(node, pp_node_now(node)))
+        return PP_OK;
+    PP_TRY(pp_epoch_of(node->view.head.finalized_time_s, node->config.epoch_seconds, &epoch));
+    if (epoch < 2 || epoch - 1 <= node->ledger.head.report_epoch || node->ledger.head.totals.stamps == 0)
+        return PP_OK;
+    struct making *making = calloc(1, sizeof *making);
+    if (!making)
+        return PP_NO_MEMORY;
+    enum pp_error error = report_make(node, epoch - 1, making);
+    making_free(making);
+    return error;
+}

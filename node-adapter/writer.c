@@ -1,0 +1,360 @@
+/* The writer thread: groups. Nothing is told before its group is on disk (NODE-020). */
+#include "node.h"
+
+#include <pp/assert.h>
+#include <pp/day.h>
+
+#include <string.h>
+#include <time.h>
+
+#define RETRY_FULL_MS PP_FULL_RETRY_MS
+#define FLUSHES_TO_WAIT 9u /* waiting nine flushes for company costs a tenth of the flushes' time (LIMITS) */
+
+uint64_t pp_monotonic_ns(void)
+{
+    struct timespec now;
+    int status = clock_gettime(CLOCK_MONOTONIC, &now);
+    PP_ASSERT(status == 0);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t pp_node_now(const struct pp_node *node)
+{
+    return node->config.clock.now_ms(node->config.clock.context);
+}
+
+/* ---- records of the node itself ---- */
+
+/* Not the caller's fault: the transaction is lost, and with it the whole group. */
+static bool loses_group(enum pp_error error)
+{
+    return error == PP_STORE_FULL || error == PP_TOO_MANY || pp_error_class(error) == PP_CLASS_FAULT;
+}
+
+/* Times of the journal never fall. */
+uint64_t pp_writer_time(const struct pp_node *node)
+{
+    uint64_t now_ms = pp_node_now(node);
+    return now_ms > node->head.time_ms ? now_ms : node->head.time_ms;
+}
+
+enum pp_error pp_writer_append(struct pp_node *node, struct pp_txn *txn, struct pp_record *record)
+{
+    record->sequence = node->head.next_sequence;
+    record->time_ms = node->group_time_ms;
+    pthread_rwlock_wrlock(&node->state);
+    enum pp_error error = pp_ledger_step(&node->ledger, record);
+    pthread_rwlock_unlock(&node->state);
+    if (error != PP_OK) /* whoever made the record had validated it: part of it may be carried out, the group is lost */
+        return loses_group(error) ? error : PP_INVARIANT;
+    return pp_journal_append(txn, &node->head, record, node->buffer);
+}
+
+struct alone {
+    struct pp_node *node;
+    struct pp_record *record;
+    pp_txn_run *also;
+    void *context;
+    struct pp_journal_head head;
+};
+
+static enum pp_error alone_run(void *context, struct pp_txn *txn)
+{
+    struct alone *alone = context;
+    alone->head = alone->node->head;
+    PP_TRY(pp_journal_append(txn, &alone->head, alone->record, alone->node->buffer));
+    return alone->also ? alone->also(alone->context, txn) : PP_OK;
+}
+
+enum pp_error pp_writer_append_alone(struct pp_node *node, struct pp_record *record, pp_txn_run *also, void *context)
+{
+    struct alone alone = {.node = node, .record = record, .also = also, .context = context};
+    record->sequence = node->head.next_sequence;
+    PP_TRY(pp_store_write(node->data.journal, PP_STORE_RESERVE, alone_run, &alone));
+    node->head = alone.head;
+    pthread_rwlock_wrlock(&node->state);
+    enum pp_error error = pp_ledger_step(&node->ledger, record);
+    pthread_rwlock_unlock(&node->state);
+    PP_ASSERT(error == PP_OK); /* it was made from this very state */
+    pp_indexer_tell(node);
+    return PP_OK;
+}
+
+enum pp_error pp_writer_day(struct pp_node *node, uint64_t time_ms)
+{
+    if (pp_day_of(time_ms) <= node->ledger.head.day)
+        return PP_OK;
+    struct pp_record record = {.type = PP_RECORD_TYPE_DAY, .time_ms = time_ms, .day = {.day = pp_day_of(time_ms)}};
+    return pp_writer_append_alone(node, &record, NULL, NULL);
+}
+
+/* ---- answers ---- */
+
+static void request_answer(struct pp_node *node, struct pp_item *item, const struct pp_receipt *receipt)
+{
+    struct pp_response response = {
+        .error = item->error,
+        .refusal = item->refusal,
+        .spent = item->spent,
+        .refunded = item->refunded,
+        .free = item->free,
+    };
+    if (item->error == PP_OK) {
+        for (size_t i = 0; i < item->request->count; i++) {
+            const struct pp_outcome *outcome = &item->outcomes[i];
+            struct pp_result *result = &node->results[i];
+            if (outcome->refusal > 0)
+                result->refusal = item->refusals[outcome->refusal - 1];
+            else
+                pp_refusal_init(&result->refusal, PP_OK, NULL);
+            result->stamp_id = item->ids[i];
+            result->sequence = outcome->sequence;
+            result->time_ms = outcome->time_ms;
+            result->known = outcome->known;
+        }
+        response.results = node->results;
+        response.count = item->request->count;
+    }
+    if (receipt) {
+        response.receipt = *receipt;
+        response.has_receipt = true;
+    }
+    item->done(item->done_context, &response);
+}
+
+static void item_answer(struct pp_node *node, struct pp_item *item, const struct pp_receipt *receipt)
+{
+    bool is_request = item->kind == PP_ITEM_REQUEST;
+    if (is_request)
+        request_answer(node, item, receipt);
+    pp_pipeline_answered(node, item);
+    if (is_request)
+        pp_item_free(item);
+}
+
+static bool wants_receipt(const struct pp_item *item)
+{
+    return item->kind == PP_ITEM_REQUEST && item->error == PP_OK && !item->host && item->admitted + item->known > 0;
+}
+
+/* The root over the bodies of what is admitted, in the request's order. */
+static void root_of(struct pp_node *node, const struct pp_item *item, struct pp_hash *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < item->request->count; i++) {
+        const struct pp_outcome *outcome = &item->outcomes[i];
+        if (outcome->sequence == 0)
+            continue;
+        const struct pp_receipt_body body = {
+            .channel_id = item->request->channel_id,
+            .lane = item->request->lane,
+            .stamp_id = item->ids[i],
+            .sequence = outcome->sequence,
+            .time_ms = outcome->time_ms,
+        };
+        pp_receipt_body_hash(&body, &node->scratch[count++]);
+    }
+    pp_tree_root(node->scratch, count, out);
+}
+
+/* One signature for the group (NODE-021), then the answers. */
+static void group_answer(struct pp_node *node, size_t count)
+{
+    uint32_t roots = 0;
+    for (size_t i = 0; i < count; i++)
+        if (wants_receipt(node->group[i]))
+            root_of(node, node->group[i], &node->roots[roots++]);
+    if (roots > 0)
+        pp_receipt_group_sign(&node->receipt_secret, node->config.node_id, node->roots, roots, node->receipts);
+    uint32_t next = 0;
+    for (size_t i = 0; i < count; i++)
+        item_answer(node, node->group[i], wants_receipt(node->group[i]) ? &node->receipts[next++] : NULL);
+}
+
+/* ---- a group ---- */
+
+struct group {
+    struct pp_node *node;
+    struct pp_item *first;
+    size_t count;
+    uint64_t stamps, bytes;
+    uint64_t deadline_ns;
+    uint64_t gathered_ns;
+    bool single;
+    struct pp_item *look; /* wants to be between groups: the group ends */
+};
+
+static enum pp_error group_take(struct group *group, struct pp_txn *txn, struct pp_item *item)
+{
+    struct pp_node *node = group->node;
+    bool again = false;
+    node->group[group->count++] = item;
+    if (item->kind == PP_ITEM_WRITE) {
+        item->error = item->run(node, txn, item->run_context);
+        group->stamps += PP_LEAVES_MAX;
+        return loses_group(item->error) ? item->error : PP_OK;
+    }
+    PP_TRY(pp_admit(node, txn, item, &again));
+    if (again) {
+        group->count--;
+        pp_pipeline_reverify(node, item);
+        return PP_OK;
+    }
+    group->stamps += item->request->count;
+    group->bytes += item->bytes;
+    return PP_OK;
+}
+
+static enum pp_error group_gather(struct group *group, struct pp_txn *txn)
+{
+    struct pp_item *item = group->first;
+    while (item) {
+        if (item->kind == PP_ITEM_LOOK) {
+            group->look = item;
+            break;
+        }
+        PP_TRY(group_take(group, txn, item));
+        if (group->single || group->stamps + PP_LEAVES_MAX > PP_GROUP_MAX || group->bytes > PP_GROUP_BYTES_MAX)
+            break;
+        item = pp_pipeline_next_until(group->node, group->deadline_ns);
+    }
+    return PP_OK;
+}
+
+static enum pp_error group_run(void *context, struct pp_txn *txn)
+{
+    struct group *group = context;
+    enum pp_error error = group_gather(group, txn);
+    group->gathered_ns = pp_monotonic_ns();
+    return error;
+}
+
+static void group_undo(struct pp_node *node, const struct pp_journal_head *head)
+{
+    pthread_rwlock_wrlock(&node->state);
+    pp_ledger_undo(&node->ledger);
+    pthread_rwlock_unlock(&node->state);
+    pp_recent_drop_from(&node->recent, head->next_sequence);
+    node->head = *head;
+}
+
+static enum pp_error group_commit(struct group *group, enum pp_store_room room)
+{
+    struct pp_node *node = group->node;
+    struct pp_journal_head before = node->head;
+    pp_ledger_begin(&node->ledger);
+    uint64_t wait_ns = node->flush_ns * FLUSHES_TO_WAIT;
+    group->deadline_ns = pp_monotonic_ns() + (wait_ns < PP_GROUP_WAIT_MAX_NS ? wait_ns : PP_GROUP_WAIT_MAX_NS);
+    enum pp_error error = pp_store_write(node->data.journal, room, group_run, group);
+    if (error != PP_OK) {
+        group_undo(node, &before);
+        return error;
+    }
+    pthread_rwlock_wrlock(&node->state);
+    pp_ledger_forget(&node->ledger);
+    pthread_rwlock_unlock(&node->state);
+    if (node->head.next_sequence > before.next_sequence)
+        node->flush_ns = (7 * node->flush_ns + (pp_monotonic_ns() - group->gathered_ns)) / 8;
+    return PP_OK;
+}
+
+/* One item in a group of its own, with the last room: what is no stamp must still be possible in a full store. */
+static void write_alone(struct pp_node *node, struct pp_item *item)
+{
+    struct group group = {.node = node, .first = item, .single = true};
+    struct pp_item *const kept = node->group[0];
+    enum pp_error error = group_commit(&group, PP_STORE_RESERVE);
+    node->group[0] = kept;
+    if (error == PP_OK)
+        pp_indexer_tell(node);
+    if (error != PP_OK)
+        item->error = error;
+    pp_pipeline_answered(node, item);
+}
+
+static void group_refuse(struct pp_node *node, size_t count, enum pp_error error)
+{
+    struct pp_value none = {0};
+    if (error == PP_STORE_FULL)
+        atomic_store(&node->full_until_ms, pp_node_now(node) + PP_FULL_RETRY_MS);
+    if (error == PP_CORRUPT || error == PP_INVARIANT || error == PP_SCHEMA)
+        atomic_store(&node->failed, (int)error); /* stop taking work: somebody must look (NODE-026) */
+    for (size_t i = 0; i < count; i++) {
+        struct pp_item *item = node->group[i];
+        if (item->kind == PP_ITEM_WRITE && error == PP_STORE_FULL) { /* a stamp needs room, but these make some */
+            write_alone(node, item);
+            continue;
+        }
+        if (item->kind == PP_ITEM_REQUEST)
+            pp_item_refuse_whole(item, error, NULL, none, none, error == PP_STORE_FULL ? RETRY_FULL_MS : 0);
+        else
+            item->error = error;
+        item_answer(node, item, NULL);
+    }
+}
+
+/* The index must not fall back further than the writer can remember. */
+static enum pp_error recent_make_room(struct pp_node *node)
+{
+    pp_recent_drop_below(&node->recent, atomic_load(&node->indexed_end));
+    if (pp_recent_count(&node->recent) + PP_GROUP_MAX + PP_LEAVES_MAX <= PP_RECENT_MAX)
+        return PP_OK;
+    PP_TRY(pp_indexer_flush(node));
+    pp_recent_drop_below(&node->recent, atomic_load(&node->indexed_end));
+    return PP_OK;
+}
+
+static enum pp_error group_prepare(struct pp_node *node)
+{
+    uint64_t time_ms = pp_writer_time(node);
+    PP_TRY(pp_writer_day(node, time_ms)); /* so that no record of a day stands before it began (NODE-031) */
+    PP_TRY(recent_make_room(node));
+    node->group_time_ms = time_ms;
+    return pp_ledger_reserve(&node->ledger, PP_GROUP_MAX + PP_LEAVES_MAX);
+}
+
+static void load_publish(struct pp_node *node)
+{
+    pthread_mutex_lock(&node->quote_lock);
+    node->load = node->ledger.head.congestion;
+    pthread_mutex_unlock(&node->quote_lock);
+}
+
+static void look(struct pp_node *node, struct pp_item *item)
+{
+    item->error = item->run(node, NULL, item->run_context);
+    pp_pipeline_answered(node, item);
+}
+
+static void group_do(struct pp_node *node, struct pp_item *first)
+{
+    struct group group = {.node = node, .first = first};
+    enum pp_error error = group_prepare(node);
+    if (error != PP_OK) {
+        node->group[0] = first;
+        group_refuse(node, 1, error);
+        return;
+    }
+    error = group_commit(&group, PP_STORE_ORDINARY);
+    if (error == PP_OK) {
+        pp_indexer_tell(node);
+        load_publish(node);
+        group_answer(node, group.count);
+    } else {
+        group_refuse(node, group.count, error);
+    }
+    if (group.look)
+        look(node, group.look);
+}
+
+void *pp_writer_main(void *context)
+{
+    struct pp_node *node = context;
+    struct pp_item *item;
+    while ((item = pp_pipeline_next(node, true)) != NULL)
+        if (item->kind == PP_ITEM_LOOK)
+            look(node, item);
+        else
+            group_do(node, item);
+    return NULL;
+}

@@ -1,0 +1,297 @@
+#include "node_fixture.h"
+
+#include "pp_fixture.h"
+#include "pp_test.h"
+
+#include <pp/price.h>
+#include <pp/voucher.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t fixture_now(void *context)
+{
+    struct pp_fixture *fixture = context;
+    return atomic_load(&fixture->now_ms);
+}
+
+void pp_fixture_init(struct pp_fixture *fixture, const char *dir, bool embedded_store)
+{
+    static const struct pp_address contract = {{0xc0, 0x01}};
+    *fixture = (struct pp_fixture){0};
+    ck_assert_int_lt(snprintf(fixture->dir, sizeof fixture->dir, "%s/data", dir), (int)sizeof fixture->dir);
+    atomic_store(&fixture->now_ms, FIXTURE_START_MS);
+    fixture->rates = (struct pp_rates){
+        .version = 1,
+        .base_grains = 1000,
+        .storage_grains = 3,
+        .congestion_grains = 10,
+        .target_per_minute = 1000000000,
+    };
+    fixture->config = (struct pp_node_config){
+        .data_dir = fixture->dir,
+        .map_bytes = UINT64_C(1) << 30,
+        .node_id = FIXTURE_NODE_ID,
+        .shard = FIXTURE_SHARD,
+        .embedded_store = embedded_store,
+        .lanes_max = 1024,
+        .verify_threads = 2,
+        .operator_key = {{0x11, 0x22, 0x33}},
+        .receipt_seed = {0x44, 0x55},
+        .rates = &fixture->rates,
+        .rates_count = 1,
+        .epoch_seconds = 43200,
+        .freshness_ms = 600000,
+        .protocol_share_bps = 500,
+        .payee = {{0xaa}},
+        .treasury = {{0xbb}},
+        .clock = {fixture_now, fixture},
+    };
+    pp_domain_init(&fixture->config.domain, 31337, &contract);
+    struct pp_receipt_secret secret;
+    pp_receipt_secret_from_seed(fixture->config.receipt_seed, &secret, &fixture->receipt_key);
+    ck_assert_ok(pp_crypto_open(&fixture->crypto));
+    ck_assert_ok(pp_secret_key_address(fixture->crypto, &fixture->config.operator_key, &fixture->operator_address));
+}
+
+void pp_fixture_done(struct pp_fixture *fixture)
+{
+    pp_fixture_close(fixture);
+    pp_crypto_close(fixture->crypto);
+}
+
+void pp_fixture_open(struct pp_fixture *fixture)
+{
+    char reason[256] = "";
+    enum pp_error error = pp_node_open(&fixture->config, &fixture->node, reason);
+    ck_assert_msg(error == PP_OK, "pp_node_open: %s: %s", pp_error_name(error), reason);
+}
+
+void pp_fixture_close(struct pp_fixture *fixture)
+{
+    pp_node_close(fixture->node);
+    fixture->node = NULL;
+}
+
+void pp_fixture_head(struct pp_fixture *fixture, uint64_t received_units, const struct pp_hash *last_report)
+{
+    uint64_t time_s = atomic_load(&fixture->now_ms) / 1000;
+    struct pp_chain_event event = {
+        .kind = PP_CHAIN_HEAD,
+        .block_number = time_s,
+        .time_s = time_s,
+        .finalized_number = time_s - 2,
+        .finalized_time_s = time_s - 2,
+        .received_total = pp_units(received_units),
+    };
+    if (last_report)
+        event.last_report = *last_report;
+    ck_assert_ok(pp_node_chain_events(fixture->node, &event, 1));
+}
+
+/* ---- senders ---- */
+
+void pp_sender_init(struct pp_sender *sender, const struct pp_fixture *fixture, uint64_t number)
+{
+    *sender = (struct pp_sender){.key = {{0x77}}};
+    for (unsigned i = 0; i < 8; i++)
+        sender->key.bytes[31 - i] = (uint8_t)((number + 1) >> (8 * i));
+    sender->config.payer.bytes[0] = 0x50;
+    memcpy(sender->config.payer.bytes + 12, sender->key.bytes + 24, 8);
+    sender->config.nonce = number;
+    ck_assert_ok(pp_secret_key_address(fixture->crypto, &sender->key, &sender->config.signer));
+    const struct pp_channel_fields fields = {sender->config.payer, sender->config.signer, sender->config.nonce};
+    pp_channel_id_of(&fixture->config.domain, &fields, &sender->channel_id);
+}
+
+void pp_sender_event(const struct pp_sender *sender, enum pp_chain_event_kind kind, uint64_t cap_units, uint32_t seq,
+                     struct pp_chain_event *out)
+{
+    *out = (struct pp_chain_event){
+        .kind = kind,
+        .channel_id = sender->channel_id,
+        .lane = FIXTURE_LANE,
+        .config = sender->config,
+        .cap = pp_units(cap_units),
+        .seq = seq,
+        .block_number = 100,
+        .time_s = FIXTURE_START_MS / 1000,
+    };
+}
+
+void pp_sender_fund(const struct pp_sender *sender, struct pp_fixture *fixture, uint64_t cap_units, uint32_t seq)
+{
+    struct pp_chain_event event;
+    pp_sender_event(sender, PP_CHAIN_LANE_FINAL, cap_units, seq, &event);
+    ck_assert_ok(pp_node_chain_events(fixture->node, &event, 1));
+}
+
+/* ---- requests ---- */
+
+static void leaf_fill(struct pp_leaf *leaf, const struct pp_fixture *fixture, struct pp_sender *sender,
+                      const struct pp_quote *quote, struct pp_parcel_of parcel)
+{
+    const struct pp_parcel priced = {parcel.size, parcel.days, 0};
+    *leaf = (struct pp_leaf){
+        .channel_id = sender->channel_id,
+        .lane = FIXTURE_LANE,
+        .from = sender->head,
+        .size = (uint32_t)parcel.size,
+        .retention_days = parcel.days,
+        .not_after_ms = quote->expires_ms + 3600000,
+    };
+    (void)fixture;
+    pp_quote_id(quote, &leaf->quote_id);
+    ck_assert_ok(pp_price(quote, &priced, &leaf->postage));
+    ck_assert_ok(pp_leaf_to(leaf, &sender->head));
+}
+
+void pp_request_sign(struct pp_made_request *made, struct pp_fixture *fixture, const struct pp_sender *sender)
+{
+    struct pp_request *request = &made->request;
+    struct pp_hash *scratch = calloc(request->count, sizeof *scratch);
+    struct pp_voucher voucher = {
+        .channel_id = request->channel_id,
+        .lane = request->lane,
+        .refund_ack = request->refund_ack,
+    };
+    for (size_t i = 0; i < request->count; i++) {
+        struct pp_grains to;
+        ck_assert_ok(pp_leaf_to(&made->envelopes[i].leaf, &to));
+        voucher.spent = pp_grains_max(voucher.spent, to);
+        pp_leaf_id(&made->envelopes[i].leaf, &made->ids[i]);
+    }
+    ck_assert_ok(pp_voucher_context(request->kind, made->ids, request->count, scratch, &voucher.context));
+    ck_assert_ok(pp_voucher_sign(fixture->crypto, &fixture->config.domain, &sender->key, &voucher));
+    request->spent = voucher.spent;
+    request->signature = voucher.signature;
+    free(scratch);
+}
+
+void pp_request_make(struct pp_made_request *made, struct pp_fixture *fixture, struct pp_sender *sender, size_t count,
+                     struct pp_parcel_of parcel, uint64_t seed)
+{
+    struct pp_quote quote;
+    struct pp_rng rng;
+    *made = (struct pp_made_request){0};
+    ck_assert_ok(pp_node_quote(fixture->node, made->quote, &made->request.quote_length, &quote));
+    made->envelopes = calloc(count, sizeof *made->envelopes);
+    made->ids = calloc(count, sizeof *made->ids);
+    made->payloads = malloc(count * parcel.size);
+    snprintf(made->topic, sizeof made->topic, "topic/%llu", (unsigned long long)(seed % 1000));
+    pp_rng_init(&rng, seed);
+    pp_rng_bytes(&rng, made->payloads, count * parcel.size);
+    for (size_t i = 0; i < count; i++) {
+        struct pp_envelope_view *envelope = &made->envelopes[i];
+        envelope->topic = (const uint8_t *)made->topic;
+        envelope->topic_length = strlen(made->topic);
+        envelope->payload = made->payloads + i * parcel.size;
+        envelope->payload_length = parcel.size;
+        leaf_fill(&envelope->leaf, fixture, sender, &quote, parcel);
+        pp_envelope_hash(envelope->topic, envelope->topic_length, envelope->payload, envelope->payload_length,
+                         &envelope->leaf.envelope_hash);
+    }
+    made->request.channel_id = sender->channel_id;
+    made->request.lane = FIXTURE_LANE;
+    made->request.kind = count == 1 ? PP_STAMP_SINGLE : PP_STAMP_BATCH;
+    made->request.refund_ack = sender->refund_ack;
+    made->request.quote = made->quote;
+    made->request.envelopes = made->envelopes;
+    made->request.count = count;
+    pp_request_sign(made, fixture, sender);
+}
+
+void pp_request_done(struct pp_made_request *made)
+{
+    free(made->envelopes);
+    free(made->ids);
+    free(made->payloads);
+    *made = (struct pp_made_request){0};
+}
+
+/* ---- answers ---- */
+
+struct wait {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool answered;
+    struct pp_answer *answer;
+};
+
+static void on_answer(void *context, const struct pp_response *response)
+{
+    struct wait *wait = context;
+    struct pp_answer *answer = wait->answer;
+    pthread_mutex_lock(&wait->lock);
+    answer->error = response->error;
+    answer->refusal = response->refusal;
+    answer->count = response->count;
+    answer->receipt = response->receipt;
+    answer->has_receipt = response->has_receipt;
+    answer->spent = response->spent;
+    answer->refunded = response->refunded;
+    answer->free = response->free;
+    if (response->error == PP_OK) {
+        answer->results = malloc(response->count * sizeof *answer->results);
+        memcpy(answer->results, response->results, response->count * sizeof *answer->results);
+    }
+    wait->answered = true;
+    pthread_cond_signal(&wait->done);
+    pthread_mutex_unlock(&wait->lock);
+}
+
+void pp_submit_wait(struct pp_node *node, const struct pp_request *request, struct pp_answer *out)
+{
+    struct wait wait = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, out};
+    *out = (struct pp_answer){0};
+    out->submitted = pp_node_submit(node, request, on_answer, &wait);
+    if (out->submitted != PP_OK)
+        return;
+    pthread_mutex_lock(&wait.lock);
+    while (!wait.answered)
+        pthread_cond_wait(&wait.done, &wait.lock);
+    pthread_mutex_unlock(&wait.lock);
+}
+
+void pp_answer_done(struct pp_answer *answer)
+{
+    free(answer->results);
+    *answer = (struct pp_answer){0};
+}
+
+void pp_answer_check(const struct pp_answer *answer, const struct pp_fixture *fixture, const struct pp_request *request)
+{
+    struct pp_receipt_body *bodies = calloc(answer->count, sizeof *bodies);
+    struct pp_hash *scratch = calloc(answer->count, sizeof *scratch);
+    size_t count = 0;
+    for (size_t i = 0; i < answer->count; i++)
+        if (answer->results[i].refusal.error == PP_OK)
+            bodies[count++] = (struct pp_receipt_body){request->channel_id, request->lane, answer->results[i].stamp_id,
+                                                       answer->results[i].sequence, answer->results[i].time_ms};
+    ck_assert_int_eq(answer->has_receipt, count > 0);
+    if (count > 0)
+        ck_assert_ok(pp_receipt_check(&answer->receipt, FIXTURE_NODE_ID, &fixture->receipt_key, bodies, count, scratch));
+    free(bodies);
+    free(scratch);
+}
+
+void pp_delete_make(const struct pp_fixture *fixture, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                    const struct pp_stamp_id *id, struct pp_delete *out)
+{
+    const struct pp_delete_fields fields = {sender->channel_id, FIXTURE_LANE, *id};
+    struct pp_hash digest;
+    *out = (struct pp_delete){.channel_id = sender->channel_id, .lane = FIXTURE_LANE, .stamp_id = *id, .from = leaf->from};
+    pp_delete_digest(&fixture->config.domain, &fields, &digest);
+    ck_assert_ok(pp_sign(fixture->crypto, &sender->key, &digest, &out->signature));
+}
+
+void pp_leave_sign(const struct pp_fixture *fixture, const struct pp_sender *sender, struct pp_signature *out)
+{
+    const struct pp_leave_fields fields = {sender->channel_id, FIXTURE_LANE};
+    struct pp_hash digest;
+    pp_leave_digest(&fixture->config.domain, &fields, &digest);
+    ck_assert_ok(pp_sign(fixture->crypto, &sender->key, &digest, out));
+}

@@ -1,0 +1,91 @@
+/* node_fixture.h - a node in a temporary folder with an injected clock, channels with their keys, and a sender that makes
+ * requests. For tests and benchmarks of the engine.
+ *
+ * Errors: none. Whatever goes wrong here fails the test that asked.
+ */
+#ifndef PP_NODE_FIXTURE_H
+#define PP_NODE_FIXTURE_H
+
+#include <pennypost.h>
+
+#define FIXTURE_NODE_ID 7u
+#define FIXTURE_SHARD 1u
+#define FIXTURE_LANE ((FIXTURE_NODE_ID << 8) | FIXTURE_SHARD)
+#define FIXTURE_START_MS UINT64_C(1760054400000) /* the beginning of a day */
+#define FIXTURE_DAY_MS UINT64_C(86400000)
+
+struct pp_fixture {
+    char dir[256];
+    _Atomic uint64_t now_ms;
+    struct pp_rates rates;
+    struct pp_node_config config;
+    struct pp_node *node;
+    struct pp_crypto *crypto;
+    struct pp_receipt_key receipt_key;
+    struct pp_address operator_address;
+};
+
+/* Configuration and clock; nothing is opened. */
+void pp_fixture_init(struct pp_fixture *fixture, const char *dir, bool embedded_store);
+void pp_fixture_done(struct pp_fixture *fixture);
+void pp_fixture_open(struct pp_fixture *fixture);
+void pp_fixture_close(struct pp_fixture *fixture);
+/* The view is fresh: a head at the fixture's time. */
+void pp_fixture_head(struct pp_fixture *fixture, uint64_t received_units, const struct pp_hash *last_report);
+
+struct pp_sender {
+    struct pp_secret_key key;
+    struct pp_channel_config config;
+    struct pp_channel_id channel_id;
+    struct pp_grains head;       /* the next interval begins here */
+    struct pp_grains refund_ack;
+};
+
+/* The number makes the keys. */
+void pp_sender_init(struct pp_sender *sender, const struct pp_fixture *fixture, uint64_t number);
+/* LANE_FINAL for its lane. */
+void pp_sender_event(const struct pp_sender *sender, enum pp_chain_event_kind kind, uint64_t cap_units, uint32_t seq,
+                     struct pp_chain_event *out);
+void pp_sender_fund(const struct pp_sender *sender, struct pp_fixture *fixture, uint64_t cap_units, uint32_t seq);
+
+/* A request with what it points to. */
+struct pp_parcel_of {
+    size_t size;
+    uint16_t days;
+};
+struct pp_made_request {
+    struct pp_request request;
+    struct pp_envelope_view *envelopes;
+    struct pp_stamp_id *ids;
+    uint8_t *payloads;
+    char topic[32];
+    uint8_t quote[PP_QUOTE_MAX_BYTES];
+};
+/* count stamps in a row from sender->head, which moves on. Payloads are made from `seed`. */
+void pp_request_make(struct pp_made_request *made, struct pp_fixture *fixture, struct pp_sender *sender, size_t count,
+                     struct pp_parcel_of parcel, uint64_t seed);
+/* The voucher once more, after the test changed leaves: spent is the highest `to`. */
+void pp_request_sign(struct pp_made_request *made, struct pp_fixture *fixture, const struct pp_sender *sender);
+void pp_request_done(struct pp_made_request *made);
+
+/* Submits and waits. results has room for the request's count. */
+struct pp_answer {
+    enum pp_error submitted; /* what pp_node_submit said */
+    enum pp_error error;
+    struct pp_refusal refusal;
+    struct pp_result *results; /* pp_answer_done */
+    size_t count;
+    struct pp_receipt receipt;
+    bool has_receipt;
+    struct pp_grains spent, refunded, free;
+};
+void pp_submit_wait(struct pp_node *node, const struct pp_request *request, struct pp_answer *out);
+void pp_answer_done(struct pp_answer *answer);
+/* The receipt proves the admitted results. */
+void pp_answer_check(const struct pp_answer *answer, const struct pp_fixture *fixture, const struct pp_request *request);
+
+void pp_delete_make(const struct pp_fixture *fixture, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                    const struct pp_stamp_id *id, struct pp_delete *out);
+void pp_leave_sign(const struct pp_fixture *fixture, const struct pp_sender *sender, struct pp_signature *out);
+
+#endif
