@@ -772,7 +772,7 @@ START_TEST(frame__wrong_as_a_whole__refused_and_free)
     ck_assert_refused(&reply, 404, "UNKNOWN_CHANNEL", NULL);
     http_reply_done(&reply);
     b.frame[6 + offer.quote_length] ^= 1;
-    b.frame[6 + offer.quote_length - 1] ^= 1; /* a quote that nobody signed */
+    b.frame[6 + 15] ^= 1; /* another base fee: a quote that nobody signed */
     ask(&w, "POST", "/v1/envelopes", FRAME_LINES, b.frame, b.length, &reply);
     ck_assert_refused(&reply, 402, "QUOTE_INVALID", NULL);
     http_reply_done(&reply);
