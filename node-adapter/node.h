@@ -62,6 +62,7 @@ struct pp_item {
     struct pp_item *next;
     enum pp_item_kind kind;
     enum pp_error error;
+    uint32_t stamps; /* what it counts for in the queues; the request itself is the caller's again once it is answered */
     /* WRITE, LOOK: the caller waits */
     pp_item_run *run;
     void *run_context;

@@ -26,6 +26,7 @@ enum pp_error pp_item_make(const struct pp_request *request, struct pp_item **ou
     uint8_t *at = (uint8_t *)(item + 1);
     item->kind = PP_ITEM_REQUEST;
     item->request = request;
+    item->stamps = (uint32_t)count;
     item->outcomes = (struct pp_outcome *)(void *)at;
     at += count * sizeof *item->outcomes;
     item->quoted = (struct pp_postage *)(void *)at;
@@ -68,16 +69,11 @@ static struct pp_item *queue_take(struct pp_item_queue *queue)
     return item;
 }
 
-static uint32_t stamps_of(const struct pp_item *item)
-{
-    return item->kind == PP_ITEM_REQUEST ? (uint32_t)item->request->count : 1;
-}
-
 /* ---- into the queues ---- */
 
 enum pp_error pp_pipeline_submit(struct pp_node *node, struct pp_item *item)
 {
-    uint32_t stamps = stamps_of(item);
+    uint32_t stamps = item->stamps;
     enum pp_error error = PP_OK;
     pthread_mutex_lock(&node->lock);
     if (node->stopping)
@@ -108,7 +104,7 @@ enum pp_error pp_pipeline_call(struct pp_node *node, enum pp_item_kind kind, pp_
 {
     PP_ASSERT(kind != PP_ITEM_REQUEST);
     PP_ASSERT(!pthread_equal(pthread_self(), node->writer_thread)); /* a callback would wait for itself */
-    struct pp_item item = {.kind = kind, .run = run, .run_context = context};
+    struct pp_item item = {.kind = kind, .stamps = 1, .run = run, .run_context = context};
     pthread_mutex_lock(&node->lock);
     if (node->stopping) {
         pthread_mutex_unlock(&node->lock);
@@ -129,7 +125,7 @@ void pp_pipeline_answered(struct pp_node *node, struct pp_item *item)
 {
     pthread_mutex_lock(&node->lock);
     node->queued_requests--;
-    node->queued_stamps -= stamps_of(item);
+    node->queued_stamps -= item->stamps;
     bool waits = item->kind != PP_ITEM_REQUEST;
     item->answered = true; /* from here on a waiting caller may be gone, and its item with it */
     if (waits)
@@ -143,7 +139,7 @@ static struct pp_item *to_write_take(struct pp_node *node)
 {
     struct pp_item *item = queue_take(&node->to_write);
     if (item)
-        node->waiting_stamps -= stamps_of(item);
+        node->waiting_stamps -= item->stamps;
     return item;
 }
 
@@ -182,7 +178,7 @@ struct pp_item *pp_pipeline_next_until(struct pp_node *node, uint64_t deadline_n
 static void to_write_put(struct pp_node *node, struct pp_item *item)
 {
     queue_put(&node->to_write, item);
-    node->waiting_stamps += stamps_of(item);
+    node->waiting_stamps += item->stamps;
     node->verifying--;
     if (node->writer_idle || node->verifying == 0 || node->waiting_stamps >= GATHER_STAMPS)
         pthread_cond_signal(&node->writer_wake);
