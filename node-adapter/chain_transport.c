@@ -210,7 +210,7 @@ static enum pp_error answer_read(struct pp_rpc *rpc, const char *method, uint64_
     json_error_t parse_error;
     json_t *envelope = rpc->answer_length == 0
                            ? NULL
-                           : json_loadb(rpc->answer, rpc->answer_length, JSON_REJECT_DUPLICATES, &parse_error);
+                           : json_loadb(rpc->answer, rpc->answer_length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &parse_error);
     curl_easy_getinfo(rpc->curl, CURLINFO_RESPONSE_CODE, &status);
     if (!envelope && status != 200)
         return rpc_fail(rpc, PP_CHAIN_DOWN, "%s: HTTP status %ld", method, status);

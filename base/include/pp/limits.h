@@ -27,7 +27,6 @@
 #define PP_CHAIN_LOGS_MAX 65536u      /* log entries of one answer */
 #define PP_CHAIN_RANGE_BLOCKS 5000u   /* blocks of one question for logs: what public endpoints allow */
 #define PP_JOB_ATTEMPTS_MAX 8u        /* signed versions of one transaction: each at least an eighth dearer, so 2.5 times the first fee */
-#define PP_JOB_LIVE_MAX 16u           /* transactions on their way at a time: what a node's pool keeps of one account */
 #define PP_RETRY_PENDING_MS 5000u     /* ask again about a lane whose opening is not final: half a block or so */
 #define PP_RETRY_FROZEN_MS 10000u     /* ask again when the view of the chain is stale: one block */
 #define PP_RETRY_BUSY_MS 500u         /* ask again when a pool or queue is full: some commit groups */
