@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { generatePrivateKey } from 'viem/accounts';
 import { Chain, until } from './chain.mjs';
 import { makeEnvelopes } from './envelopes.mjs';
-import { Network, NODE_ID, PROTOCOL_SHARE_BPS, TIMERS, run } from './network.mjs';
+import { Network, NODE_ID, PROTOCOL_SHARE_BPS, TIMERS } from './network.mjs';
+import { Thief } from './thief.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -46,21 +48,13 @@ const sender = (name, verb, args = [], more = {}) => network.pennypost(verb, ['-
 async function openChannel(name, amount, lane) {
   const payer = await network.makeKey(`${name}-payer.key`);
   await network.fund(payer);
-  const mint = { ...network.token, functionName: 'mint', args: [payer, amount], account: network.contracts.deployer, chain: null };
-  await chain.control.request({ method: 'anvil_impersonateAccount', params: [network.contracts.deployer] });
-  const { createWalletClient, http } = await import('viem');
-  const wallet = createWalletClient({ account: network.contracts.deployer, transport: http(chain.url) });
-  await chain.read.waitForTransactionReceipt({ hash: await wallet.writeContract(mint) });
+  await network.mint(payer, amount);
   fs.mkdirSync(network.file(name), { mode: 0o700 });
-  fs.renameSync(await keyOf(`${name}-signer.key`), path.join(network.file(name), 'signer.key'));
-  const laneArgs = lane === undefined ? [] : ['--lane', lane];
-  const opened = await sender(name, 'open', ['--node', network.url, '--rpc', chain.url, '--payer-key', network.file(`${name}-payer.key`), '--deposit', dollars(amount), ...laneArgs]);
-  return { payer, id: opened.channel_id, lane: lane ?? NODE_ID * 256 };
-}
-
-async function keyOf(name) {
-  await network.makeKey(name);
-  return network.file(name);
+  const signerKey = generatePrivateKey();
+  await network.importKey(path.join(name, 'signer.key'), signerKey);
+  const args = ['--node', network.url, '--rpc', chain.url, '--payer-key', network.file(`${name}-payer.key`), '--deposit', dollars(amount)];
+  const opened = await sender(name, 'open', lane === undefined ? args : [...args, '--lane', lane]);
+  return { payer, signerKey, id: opened.channel_id, lane: lane ?? NODE_ID * 256 };
 }
 
 /** Sends a manifest with --json; everything must be acknowledged. */
@@ -100,13 +94,18 @@ async function sendEverything() {
 }
 
 async function tryWhatMustFail(channel) {
-  const before = await network.get(`/v1/channels/${channel.id}/lanes/${channel.lane}`);
-  const thief = await run(path.join(options.build, 'pp_thief'), ['--node', network.url, '--channel', channel.id, '--lane', channel.lane, '--wallet', network.file('alice'), '--passphrase-file', network.passphrase]);
-  const lines = thief.stdout.trim().split('\n');
-  if (thief.status !== 0 || lines.length < 6) throw new Error(`what must fail: ${thief.stdout}${thief.stderr}`);
-  const after = await network.get(`/v1/channels/${channel.id}/lanes/${channel.lane}`);
-  for (const field of ['spent', 'refunded', 'head', 'stamps']) same(`${field} after the thief`, after[field], before[field]);
-  step(`tried what must fail, and nothing was charged: ${lines.map((line) => line.replace(/^ok /, '')).join('; ')}`);
+  const look = () => network.get(`/v1/channels/${channel.id}/lanes/${channel.lane}`);
+  const terms = await network.get('/v1/terms');
+  const thief = new Thief({ url: network.url, terms, channelId: channel.id, lane: channel.lane, signerKey: channel.signerKey });
+  const before = await look();
+  const { honest, tried } = await thief.tryEverything(before);
+  for (const { what, expected, actual } of tried) same(what, actual, expected);
+  // One honest stamp was among it, so that there is something to steal; nothing else was charged.
+  const after = await look();
+  same('stamps after the thief', after.stamps, before.stamps + 1);
+  same('the line after the thief', after.head, honest.spent);
+  step(`tried what must fail, and nothing was charged: ${tried.map(({ what, actual }) => `${what}: ${actual}`).join(', ')}`);
+  return honest.spent - BigInt(before.head);
 }
 
 async function deleteEarly(made) {
@@ -237,7 +236,7 @@ function table({ seenBySender, seenByNode, seenByChain }) {
 async function main() {
   chain = await Chain.start(folder);
   network = new Network(folder, options.build, chain);
-  await network.deployContracts(options.contracts, []);
+  await network.deployContracts(options.contracts);
   await network.startNode();
   step(`a chain, the contracts and a node are up: ${network.contracts.contract}`);
 
@@ -246,7 +245,7 @@ async function main() {
   step(`the sender opened channel ${channel.id.slice(0, 12)}... with ${dollars(deposit)}; the node sees it final`);
 
   const sent = await sendEverything();
-  await tryWhatMustFail(channel);
+  sent.postage += await tryWhatMustFail(channel);
   await deleteEarly(sent.made);
   await leaveTogether(channel);
   await leaveAlone();

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { createWalletClient, http } from 'viem';
 import { deploy } from '../../settlement/contracts/deploy.mjs';
 import { artifact } from '../../settlement/contracts/build.mjs';
 import { CHAIN_ID, until } from './chain.mjs';
@@ -59,7 +60,15 @@ export class Network {
     return made.address ?? made.public_key;
   }
 
-  async deployContracts(buildDir, mint) {
+  /** A key file of a secret that the demo knows. */
+  async importKey(name, secret) {
+    const plain = this.file('secret');
+    fs.writeFileSync(plain, `${secret}\n`, { mode: 0o600 });
+    await this.pennypost('keygen', ['--quick', '--import', plain, this.file(name)]);
+    fs.rmSync(plain);
+  }
+
+  async deployContracts(buildDir) {
     this.operator = await this.makeKey('operator.key');
     this.treasury = await this.makeKey('treasury.key');
     this.payee = await this.makeKey('payee.key');
@@ -74,11 +83,17 @@ export class Network {
         protocolShare: PROTOCOL_SHARE_BPS,
         timers: TIMERS,
         operators: [{ nodeId: NODE_ID, operatorKey: this.operator, payee: this.payee }],
-        mint,
       },
     });
     this.escrow = { address: this.contracts.contract, abi: artifact(buildDir, 'Pennypost').abi };
     this.token = { address: this.contracts.token, abi: artifact(buildDir, 'TestDollar').abi };
+  }
+
+  /** Test dollars. */
+  async mint(to, amount) {
+    const wallet = createWalletClient({ account: this.contracts.deployer, transport: http(this.chain.url) });
+    const hash = await wallet.writeContract({ ...this.token, functionName: 'mint', args: [to, amount], chain: null });
+    await this.chain.read.waitForTransactionReceipt({ hash });
   }
 
   async fund(address) {

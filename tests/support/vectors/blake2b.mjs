@@ -1,43 +1,10 @@
 // specs/vectors/blake2b.json: personalized BLAKE2b-256 and what is built on it, by @noble/hashes.
-import { blake2b } from '@noble/hashes/blake2';
-import { concat, hexToBytes, numberToHex, stringToHex, toHex } from 'viem';
+import { concat } from 'viem';
 import { Stream, max, save, versionOf } from './common.mjs';
+import { context, envelopeHash, hash, leafBytes, leafLayout, stampId, treeRoot, uint } from './stamp_codec.mjs';
 
 const stream = new Stream('blake2b');
 const tags = ['envelope', 'leaf', 'node', 'context', 'receipt', 'quote', 'refund', 'journal'].map((t) => `pp.${t}.v1`);
-const uint = (value, bytes) => numberToHex(value, { size: bytes });
-
-function hash(tag, message) {
-  const personalization = new Uint8Array(16);
-  personalization.set(hexToBytes(stringToHex(tag)));
-  return toHex(blake2b(hexToBytes(message), { dkLen: 32, personalization }));
-}
-
-const envelopeHash = (topic, payload) =>
-  hash('pp.envelope.v1', concat([uint((topic.length - 2) / 2, 2), topic, payload]));
-
-const leafLayout = [
-  ['channelId', 32], ['lane', 4], ['envelopeHash', 32], ['from', 12], ['base', 8], ['storage', 8], ['congestion', 8],
-  ['bond', 8], ['size', 4], ['retentionDays', 2], ['envelopeKind', 1], ['quoteId', 32], ['notAfterMs', 8],
-  ['acceptKey', 20], ['acceptDeadlineMs', 8],
-];
-
-const leafBytes = (leaf) =>
-  concat(leafLayout.map(([name, bytes]) => (typeof leaf[name] === 'bigint' ? uint(leaf[name], bytes) : leaf[name])));
-
-function treeRoot(leaves) {
-  let level = leaves;
-  while (level.length > 1) {
-    const above = [];
-    for (let i = 0; i < level.length; i += 2)
-      above.push(i + 1 < level.length ? hash('pp.node.v1', concat([level[i], level[i + 1]])) : level[i]);
-    level = above;
-  }
-  return level[0];
-}
-
-const context = (kind, count, root) => hash('pp.context.v1', concat([uint(kind, 1), uint(count, 4), root]));
-
 const zero32 = `0x${'00'.repeat(32)}`;
 const zeroLeaf = {
   channelId: zero32, lane: 0n, envelopeHash: zero32, from: 0n, base: 0n, storage: 0n, congestion: 0n, bond: 0n, size: 0n,
@@ -85,7 +52,7 @@ save('blake2b.json', `@noble/hashes ${versionOf('@noble/hashes')} blake2b with p
     const [topic, payload] = [stream.bytes(t), stream.bytes(p)];
     return { topic, payload, hash: envelopeHash(topic, payload) };
   }),
-  leaves: leaves.map((leaf) => ({ ...leaf, bytes: leafBytes(leaf), stampId: hash('pp.leaf.v1', leafBytes(leaf)) })),
+  leaves: leaves.map((leaf) => ({ ...leaf, bytes: leafBytes(leaf), stampId: stampId(leaf) })),
   trees,
   receipts,
   groups,
