@@ -304,6 +304,25 @@ static enum pp_error holes_read(const json_t *list, struct cli_lane_view *view, 
     return PP_OK;
 }
 
+/* V of specs/http.md; false when it is null. */
+static enum pp_error voucher_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
+                                  struct cli_lane_view *out, struct cli_problem *problem)
+{
+    struct members m = {.object = object, .what = "the node's highest voucher"};
+    struct pp_voucher voucher = {.channel_id = *channel_id, .lane = lane};
+    out->has_voucher = false;
+    if (!object || json_is_null(object))
+        return PP_OK;
+    voucher.spent = member_grains(&m, "spent");
+    voucher.refund_ack = member_grains(&m, "refund_ack");
+    member_hex(&m, "context", voucher.context.bytes, sizeof voucher.context.bytes);
+    member_hex(&m, "signature", voucher.signature.bytes, sizeof voucher.signature.bytes);
+    PP_TRY(members_finish(&m, problem));
+    out->voucher = voucher;
+    out->has_voucher = true;
+    return PP_OK;
+}
+
 enum pp_error cli_lane_view_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
                                  struct cli_lane_view *out, struct cli_problem *problem)
 {
@@ -334,6 +353,7 @@ enum pp_error cli_lane_view_read(const json_t *object, const struct pp_channel_i
         return cli_problem_set(problem, PP_NODE_NONSENSE, "the lane: its state, channel or number");
     strcpy(out->state, state);
     PP_TRY(holes_read(json_object_get(object, "holes"), out, problem));
+    PP_TRY(voucher_read(json_object_get(object, "voucher"), channel_id, lane, out, problem));
     return cli_refund_read(json_object_get(object, "refund"), channel_id, lane, &out->refund,
                            &out->refund_signature, &out->has_refund, problem);
 }

@@ -80,6 +80,8 @@ struct cli_lane_view {
     bool has_refund;
     struct pp_refund_fields refund;
     struct pp_signature refund_signature;
+    bool has_voucher;
+    struct pp_voucher voucher; /* the highest that the node holds; not verified */
     uint64_t stamps;
     uint64_t chain_block, chain_time_s;
 };

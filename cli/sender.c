@@ -1063,8 +1063,12 @@ static enum pp_error lane_begin(struct sender *s)
     if (error == PP_OK)
         error = cli_quote_get(s->exchange, s->config->node, &card, s->problem);
     if (error == PP_OK && !pending_is_live(s, card.quote.issued_ms)) {
+        bool ahead = pp_grains_lt(cli_lane_wallet(lane)->spent, view->head);
         const struct pp_wallet_view told = {
-            .head = view->head, .holes = view->holes, .holes_count = view->holes_count};
+            .head = view->head,
+            .holes = view->holes,
+            .holes_count = view->holes_count,
+            .voucher = ahead && view->has_voucher ? &view->voucher : NULL};
         error = pp_wallet_import(cli_lane_wallet(lane), s->config->crypto, s->config->domain, &told);
         if (error != PP_OK)
             cli_problem_set(s->problem, error,

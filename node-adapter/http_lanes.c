@@ -47,6 +47,22 @@ static void print_number(struct pp_text *out, const char *name, uint64_t number)
     pp_text_number(out, number);
 }
 
+static void print_voucher(const struct pp_lane_status *status, struct pp_text *out)
+{
+    if (!status->has_voucher) {
+        pp_text_add(out, "null");
+        return;
+    }
+    const struct pp_voucher *voucher = &status->voucher;
+    print_amount(out, "{\"spent\":", voucher->spent);
+    print_amount(out, ",\"refund_ack\":", voucher->refund_ack);
+    pp_text_add(out, ",\"context\":");
+    pp_text_hex(out, voucher->context.bytes, sizeof voucher->context.bytes);
+    pp_text_add(out, ",\"signature\":");
+    pp_text_hex(out, voucher->signature.bytes, sizeof voucher->signature.bytes);
+    pp_text_add(out, "}");
+}
+
 static void print_lane(const struct pp_http_job *job, struct pp_text *out)
 {
     const struct pp_lane_status *status = &job->status;
@@ -78,6 +94,8 @@ static void print_lane(const struct pp_http_job *job, struct pp_text *out)
     }
     pp_text_add(out, "],\"refund\":");
     pp_http_print_refund(out, &status->refund);
+    pp_text_add(out, ",\"voucher\":");
+    print_voucher(status, out);
     print_number(out, ",\"stamps\":", status->stamps);
     print_number(out, ",\"chain_block\":", status->chain_block);
     print_number(out, ",\"chain_time_s\":", status->chain_time_s);

@@ -54,6 +54,44 @@ enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledg
     return lane->refund_sequence == 0 ? PP_OK : pp_store_read(journal, refund_read_run, &read);
 }
 
+enum pp_error pp_record_voucher(const struct pp_record *record, struct pp_voucher *out)
+{
+    struct pp_stamp_id ids[PP_LEAVES_MAX];
+    struct pp_hash scratch[PP_LEAVES_MAX];
+    if (record->type != PP_RECORD_TYPE_CHARGED || record->count == 0 || record->count > PP_LEAVES_MAX)
+        return PP_CORRUPT;
+    for (uint32_t i = 0; i < record->count; i++)
+        ids[i] = record->charged_rows[i].stamp_id;
+    *out = (struct pp_voucher){.channel_id = record->charged.channel_id,
+                               .lane = record->charged.lane,
+                               .spent = record->charged.spent,
+                               .refund_ack = record->charged.refund_ack,
+                               .signature = record->charged.signature};
+    return pp_voucher_context((enum pp_stamp_kind)record->charged.kind, ids, record->count, scratch, &out->context);
+}
+
+struct voucher_read {
+    uint64_t sequence;
+    struct pp_record_room *room;
+    struct pp_voucher *out;
+};
+
+static enum pp_error voucher_read_run(void *context, struct pp_txn *txn)
+{
+    const struct voucher_read *read = context;
+    struct pp_record record;
+    PP_TRY(pp_journal_find(txn, read->sequence, read->room, &record, NULL));
+    return pp_record_voucher(&record, read->out);
+}
+
+enum pp_error pp_lane_voucher_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
+                                   struct pp_record_room *room, struct pp_voucher *out, bool *out_there)
+{
+    struct voucher_read read = {lane->voucher_sequence, room, out};
+    *out_there = lane->voucher_sequence != 0;
+    return *out_there ? pp_store_read(journal, voucher_read_run, &read) : PP_OK;
+}
+
 struct lane_look {
     const struct pp_channel_id *channel_id;
     uint32_t lane;
@@ -102,6 +140,7 @@ static enum pp_error lane_look_run(struct pp_node *node, struct pp_txn *txn, voi
     const struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
     lane_status_of(node, lane, &status);
     PP_TRY(pp_lane_refund_read(node->data.journal, lane, node->room, &status.refund));
+    PP_TRY(pp_lane_voucher_read(node->data.journal, lane, node->room, &status.voucher, &status.has_voucher));
     *look->out = status;
     return PP_OK;
 }

@@ -263,6 +263,12 @@ PP_MUST_CHECK enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequen
 /* ---- look.c ---- */
 /* The signed refund in a record of a kind that has one. channel_id and lane are the caller's. */
 bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *out);
+/* The voucher of a CHARGED record: its context follows from the rows. */
+PP_MUST_CHECK enum pp_error pp_record_voucher(const struct pp_record *record, struct pp_voucher *out);
+/* The lane's highest; *out_there says whether there is one. */
+PP_MUST_CHECK enum pp_error pp_lane_voucher_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
+                                                 struct pp_record_room *room, struct pp_voucher *out,
+                                                 bool *out_there);
 PP_MUST_CHECK enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
                                                 struct pp_record_room *room, struct pp_signed_refund *out);
 

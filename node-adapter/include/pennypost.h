@@ -214,6 +214,8 @@ struct pp_lane_status {
     } holes[PP_HOLES_MAX];
     uint32_t holes_count;
     struct pp_signed_refund refund; /* the newest; zero amount when none */
+    bool has_voucher;
+    struct pp_voucher voucher;   /* the highest: what proves the line to a sender whose wallet is old */
     uint64_t stamps;             /* admitted so far */
     uint64_t chain_block;        /* the view's finalized block, its latest block's time */
     uint64_t chain_time_s;
