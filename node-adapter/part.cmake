@@ -10,8 +10,6 @@ target_compile_options(pp_llhttp PRIVATE -w -O2)
 pp_library(node-adapter pp_node PUBLIC pp_settlement pp_rewards pp_fees pp_channels PkgConfig::lmdb PkgConfig::uv
   PkgConfig::curl PkgConfig::jansson pp_llhttp Threads::Threads)
 
-if(EXISTS ${CMAKE_SOURCE_DIR}/node-adapter/node.c)
-  add_executable(pennypostd node-adapter/daemon/main.c)
-  target_include_directories(pennypostd PRIVATE node-adapter)
-  target_link_libraries(pennypostd pp_node)
-endif()
+add_executable(pennypostd node-adapter/daemon/main.c)
+target_include_directories(pennypostd PRIVATE node-adapter)
+target_link_libraries(pennypostd pp_node)

@@ -517,7 +517,7 @@ START_TEST(peer__that_does_not_read__cut_off)
 }
 END_TEST
 
-/* A refused peer that goes on sending still gets its answer. */
+/* HTTP-023: a refused peer that goes on sending still gets its answer. */
 START_TEST(peer__sends_on_after_refusal__hears_why)
 {
     static char junk[1 << 20], reply[REPLY_MAX];

@@ -137,6 +137,18 @@ START_TEST(challenge__changed_or_late__refused)
 }
 END_TEST
 
+/* HTTP-042: the id that mppx 0.11.0 computes for the same parameters: Challenge.from(..., {secretKey}).id */
+START_TEST(challenge__id_by_another_implementation__same)
+{
+    struct pp_challenge_key key;
+    struct pp_challenge challenge;
+    struct pp_challenge_terms terms = some_terms();
+    memcpy(key.bytes, "0123456789abcdef0123456789abcdef", sizeof key.bytes);
+    ck_assert_ok(pp_challenge_make(&key, "127.0.0.1:8080", &terms, EXPIRES_MS, &challenge));
+    ck_assert_str_eq(challenge.id, "So649rZ31AeaIx0_tWz4RfSY7uEt3w5Sb_spV8DQe_I");
+}
+END_TEST
+
 START_TEST(challenge__realm_that_breaks_the_header__refused)
 {
     struct pp_challenge_key key;
@@ -432,6 +444,7 @@ PP_TESTS("payment")
 PP_TEST(challenge__printed_and_parsed__same)
 PP_TEST(challenge__among_other_schemes__found)
 PP_TEST(challenge__changed_or_late__refused)
+PP_TEST(challenge__id_by_another_implementation__same)
 PP_TEST(challenge__realm_that_breaks_the_header__refused)
 PP_TEST(credential__each_action_printed_and_parsed__same)
 PP_TEST(credential__member_missing__named)

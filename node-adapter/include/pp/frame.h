@@ -6,7 +6,7 @@
  * Errors: TRUNCATED, TRAILING_BYTES, BAD_FORMAT (magic), BAD_KIND, TOO_MANY_LEAVES, OUT_OF_RANGE (field named), TOO_LONG,
  *         ZERO_SIZE, and those of decoding the quote.
  * Limits: PP_LEAVES_MAX entries, PP_TOPIC_MAX_BYTES, PP_ENVELOPE_MAX_BYTES, PP_QUOTE_MAX_BYTES; whole: PP_BODY_MAX_BYTES.
- * Source: specs/http.md, "The frame" (HTTP-060 and following).
+ * Source: specs/http.md, "The frame" (HTTP-061 and following).
  */
 #ifndef PP_FRAME_H
 #define PP_FRAME_H
