@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define PLENTY pp_units(25000000)
+#define MANY 1500u
 
 static json_t *status_of(struct sender_world *w)
 {
@@ -32,6 +33,12 @@ static struct pp_grains side_grains(struct sender_world *w, const char *side, co
     struct pp_grains value = pp_json_grains(pp_json_member(object, side), key);
     json_decref(object);
     return value;
+}
+
+/* By a plain question: quick enough to watch a sender at work. */
+static uint64_t node_stamps(struct sender_world *w)
+{
+    return node_number(w, "stamps");
 }
 
 /* Stored once each, paid once each: the node's count and S are those of the wallet's receipts, and every envelope in the wallet's
@@ -82,11 +89,12 @@ START_TEST(send__batches_over_connections__all_acknowledged_and_read_back)
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, 300, 1, 3000);
     snprintf(receipts, sizeof receipts, "%s/receipts", w.dir.path);
-    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "letters", "--days", "30", "--batch", "16", "--connections",
-                                "4", "--receipts", receipts);
+    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "letters", "--days", "30", "--batch",
+                                "16", "--connections", "4", "--receipts", receipts);
     ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 300);
     ck_assert_uint_eq(pp_json_u64(answer, "unsent"), 0);
-    ck_assert(pp_grains_eq(pp_json_grains(answer, "postage_grains"), side_grains(&w, "node", "spent_grains")));
+    ck_assert(
+        pp_grains_eq(pp_json_grains(answer, "postage_grains"), side_grains(&w, "node", "spent_grains")));
     json_decref(answer);
     world_check(&w, 300);
     FILE *file = fopen(receipts, "r");
@@ -99,9 +107,13 @@ START_TEST(send__batches_over_connections__all_acknowledged_and_read_back)
         }
     fclose(file);
     ck_assert_uint_eq(lines, 300);
-    json_t *topic = SENDER_RUN(&w, 0, "list", "--topic", "letters");
-    ck_assert_uint_eq(json_array_size(pp_json_member(topic, "sequences")), 300);
-    json_decref(topic);
+    size_t listed = 0;
+    for (int i = 0; i < 500 && listed < 300; i++) { /* the index follows the acknowledgement */
+        json_t *topic = SENDER_RUN(&w, 0, "list", "--topic", "letters");
+        listed = json_array_size(pp_json_member(topic, "sequences"));
+        json_decref(topic);
+    }
+    ck_assert_uint_eq(listed, 300);
     sender_world_done(&w);
 }
 END_TEST
@@ -112,13 +124,14 @@ START_TEST(send__single_mixed_repeated_reordered__charged_once)
     struct sender_world w;
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, 60, 200, 2000);
-    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "a", "--single", "--repeat", "3", "--connections", "3");
+    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "a", "--single", "--repeat", "3",
+                                "--connections", "3");
     ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 60);
     ck_assert_uint_eq(pp_json_u64(answer, "requests"), 60);
     ck_assert_uint_eq(pp_json_u64(answer, "repeated"), 20);
     json_decref(answer);
-    answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "b", "--batch", "7", "--single-every", "2", "--repeat", "2", "--reorder",
-                        "--connections", "5");
+    answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "b", "--batch", "7", "--single-every", "2",
+                        "--repeat", "2", "--reorder", "--connections", "5");
     ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 60);
     ck_assert_uint_gt(pp_json_u64(answer, "repeated"), 2);
     json_decref(answer);
@@ -134,17 +147,18 @@ START_TEST(send__node_killed_in_the_middle__stored_and_paid_once)
     struct sender_world w;
     int status;
     sender_world_make(&w, PLENTY);
-    sender_world_files(&w, 400, 100, 2000);
-    pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--batch", "4", "--connections", "4", "--patience", "60");
-    for (int i = 0; i < 3; i++) {
-        const struct timespec pause = {.tv_nsec = 150 * 1000000L};
-        nanosleep(&pause, NULL);
+    sender_world_files(&w, MANY, 100, 2000);
+    pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--batch", "2", "--connections", "4",
+                                "--patience", "60");
+    for (uint64_t i = 1; i < 4; i++) {
+        while (node_stamps(&w) < i * MANY / 5)
+            ck_assert_int_eq(waitpid(sender, &status, WNOHANG), 0);
         node_process_kill(&w.node);
         node_process_start(&w.node);
     }
     ck_assert_int_eq(waitpid(sender, &status, 0), sender);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the sender ended with %x", status);
-    world_check(&w, 400);
+    world_check(&w, MANY);
     sender_world_done(&w);
 }
 END_TEST
@@ -155,9 +169,10 @@ START_TEST(send__sender_killed_again_and_again__resumed_to_exactly_once)
     struct sender_world w;
     int status = 0, kills = 0;
     sender_world_make(&w, PLENTY);
-    sender_world_files(&w, 200, 100, 1000);
-    for (long delay_ms = 30;; delay_ms += 25) {
-        pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--batch", "3", "--connections", "3", "--resume");
+    sender_world_files(&w, MANY, 100, 1000);
+    for (long delay_ms = 30;; delay_ms += 10) {
+        pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--batch", "2", "--connections",
+                                    "3", "--resume");
         const struct timespec pause = {.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000L};
         nanosleep(&pause, NULL);
         kill(sender, SIGKILL);
@@ -167,9 +182,10 @@ START_TEST(send__sender_killed_again_and_again__resumed_to_exactly_once)
         kills++;
         ck_assert_int_lt(kills, 200);
     }
-    ck_assert_msg(WEXITSTATUS(status) == 0, "the sender ended with %d after %d kills", WEXITSTATUS(status), kills);
-    ck_assert_int_gt(kills, 2);
-    world_check(&w, 200);
+    ck_assert_msg(WEXITSTATUS(status) == 0, "the sender ended with %d after %d kills", WEXITSTATUS(status),
+                  kills);
+    ck_assert_int_gt(kills, 5);
+    world_check(&w, MANY);
     sender_world_done(&w);
 }
 END_TEST
@@ -186,7 +202,8 @@ START_TEST(send__identical_files_and_resume__each_counts)
     }
     json_decref(SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t", "--batch", "3"));
     world_check(&w, 20);
-    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t", "--resume"); /* the last one had ended: a new send */
+    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t",
+                                "--resume"); /* the last one had ended: a new send */
     ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 20);
     ck_assert_uint_eq(pp_json_u64(answer, "skipped"), 0);
     json_decref(answer);
@@ -223,13 +240,11 @@ END_TEST
 START_TEST(send__node_with_other_keys__told_otherwise)
 {
     struct sender_world w;
-    char data[400];
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, 5, 10, 10);
     json_decref(SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t"));
     node_process_stop(&w.node);
-    snprintf(data, sizeof data, "%s/impostor", w.dir.path);
-    snprintf(w.node.data_dir, sizeof w.node.data_dir, "%s", data);
+    strcat(w.node.data_dir, "-impostor");
     w.node.receipt_seed[0] ^= 1;
     node_process_start(&w.node);
     json_t *answer = SENDER_RUN(&w, 1, "send", w.folder, "--topic", "t");
@@ -288,11 +303,13 @@ START_TEST(delete__on_the_third_day__storage_of_the_days_left)
     json_t *sent = SENDER_RUN(&w, 0, "list", "--sent");
     const json_t *rows = pp_json_member(sent, "sent");
     char first[24], second[80];
-    snprintf(first, sizeof first, "%llu", (unsigned long long)pp_json_u64(json_array_get(rows, 0), "sequence"));
+    snprintf(first, sizeof first, "%llu",
+             (unsigned long long)pp_json_u64(json_array_get(rows, 0), "sequence"));
     snprintf(second, sizeof second, "%s", pp_json_text(json_array_get(rows, 1), "stamp_id"));
+    struct pp_grains earned_at_once = side_grains(&w, "node", "earned_grains");
     node_process_pass_days(&w.node, 2);
-    const struct timespec pause = {.tv_sec = 1};
-    nanosleep(&pause, NULL); /* the node begins the day by its own tick */
+    while (pp_grains_is_zero(pp_grains_sub_clamped(side_grains(&w, "node", "earned_grains"), earned_at_once)))
+        ; /* the node begins the day by its own tick */
     struct pp_grains free_before = side_grains(&w, "node", "free_grains");
     json_t *answer = SENDER_RUN(&w, 0, "delete", first, second, first);
     ck_assert_uint_eq(pp_json_u64(answer, "deleted"), 2);
@@ -302,7 +319,8 @@ START_TEST(delete__on_the_third_day__storage_of_the_days_left)
     json_decref(answer);
     struct pp_grains free_after = side_grains(&w, "node", "free_grains");
     ck_assert(pp_grains_eq(pp_grains_sub_checked(free_after, free_before), pp_grains(2 * 7 * 22 * 1000)));
-    ck_assert(pp_grains_eq(side_grains(&w, "wallet", "refunded_grains"), side_grains(&w, "node", "refunded_grains")));
+    ck_assert(pp_grains_eq(side_grains(&w, "wallet", "refunded_grains"),
+                           side_grains(&w, "node", "refunded_grains")));
 
     answer = SENDER_RUN(&w, 0, "delete", first);
     ck_assert_uint_eq(pp_json_u64(answer, "deleted"), 0);
@@ -332,7 +350,8 @@ START_TEST(terms_and_quote__of_a_node__what_it_says)
     ck_assert(pp_json_bool(answer, "pinned"));
     json_decref(answer);
     answer = SENDER_RUN(&w, 0, "quote", "--node", w.node.url, "--bytes", "1024", "--days", "30");
-    ck_assert(pp_grains_eq(pp_json_grains(answer, "postage_grains"), pp_grains(12000000 + 22ull * 1024 * 30)));
+    ck_assert(
+        pp_grains_eq(pp_json_grains(answer, "postage_grains"), pp_grains(12000000 + 22ull * 1024 * 30)));
     json_decref(answer);
     sender_world_done(&w);
 }
@@ -345,7 +364,8 @@ START_TEST(send__log_not_writable__nothing_leaves)
     char path[CLI_PATH_MAX], hex[65];
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, 3, 10, 10);
-    snprintf(path, sizeof path, "%s/channels/%s/lane-%u.log", w.wallet, pp_hex_print(w.channel_id.bytes, 32, hex), w.lane);
+    snprintf(path, sizeof path, "%s/channels/%s/lane-%u.log", w.wallet,
+             pp_hex_print(w.channel_id.bytes, 32, hex), w.lane);
     ck_assert_int_eq(symlink("/dev/full", path), 0);
     json_t *answer = SENDER_RUN(&w, 1, "send", w.folder, "--topic", "t");
     json_decref(answer);

@@ -43,7 +43,8 @@ void node_process_domain(const struct node_process *node, struct pp_domain *out)
     pp_domain_init(out, NODE_CHAIN_ID, &node->contract);
 }
 
-struct pp_channel_id node_process_lane(struct node_process *node, const struct pp_channel_config *config, struct pp_units cap)
+struct pp_channel_id node_process_lane(struct node_process *node, const struct pp_channel_config *config,
+                                       struct pp_units cap)
 {
     struct pp_domain domain;
     struct pp_channel_id id;
@@ -190,6 +191,8 @@ _Noreturn static void child_run(struct node_process *node, int report)
         .clock_skew_max_ms = FRESHNESS_MS,
         .clock = {clock_now_ms, node},
     };
+    memset(config.payee.bytes, 0x0a, sizeof config.payee.bytes);
+    memset(config.treasury.bytes, 0x0b, sizeof config.treasury.bytes);
     memcpy(config.receipt_seed, node->receipt_seed, sizeof config.receipt_seed);
     node_process_domain(node, &config.domain);
     engine_open(&c, &config);

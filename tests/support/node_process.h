@@ -36,7 +36,8 @@ struct node_process {
 
 void node_process_init(struct node_process *node, const char *data_dir);
 /* A channel with one lane at this node, final on chain. Returns its id. */
-struct pp_channel_id node_process_lane(struct node_process *node, const struct pp_channel_config *config, struct pp_units cap);
+struct pp_channel_id node_process_lane(struct node_process *node, const struct pp_channel_config *config,
+                                       struct pp_units cap);
 /* Returns when it takes requests. */
 void node_process_start(struct node_process *node);
 void node_process_kill(struct node_process *node); /* SIGKILL */

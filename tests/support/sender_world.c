@@ -83,7 +83,8 @@ void sender_world_files(struct sender_world *w, size_t count, size_t least, size
     free(bytes);
 }
 
-static size_t arguments_make(struct sender_world *w, const char *const *arguments, const char *out[ARGUMENTS_MAX])
+static size_t arguments_make(struct sender_world *w, const char *const *arguments,
+                             const char *out[ARGUMENTS_MAX])
 {
     size_t count = 0;
     for (; arguments[count]; count++) {
@@ -105,7 +106,8 @@ json_t *sender_run(struct sender_world *w, int expected_status, const char *cons
     struct cli_run run;
     arguments_make(w, arguments, all);
     cli_run(&run, all);
-    ck_assert_msg(run.status == expected_status, "%s: status %d\n%s\n%s", all[0], run.status, run.out, run.err);
+    ck_assert_msg(run.status == expected_status, "%s: status %d\n%s\n%s", all[0], run.status, run.out,
+                  run.err);
     json_t *object = cli_run_json(&run);
     cli_run_done(&run);
     return object;
