@@ -304,6 +304,16 @@ enum pp_error chain_poll_turn(struct chain_poll *poll)
     return error;
 }
 
+/* WATCH-005. A rest that is longer than the most by itself stays as it is. */
+uint32_t chain_poll_wait_ms(uint32_t poll_ms, uint64_t failures)
+{
+    uint64_t wait = poll_ms;
+    for (uint64_t i = 0; i < failures && wait < CHAIN_POLL_WAIT_MS_MAX; i++)
+        wait *= 2;
+    uint64_t most = poll_ms > CHAIN_POLL_WAIT_MS_MAX ? poll_ms : CHAIN_POLL_WAIT_MS_MAX;
+    return (uint32_t)(wait < most ? wait : most);
+}
+
 /* ---- the view's beginning ---- */
 
 static enum pp_error mark_load(struct chain_poll *poll, bool *out_started_anew)

@@ -30,4 +30,8 @@ void chain_poll_done(struct chain_poll *poll);
 /* One turn. On an error pp_rpc_reason(poll->contract.rpc) may say more. */
 PP_MUST_CHECK enum pp_error chain_poll_turn(struct chain_poll *poll);
 
+/* How long to rest after so many failures in a row. */
+#define CHAIN_POLL_WAIT_MS_MAX 60000u
+uint32_t chain_poll_wait_ms(uint32_t poll_ms, uint64_t failures);
+
 #endif

@@ -25,7 +25,7 @@ struct pp_rpc {
     char reason[PP_RPC_TEXT_MAX];
 };
 
-/* RPC-003: a node's words are shown, so nothing but printable ASCII passes. */
+/* RPC-008: a node's words are shown, so nothing but printable ASCII passes. */
 static void copy_printable(char *out, size_t capacity, const char *text)
 {
     size_t i = 0;

@@ -8,7 +8,6 @@
 
 #define POLL_MS_DEFAULT 2000u
 #define LANES_DEFAULT 65536u
-#define BACKOFF_MS_MAX 60000u
 
 struct pp_chain_watch {
     struct chain_poll poll;
@@ -21,16 +20,6 @@ struct pp_chain_watch {
     struct pp_chain_watch_status status;
     enum pp_error told; /* the watch's thread only: the trouble that the owner knows of */
 };
-
-/* WATCH-004: twice as long after every failure. */
-static uint32_t wait_ms_after(const struct pp_chain_watch *watch, uint64_t failures)
-{
-    uint64_t wait = watch->poll.config.poll_ms;
-    for (uint64_t i = 0; i < failures && wait < BACKOFF_MS_MAX; i++)
-        wait *= 2;
-    uint64_t most = watch->poll.config.poll_ms > BACKOFF_MS_MAX ? watch->poll.config.poll_ms : BACKOFF_MS_MAX;
-    return (uint32_t)(wait < most ? wait : most);
-}
 
 static void trouble(struct pp_chain_watch *watch, enum pp_error error, const char *reason)
 {
@@ -64,7 +53,7 @@ static bool rest(struct pp_chain_watch *watch)
 {
     struct timespec until;
     pthread_mutex_lock(&watch->lock);
-    uint32_t wait_ms = wait_ms_after(watch, watch->status.failures);
+    uint32_t wait_ms = chain_poll_wait_ms(watch->poll.config.poll_ms, watch->status.failures);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += wait_ms / 1000;
     until.tv_nsec += (long)(wait_ms % 1000) * 1000000;

@@ -348,7 +348,6 @@ START_TEST(watch__chain_down__told_once_and_close_at_once)
     while (world.head.kind != PP_CHAIN_HEAD)
         pthread_cond_wait(&world.changed, &world.lock);
     pthread_mutex_unlock(&world.lock);
-    kill(world.anvil.pid, SIGSTOP);
     kill(world.anvil.pid, SIGKILL);
     wait_told(&world, PP_CHAIN_DOWN);
     pp_chain_watch_status(watch, &status);

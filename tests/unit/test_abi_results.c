@@ -147,7 +147,7 @@ START_TEST(abi_read_units__above_64_bits__overflow_or_clamped)
 }
 END_TEST
 
-/* Goal: no answer of a wrong length or with a stray bit is taken. Method: every truncation, one byte more, and every
+/* Goal: no answer of a wrong length or with a stray bit is taken (SETL-003). Method: every truncation, one byte more, and every
  * bit above the width of the first word. */
 START_TEST(abi_read_lane__damaged__refused_and_untouched)
 {

@@ -15,7 +15,7 @@ static const char *spec_find(const struct pp_spec_table *table, const char *sign
     return NULL;
 }
 
-/* Goal: the calls are those of the contract's specification. Method: its table, every row of ours (CHAIN ABI). */
+/* Goal: the calls are those of the contract's specification. Method: its table, every row of ours (SETL-002). */
 START_TEST(abi_function__every_row__selector_of_the_specification)
 {
     struct pp_spec_table table;

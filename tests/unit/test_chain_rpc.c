@@ -181,7 +181,7 @@ START_TEST(rpc_block__huge_answer__nonsense)
 }
 END_TEST
 
-/* Goal: a node's words cannot break a line of a log. Method: control characters in an error's message. */
+/* Goal: a node's words cannot break a line of a log (RPC-008). Method: control characters in an error's message. */
 START_TEST(rpc_block__error_with_control_bytes__printable_reason)
 {
     ck_assert_error(block_error((struct script){.error_code = -32000, .message = "a\\nb\\u001b[31m"}, "a?b?[31m"),

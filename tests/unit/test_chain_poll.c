@@ -1,0 +1,223 @@
+/* A chain's node that lies, turn by turn: a named error, no event, and the next turn goes on. The honest chain is in
+ * tests/integration/test_chain_watch.c. */
+#define _GNU_SOURCE
+#include "chain_poll.h"
+#include "fake_rpc.h"
+#include "pp_fixture.h"
+#include "pp_test.h"
+
+#include <stdio.h>
+
+#define LANE 0x0500u
+#define HASHES "\"hash\":\"0x%064x\",\"parentHash\":\"0x%064x\""
+
+/* What the node says; zero fields lie about nothing. */
+struct lies {
+    uint64_t chain_id;
+    unsigned latest, finalized;    /* block numbers */
+    unsigned latest_time;          /* of the latest block; 0: as the others */
+    unsigned fork;                 /* changes every hash */
+    bool fork_between;             /* the latest block changes while it is read */
+    const char *logs;              /* JSON */
+    const char *nonsense_method;   /* answers 7 */
+    bool claimed_above;            /* the pool paid out more than it has */
+    bool no_contract;
+    unsigned asked_latest;
+};
+
+static struct pp_fake_answer answer_block(struct lies *lies, const struct pp_fake_question *question)
+{
+    char text[512];
+    const char *which = json_string_value(json_array_get(question->params, 0));
+    bool latest = strcmp(which, "latest") == 0;
+    unsigned number = latest ? lies->latest : strcmp(which, "finalized") == 0 ? lies->finalized
+                                                                            : (unsigned)strtoul(which, NULL, 16);
+    if (number > lies->latest && number > lies->finalized)
+        return pp_fake_result(question, "null");
+    unsigned fork = lies->fork + (lies->fork_between && !latest && number == lies->latest ? ++lies->asked_latest : 0);
+    unsigned time = number == lies->latest && lies->latest_time ? lies->latest_time : 1000 + number;
+    snprintf(text, sizeof text, "{\"number\":\"0x%x\"," HASHES ",\"timestamp\":\"0x%x\"}", number,
+             1 + number + 4096 * fork, number + 4096 * fork, time);
+    return pp_fake_result(question, text);
+}
+
+static struct pp_fake_answer answer_call(struct lies *lies, const struct pp_fake_question *question)
+{
+    uint8_t selector[4];
+    char prefix[11], text[1024] = "\"0x";
+    unsigned words = 5;
+    const char *data = json_string_value(json_object_get(json_array_get(question->params, 0), "data"));
+    if (lies->no_contract)
+        return pp_fake_result(question, "\"0x\"");
+    static const struct {
+        enum pp_abi_function function;
+        unsigned words;
+    } sizes[] = {{PP_ABI_TIMERS, 8}, {PP_ABI_TOKEN, 1}, {PP_ABI_POOL, 2}, {PP_ABI_LAST_REPORT, 4}};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        pp_abi_selector(sizes[i].function, selector);
+        snprintf(prefix, sizeof prefix, "0x%02x%02x%02x%02x", selector[0], selector[1], selector[2], selector[3]);
+        if (strncmp(prefix, data, 10) == 0)
+            words = sizes[i].words;
+    }
+    for (unsigned i = 0; i < words; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%064x", words == 2 && i == 1 && lies->claimed_above ? 1u : 0u);
+    strcat(text, "\"");
+    return pp_fake_result(question, text);
+}
+
+static struct pp_fake_answer answer(void *context, const struct pp_fake_question *question)
+{
+    struct lies *lies = context;
+    char id[32];
+    if (lies->nonsense_method && strcmp(question->method, lies->nonsense_method) == 0)
+        return pp_fake_result(question, "7");
+    snprintf(id, sizeof id, "\"0x%lx\"", (unsigned long)(lies->chain_id ? lies->chain_id : 31337));
+    if (strcmp(question->method, "eth_chainId") == 0)
+        return pp_fake_result(question, id);
+    if (strcmp(question->method, "eth_getBlockByNumber") == 0)
+        return answer_block(lies, question);
+    if (strcmp(question->method, "eth_getLogs") == 0)
+        return pp_fake_result(question, lies->logs ? lies->logs : "[]");
+    if (strcmp(question->method, "eth_call") == 0)
+        return answer_call(lies, question);
+    return pp_fake_error(question, -32601, "no such method", NULL);
+}
+
+struct rig {
+    struct lies lies;
+    struct pp_fake_rpc *fake;
+    struct chain_poll poll;
+    unsigned heads, others;
+    struct pp_chain_event last;
+    enum pp_error take; /* what the sink answers */
+};
+
+static enum pp_error take(void *context, const struct pp_chain_event *events, size_t count)
+{
+    struct rig *rig = context;
+    if (rig->take != PP_OK)
+        return rig->take;
+    for (size_t i = 0; i < count; i++) {
+        rig->heads += events[i].kind == PP_CHAIN_HEAD;
+        rig->others += events[i].kind != PP_CHAIN_HEAD;
+        rig->last = events[i];
+    }
+    return PP_OK;
+}
+
+static void rig_start(struct rig *rig)
+{
+    bool anew;
+    struct pp_address contract = {{[19] = 1}};
+    *rig = (struct rig){.lies = {.latest = 20, .finalized = 10}};
+    rig->fake = pp_fake_rpc_start(answer, &rig->lies);
+    struct pp_chain_watch_config config = {
+        .rpc_url = pp_fake_rpc_url(rig->fake), .lane = LANE, .lanes_max = 4, .start_block = 1, .timeout_ms = 5000,
+        .events = take, .context = rig,
+    };
+    pp_domain_init(&config.domain, 31337, &contract);
+    ck_assert_ok(chain_poll_init(&rig->poll, &config, &anew));
+}
+
+static void rig_stop(struct rig *rig)
+{
+    chain_poll_done(&rig->poll);
+    pp_fake_rpc_stop(rig->fake);
+}
+
+/* Goal: every lie is a named error without an event, and after it the truth is taken (WATCH-001). Method: a table; an honest
+ * turn before and after each. */
+START_TEST(poll__lies__named_error_and_recovery)
+{
+    static const struct {
+        struct lies lies;
+        enum pp_error error;
+    } cases[] = {
+        {{.latest = 21, .finalized = 11, .chain_id = 1}, PP_CHAIN_WRONG_ID},
+        {{.latest = 9, .finalized = 11}, PP_CHAIN_NONSENSE},
+        {{.latest = 21, .finalized = 11, .latest_time = 5}, PP_CHAIN_NONSENSE},
+        {{.latest = 21, .finalized = 11, .no_contract = true}, PP_CONTRACT_MISMATCH},
+        {{.latest = 21, .finalized = 11, .claimed_above = true}, PP_CHAIN_NONSENSE},
+        {{.latest = 21, .finalized = 11, .logs = "7"}, PP_CHAIN_NONSENSE},
+        {{.latest = 21, .finalized = 11, .logs = "[{}]"}, PP_CHAIN_NONSENSE},
+        {{.latest = 21, .finalized = 11, .nonsense_method = "eth_chainId"}, PP_CHAIN_NONSENSE},
+        {{.latest = 21, .finalized = 11, .nonsense_method = "eth_getBlockByNumber"}, PP_CHAIN_NONSENSE},
+        {{.latest = 21, .finalized = 11, .nonsense_method = "eth_call"}, PP_CHAIN_NONSENSE},
+        {{.latest = 8, .finalized = 7}, PP_CHAIN_STALE},
+        {{.latest = 21, .finalized = 9}, PP_CHAIN_STALE},
+        {{.latest = 21, .finalized = 11, .fork_between = true}, PP_CHAIN_REORG},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig rig;
+        rig_start(&rig);
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert_uint_eq(rig.heads, 1);
+        rig.lies = cases[i].lies;
+        enum pp_error error = chain_poll_turn(&rig.poll);
+        ck_assert_msg(error == cases[i].error, "case %zu: %s (%s), not %s", i, pp_error_name(error),
+                      pp_rpc_reason(rig.poll.contract.rpc), pp_error_name(cases[i].error));
+        ck_assert_uint_eq(rig.heads, 1);
+        ck_assert_uint_eq(rig.others, 0);
+        rig.lies = (struct lies){.latest = 22, .finalized = 12};
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert_uint_eq(rig.heads, 2);
+        ck_assert_uint_eq(rig.last.block_number, 22);
+        rig_stop(&rig);
+    }
+}
+END_TEST
+
+/* Goal: another history below the finalized block is told once, and stops everything until the old one is back (VIEW-011). */
+START_TEST(poll__another_history__conflict_until_it_is_back)
+{
+    struct rig rig;
+    rig_start(&rig);
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    rig.lies.fork = 1;
+    ck_assert_error(chain_poll_turn(&rig.poll), PP_CHAIN_REORG);
+    ck_assert_error(chain_poll_turn(&rig.poll), PP_CHAIN_REORG);
+    ck_assert_uint_eq(rig.others, 1);
+    ck_assert_int_eq(rig.last.kind, PP_CHAIN_CONFLICT);
+    ck_assert_uint_eq(rig.heads, 1);
+    rig.lies.fork = 0;
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    ck_assert_uint_eq(rig.heads, 2);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* Goal: what the ledger did not take is handed over again, first. */
+START_TEST(poll__ledger_refuses__handed_over_again)
+{
+    struct rig rig;
+    rig_start(&rig);
+    rig.take = PP_STORE_FULL;
+    ck_assert_error(chain_poll_turn(&rig.poll), PP_STORE_FULL);
+    rig.take = PP_OK;
+    rig.lies.latest = 30;
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    ck_assert_uint_eq(rig.heads, 2);
+    ck_assert_uint_eq(rig.last.block_number, 30);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* Goal: twice as long after every failure, up to a minute (WATCH-005). */
+START_TEST(poll_wait__failures__doubled_to_a_minute)
+{
+    ck_assert_uint_eq(chain_poll_wait_ms(2000, 0), 2000);
+    ck_assert_uint_eq(chain_poll_wait_ms(2000, 1), 4000);
+    ck_assert_uint_eq(chain_poll_wait_ms(2000, 4), 32000);
+    ck_assert_uint_eq(chain_poll_wait_ms(2000, 5), 60000);
+    ck_assert_uint_eq(chain_poll_wait_ms(2000, UINT64_MAX), 60000);
+    ck_assert_uint_eq(chain_poll_wait_ms(90000, 3), 90000);
+    ck_assert_uint_eq(chain_poll_wait_ms(UINT32_MAX, 3), UINT32_MAX);
+}
+END_TEST
+
+PP_TESTS("chain_poll")
+PP_TEST(poll__lies__named_error_and_recovery)
+PP_TEST(poll__another_history__conflict_until_it_is_back)
+PP_TEST(poll__ledger_refuses__handed_over_again)
+PP_TEST(poll_wait__failures__doubled_to_a_minute)
+PP_TESTS_END
