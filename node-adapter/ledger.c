@@ -262,10 +262,10 @@ void pp_ledger_sum(const struct pp_ledger *ledger, struct pp_ledger_totals *out)
     *out = (struct pp_ledger_totals){0};
     for (uint32_t slot = 0; slot < ledger->head.lane_count; slot++) {
         const struct pp_lane *lane = &ledger->lanes[slot].lane;
-        out->spent = pp_grains_add_checked(out->spent, lane->spent);
-        out->consumed = pp_grains_add_checked(out->consumed, pp_intervals_total(&lane->consumed));
-        out->refunded = pp_grains_add_checked(out->refunded, lane->refunded);
-        out->earned = pp_grains_add_checked(out->earned, lane->earned);
+        pp_ledger_total_add(&out->spent, lane->spent);
+        pp_ledger_total_add(&out->consumed, pp_intervals_total(&lane->consumed));
+        pp_ledger_total_add(&out->refunded, lane->refunded);
+        pp_ledger_total_add(&out->earned, lane->earned);
         out->stamps += lane->stamps;
     }
 }

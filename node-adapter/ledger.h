@@ -41,10 +41,16 @@ struct pp_ledger_lane {
     bool dirty;                       /* changed since it was last put into a checkpoint */
 };
 
+/* Over all lanes, for people. A lane's S is whatever its signer signs, so a sum may not fit: it stays at PP_GRAINS_MAX. */
 struct pp_ledger_totals {
     struct pp_grains spent, consumed, refunded, earned;
     uint64_t stamps;
 };
+static inline void pp_ledger_total_add(struct pp_grains *total, struct pp_grains more)
+{
+    if (pp_grains_add(*total, more, total) != PP_OK)
+        *total = PP_GRAINS_MAX;
+}
 
 /* What is small and changes with records; saved whole at the beginning of a group. */
 struct pp_ledger_head {

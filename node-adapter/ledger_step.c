@@ -17,7 +17,7 @@ static enum pp_error earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane
         return PP_OK;
     if (pp_lane_earn(&lane->lane, more) != PP_OK)
         return PP_INVARIANT;
-    ledger->head.totals.earned = pp_grains_add_checked(ledger->head.totals.earned, more);
+    pp_ledger_total_add(&ledger->head.totals.earned, more);
     return PP_OK;
 }
 
@@ -42,7 +42,7 @@ static enum pp_error stamp_book(struct pp_ledger *ledger, uint32_t slot, const s
 {
     struct pp_grains total;
     PP_TRY(pp_postage_total(&row->leaf.postage, &total));
-    ledger->head.totals.consumed = pp_grains_add_checked(ledger->head.totals.consumed, total);
+    pp_ledger_total_add(&ledger->head.totals.consumed, total);
     ledger->head.totals.stamps++;
     if (!record->charged.tickets)
         return earn(ledger, slot, &row->leaf.postage, row->leaf.retention_days);
@@ -67,7 +67,7 @@ static enum pp_error charge_book(struct pp_ledger *ledger, uint32_t slot, const 
         if (record->charged_rows[i].admitted)
             PP_TRY(stamp_book(ledger, slot, record, &record->charged_rows[i], sequence++));
     struct pp_grains more = pp_grains_sub_checked(lane->lane.spent, spent_before);
-    ledger->head.totals.spent = pp_grains_add_checked(ledger->head.totals.spent, more);
+    pp_ledger_total_add(&ledger->head.totals.spent, more);
     if (highest)
         lane->voucher_sequence = record->sequence;
     pp_congestion_count(&ledger->head.congestion, record->time_ms, (uint32_t)(sequence - record->sequence));
@@ -123,7 +123,7 @@ static enum pp_error refund_one(struct pp_ledger *ledger, uint32_t slot, const s
     struct pp_ledger_lane *lane = &ledger->lanes[slot];
     const struct pp_refund_leaf leaf = {.stamp_id = *stamp_id, .amount = amount, .reason = (uint8_t)reason};
     PP_TRY(pp_lane_refund(&lane->lane, amount));
-    ledger->head.totals.refunded = pp_grains_add_checked(ledger->head.totals.refunded, amount);
+    pp_ledger_total_add(&ledger->head.totals.refunded, amount);
     return pp_refund_list_append(pp_ledger_refunds_make(ledger, lane), &leaf);
 }
 

@@ -4,6 +4,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
+#include <pp/voucher.h>
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -654,6 +656,40 @@ START_TEST(open__another_nodes_folder__refused_with_a_reason)
 }
 END_TEST
 
+/* S is whatever a signer signs: two that sign all there is do no harm to anybody else. */
+START_TEST(submit__two_vouchers_over_the_largest_amount__admitted_and_the_node_goes_on)
+{
+    struct world world;
+    struct pp_node_status status;
+    world_open(&world, true);
+    for (unsigned i = 0; i < 2; i++) {
+        struct pp_sender sender;
+        struct pp_made_request made;
+        struct pp_answer answer;
+        struct pp_hash scratch[1];
+        pp_sender_init(&sender, &world.fixture, 10 + i);
+        pp_sender_fund(&sender, &world.fixture, 25000000, 0);
+        pp_request_make(&made, &world.fixture, &sender, 1, (struct pp_parcel_of){100, 1}, i);
+        struct pp_voucher voucher = {.channel_id = sender.channel_id, .lane = FIXTURE_LANE, .spent = PP_GRAINS_MAX};
+        ck_assert_ok(pp_voucher_context(made.request.kind, made.ids, 1, scratch, &voucher.context));
+        ck_assert_ok(pp_voucher_sign(world.fixture.crypto, &world.fixture.config.domain, &sender.key, &voucher));
+        made.request.spent = voucher.spent;
+        made.request.signature = voucher.signature;
+        pp_submit_wait(world.fixture.node, &made.request, &answer);
+        ck_assert_ok(answer.error);
+        ck_assert_ok(answer.results[0].refusal.error);
+        ck_assert(pp_grains_eq(answer.spent, PP_GRAINS_MAX));
+        pp_answer_done(&answer);
+        pp_request_done(&made);
+    }
+    world_restart(&world);
+    pp_node_status(world.fixture.node, &status);
+    ck_assert_uint_eq(status.stamps, 2);
+    ck_assert(pp_grains_eq(status.spent, PP_GRAINS_MAX));
+    world_close(&world);
+}
+END_TEST
+
 PP_TESTS("node")
 PP_TEST(submit__single_and_batch__admitted_with_receipts)
 PP_TEST(submit__again_also_after_restart__the_old_receipt_and_no_charge)
@@ -667,4 +703,5 @@ PP_TEST(envelope__stored_deleted_and_expired__bytes_then_not_found)
 PP_TEST(host__admit_commit_cancel_crash__each_ticket_resolved_once)
 PP_TEST(tick__an_epoch_ends__one_report_also_after_restart)
 PP_TEST(open__another_nodes_folder__refused_with_a_reason)
+PP_TEST(submit__two_vouchers_over_the_largest_amount__admitted_and_the_node_goes_on)
 PP_TESTS_END
