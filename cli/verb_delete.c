@@ -1,13 +1,15 @@
 #include "atomic_file.h"
+#include "clock.h"
+#include "lane_sync.h"
 #include "session.h"
 
 #include <pp/refund.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define DELETES_MAX 1024u /* in one request: specs/http.md */
+#define AGAIN_MS 200u
 #define LIST_MAX_BYTES (64u << 20)
 
 struct deletion {
@@ -143,13 +145,6 @@ static enum pp_error body_make(struct deletion *d, const struct cli_stamp *const
     return *out ? PP_OK : cli_problem_set(d->problem, PP_NO_MEMORY, "a deletion");
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Asking twice is safe: a deletion that happened is answered with ALREADY_DELETED. */
 static enum pp_error body_post(struct deletion *d, const char *body, json_t **out)
 {
@@ -158,14 +153,13 @@ static enum pp_error body_post(struct deletion *d, const char *body, json_t **ou
                                         .content_type = "application/json",
                                         .body = body,
                                         .body_length = strlen(body)};
-    const struct timespec pause = {.tv_nsec = 200 * 1000000L};
-    uint64_t until = now_ms() + d->patience_ms;
+    uint64_t until = cli_clock_ms() + d->patience_ms;
     for (;;) {
         enum pp_error error = cli_exchange_json(d->session.exchange, &request, out, d->problem);
         bool may_pass = error == PP_NODE_DOWN || d->problem->refusal.retry_after_ms > 0;
-        if (error == PP_OK || !may_pass || now_ms() > until)
+        if (error == PP_OK || !may_pass || cli_clock_ms() > until)
             return error;
-        nanosleep(&pause, NULL);
+        cli_pause_ms(AGAIN_MS);
     }
 }
 
@@ -298,9 +292,23 @@ static int deletion_print(struct deletion *d)
     return refused ? CLI_FAILED : CLI_OK;
 }
 
+/* What the node refunded meanwhile must be known before its next refund is judged. */
+static enum pp_error lane_sync(struct deletion *d)
+{
+    const struct cli_lane_sync sync = {.exchange = d->session.exchange,
+                                       .crypto = d->session.cli->crypto,
+                                       .domain = &d->session.domain,
+                                       .node = &d->session.node,
+                                       .lane = d->session.log,
+                                       .patience_ms = d->patience_ms};
+    PP_TRY(cli_lane_sync(&sync, NULL, d->problem));
+    enum pp_error error = cli_lane_commit(d->session.log);
+    return error == PP_OK ? PP_OK : cli_problem_set(d->problem, error, "the lane's log could not be written");
+}
+
 static int deletion_run(struct deletion *d, char **operands, size_t operands_count, const char *list)
 {
-    enum pp_error error = PP_OK;
+    enum pp_error error = lane_sync(d);
     for (size_t i = 0; i < operands_count && error == PP_OK; i++)
         error = stamp_take(d, operands[i]);
     if (error == PP_OK && list)

@@ -1,9 +1,9 @@
+#include "clock.h"
 #include "sender.h"
 #include "session.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROGRESS_EVERY_MS 200
@@ -22,18 +22,11 @@ struct progress {
     bool on;
 };
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void progress_show(void *context, const struct cli_send_summary *summary)
 {
     struct progress *progress = context;
     char money[CLI_MONEY_MAX], of[32] = "";
-    uint64_t now = now_ms();
+    uint64_t now = cli_clock_ms();
     if (!progress->on || now - progress->shown_ms < PROGRESS_EVERY_MS)
         return;
     progress->shown_ms = now;
@@ -148,12 +141,12 @@ static int send_run(struct cli_session *s, const struct choices *choices, struct
     if (!choices->resume && !cli_lane_job_ended(s->log))
         cli_note(s->cli,
                  "the last send on this lane did not end; --resume would skip what it had acknowledged");
-    uint64_t started = now_ms();
+    uint64_t started = cli_clock_ms();
     enum pp_error error = cli_sender_run(&config, summary, problem);
     if (progress.on)
         fprintf(s->cli->err, "\r\033[K");
     int status =
-        error == PP_OK ? summary_print(s, summary, now_ms() - started) : stop_tell(s, summary, problem);
+        error == PP_OK ? summary_print(s, summary, cli_clock_ms() - started) : stop_tell(s, summary, problem);
     if (receipts && fclose(receipts) != 0 && status == CLI_OK)
         status = cli_fail(s->cli, PP_IO, "%s", choices->receipts);
     free(summary);
