@@ -27,7 +27,7 @@ static void seal(struct pp_slice key, struct pp_slice value, uint8_t out[PP_RECO
 {
     const struct pp_slice parts[] = {key, value};
     uint8_t digest[32];
-    pp_blake2b("pp.journal.v1", parts, 2, digest);
+    pp_blake2b("pp.checkpoint.v1", parts, 2, digest);
     memcpy(out, digest, PP_RECORD_CHECKSUM_BYTES);
 }
 
@@ -421,6 +421,21 @@ static enum pp_error load_run(void *context, struct pp_txn *txn)
         return corrupt(load, "head", 0, "not a head");
     PP_TRY(lanes_load(load, txn, lanes));
     return tickets_load(load, txn, tickets);
+}
+
+enum pp_error pp_checkpoint_load_in(struct pp_txn *txn, struct pp_ledger *ledger, struct pp_journal_head *out_journal,
+                                    char *out_reason)
+{
+    struct load load = {ledger, out_journal, out_reason};
+    return load_run(&load, txn);
+}
+
+enum pp_error pp_checkpoint_lane_row(struct pp_txn *txn, uint32_t slot, struct pp_slice *out)
+{
+    struct row_key key = lane_key(slot);
+    PP_TRY(pp_txn_get(txn, PP_TABLE_CHECKPOINT, pp_slice(key.bytes, key.length), out));
+    out->length -= out->length < PP_RECORD_CHECKSUM_BYTES ? out->length : PP_RECORD_CHECKSUM_BYTES;
+    return PP_OK;
 }
 
 enum pp_error pp_checkpoint_load(struct pp_store *derived, struct pp_ledger *ledger, struct pp_journal_head *out_journal,

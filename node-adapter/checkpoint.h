@@ -1,7 +1,7 @@
 /* checkpoint.h - the ledger as it stood behind one record, so that recovery need not begin at the first.
  *
  * Shape:  rows in derived.mdb: "head"; 's' and slot u32: a lane; 't' and sequence u64: an open ticket. Each row ends in
- *         16 bytes of H("pp.journal.v1", key | value), since the store has no checksums of its own.
+ *         16 bytes of H("pp.checkpoint.v1", key | value), since the store has no checksums of its own.
  * Use:    the writer takes it between two groups (only lanes that changed since the last one); another thread writes it.
  * Errors: CORRUPT with a reason that names the row; NOT_FOUND: there is none; NO_MEMORY, and those of the store.
  * Source: specs/journal.md (JRN-040 and following).
@@ -28,6 +28,11 @@ PP_MUST_CHECK enum pp_error pp_checkpoint_write(const struct pp_checkpoint *chec
 /* Into a ledger that was just opened. out_reason: PP_STORE_REASON_BYTES. */
 PP_MUST_CHECK enum pp_error pp_checkpoint_load(struct pp_store *derived, struct pp_ledger *ledger,
                                                struct pp_journal_head *out_journal, char *out_reason);
+/* The same inside a transaction. */
+PP_MUST_CHECK enum pp_error pp_checkpoint_load_in(struct pp_txn *txn, struct pp_ledger *ledger,
+                                                  struct pp_journal_head *out_journal, char *out_reason);
+/* A lane's row as it is stored, without its checksum, which is not examined. NOT_FOUND. */
+PP_MUST_CHECK enum pp_error pp_checkpoint_lane_row(struct pp_txn *txn, uint32_t slot, struct pp_slice *out);
 /* One lane's row, for comparing two ledgers; room for PP_CHECKPOINT_LANE_MAX_BYTES. */
 PP_MUST_CHECK enum pp_error pp_checkpoint_lane_encode(const struct pp_ledger *ledger, uint32_t slot, uint8_t *out,
                                                       size_t capacity, size_t *out_length);

@@ -25,7 +25,7 @@ void pp_index_topic_key_of(const uint8_t *topic, size_t topic_length, uint64_t s
 {
     uint8_t digest[32];
     struct pp_key8 number = pp_key8_of(sequence);
-    pp_blake2b_one("pp.journal.v1", topic, topic_length, digest);
+    pp_blake2b_one("pp.topic.v1", topic, topic_length, digest);
     memcpy(out->bytes, digest, PP_TOPIC_KEY_BYTES);
     memcpy(out->bytes + PP_TOPIC_KEY_BYTES, number.bytes, sizeof number.bytes);
 }
@@ -230,9 +230,8 @@ enum pp_error pp_index_write(struct pp_index_batch *batch, struct pp_store *deri
 
 /* ---- looking ---- */
 
-static enum pp_error head_run(void *context, struct pp_txn *txn)
+enum pp_error pp_index_head_in(struct pp_txn *txn, struct pp_journal_head *out)
 {
-    struct pp_journal_head *out = context;
     struct pp_slice value;
     PP_TRY(pp_txn_get(txn, PP_TABLE_INDEX_HEAD, pp_slice("indexed", 7), &value));
     if (value.length != 16 + PP_RECORD_CHECKSUM_BYTES)
@@ -241,6 +240,11 @@ static enum pp_error head_run(void *context, struct pp_txn *txn)
     out->time_ms = pp_key8_number(value.bytes + 8);
     memcpy(out->checksum, value.bytes + 16, sizeof out->checksum);
     return PP_OK;
+}
+
+static enum pp_error head_run(void *context, struct pp_txn *txn)
+{
+    return pp_index_head_in(txn, context);
 }
 
 enum pp_error pp_index_head(struct pp_store *derived, struct pp_journal_head *out)

@@ -1,7 +1,7 @@
 /* index.h - where a stamp, a topic's envelopes, and what expires stand in the journal. Built behind the acknowledgement.
  *
  * Shape:  index_stamp   slot u32 | from u96             -> sequence u64
- *         index_topic   first 16 bytes of H("pp.journal.v1", topic) | sequence u64
+ *         index_topic   first 16 bytes of H("pp.topic.v1", topic) | sequence u64
  *         index_expiry  first day on which it is gone u32 | sequence u64
  *         index_head    "indexed" -> the next sequence to index u64
  *         A batch is gathered from the journal and written in one transaction, sorted by key, so that a page that many
@@ -55,6 +55,7 @@ PP_MUST_CHECK enum pp_error pp_index_write(struct pp_index_batch *batch, struct 
 
 /* The head of the journal up to which it is indexed: NOT_FOUND when nothing is. */
 PP_MUST_CHECK enum pp_error pp_index_head(struct pp_store *derived, struct pp_journal_head *out);
+PP_MUST_CHECK enum pp_error pp_index_head_in(struct pp_txn *txn, struct pp_journal_head *out);
 /* NOT_FOUND: no stamp that begins there is indexed. */
 PP_MUST_CHECK enum pp_error pp_index_find(struct pp_store *derived, uint32_t slot, struct pp_grains from,
                                           uint64_t *out_sequence);

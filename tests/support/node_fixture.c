@@ -4,6 +4,7 @@
 #include "pp_test.h"
 
 #include <pp/price.h>
+#include <pp/verify.h>
 #include <pp/voucher.h>
 
 #include <pthread.h>
@@ -74,6 +75,24 @@ void pp_fixture_close(struct pp_fixture *fixture)
 {
     pp_node_close(fixture->node);
     fixture->node = NULL;
+}
+
+static void on_finding(void *context, const struct pp_verify_finding *finding)
+{
+    (void)context;
+    fprintf(stderr, "finding: %s: %s: record %llu, lane %lld: %s\n", pp_error_name(finding->error), finding->what,
+            (unsigned long long)finding->sequence, (long long)finding->lane_slot, finding->detail);
+}
+
+void pp_fixture_verify(struct pp_fixture *fixture, struct pp_verify_summary *out)
+{
+    struct pp_verify_summary summary;
+    const struct pp_verify_config config = {.finding = on_finding};
+    pp_fixture_close(fixture);
+    ck_assert_ok(pp_verify_dir(fixture->dir, &config, &summary));
+    ck_assert_uint_eq(summary.findings, 0);
+    if (out)
+        *out = summary;
 }
 
 void pp_fixture_head(struct pp_fixture *fixture, uint64_t received_units, const struct pp_hash *last_report)

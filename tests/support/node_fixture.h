@@ -30,6 +30,9 @@ void pp_fixture_init(struct pp_fixture *fixture, const char *dir, bool embedded_
 void pp_fixture_done(struct pp_fixture *fixture);
 void pp_fixture_open(struct pp_fixture *fixture);
 void pp_fixture_close(struct pp_fixture *fixture);
+/* Closes it when it is open; `pennypost verify` must find nothing. out may be NULL. */
+struct pp_verify_summary;
+void pp_fixture_verify(struct pp_fixture *fixture, struct pp_verify_summary *out);
 /* The view is fresh: a head at the fixture's time. */
 void pp_fixture_head(struct pp_fixture *fixture, uint64_t received_units, const struct pp_hash *last_report);
 

@@ -28,6 +28,7 @@ static void world_open(struct world *world, bool embedded_store)
 
 static void world_close(struct world *world)
 {
+    pp_fixture_verify(&world->fixture, NULL);
     pp_fixture_done(&world->fixture);
     pp_temp_dir_remove(&world->dir);
 }
