@@ -1,88 +1,119 @@
-/* host.c - a node with an envelope store of its own charges postage before it stores: admit, store, commit.
- *     host DATA_DIR STORE_DIR FRAME...      each FRAME is a file with one batch, as a sender made it */
+/* host.c - a host that keeps the envelopes itself: one file an envelope in STORE_DIR, named by its ticket.
+ *
+ *     example_host NODE_DIR STORE_DIR [FRAME ...]
+ *
+ * A frame (pp/frame.h) comes over the host's own network; here each is a file.
+ * A ticket is open from pp_node_admit until it is committed or cancelled. Wherever a crash falls between the two, the next
+ * start finds the ticket and asks one question: is the envelope in the store? */
 #include <pennypost.h>
 #include <pp/frame.h>
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-static const char *store_path(char *out, const char *dir, uint64_t ticket, const char *suffix)
+struct host {
+    struct pp_node *node;
+    int store; /* the folder */
+    uint8_t frame[PP_BODY_MAX_BYTES];
+    struct pp_envelope_view envelopes[PP_LEAVES_MAX];
+    struct pp_result results[PP_LEAVES_MAX];
+};
+
+/* Whole and on disk before it has its name. Again: once more the same. */
+static void store(const struct host *host, uint64_t ticket, const struct pp_envelope_view *envelope)
 {
-    return snprintf(out, 4096, "%s/%llu%s", dir, (unsigned long long)ticket, suffix), out;
+    char name[32], part[40];
+    snprintf(name, sizeof name, "%llu", (unsigned long long)ticket);
+    snprintf(part, sizeof part, "%s.part", name);
+    int file = openat(host->store, part, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (file < 0 ||
+        write(file, envelope->payload, envelope->payload_length) != (ssize_t)envelope->payload_length ||
+        fsync(file) != 0 || renameat(host->store, part, host->store, name) != 0 || fsync(host->store) != 0)
+        perror(part); /* decide() will not find it, and gives the postage back */
+    close(file);
 }
 
-static bool store(const char *dir, uint64_t ticket, const struct pp_envelope_view *envelope)
+static enum pp_error decide(const struct host *host, uint64_t ticket)
 {
-    char part[4096], whole[4096];
-    FILE *file = fopen(store_path(part, dir, ticket, ".part"), "wb");
-    bool written = file && fwrite(envelope->payload, 1, envelope->payload_length, file) == envelope->payload_length &&
-                   fflush(file) == 0 && fsync(fileno(file)) == 0;
-    return file && fclose(file) == 0 && written && rename(part, store_path(whole, dir, ticket, "")) == 0;
+    char name[32];
+    struct pp_receipt receipt; /* is the sender's */
+    snprintf(name, sizeof name, "%llu", (unsigned long long)ticket);
+    bool stored = faccessat(host->store, name, F_OK, 0) == 0;
+    printf("%s %s\n", stored ? "commit" : "cancel", name);
+    return stored ? pp_node_commit(host->node, &ticket, 1, &receipt) : pp_node_cancel(host->node, &ticket, 1);
 }
 
-/* After a crash the node asks about each open ticket: what is whole on our disk was stored, all else was not. */
-struct open_list { uint64_t tickets[1024]; size_t count; };
-static bool remember(void *context, const struct pp_open_ticket *open)
+static bool oldest(void *context, const struct pp_open_ticket *open)
 {
-    struct open_list *list = context;
-    list->tickets[list->count++] = open->ticket;
-    return list->count < 1024;
+    *(uint64_t *)context = open->ticket;
+    return false; /* one is enough */
 }
 
-static enum pp_error settle(struct pp_node *node, uint64_t ticket, bool stored)
+static enum pp_error recover(const struct host *host)
 {
-    struct pp_receipt receipt; /* goes to the sender, with the ticket and the time of its admission */
-    enum pp_error error = stored ? pp_node_commit(node, &ticket, 1, &receipt) : pp_node_cancel(node, &ticket, 1);
-    printf("%llu %s: %s\n", (unsigned long long)ticket, stored ? "stored" : "cancelled", pp_error_name(error));
-    return error;
-}
-
-static enum pp_error take(struct pp_node *node, const char *dir, const struct pp_request *request)
-{
-    static struct pp_result results[PP_LEAVES_MAX];
-    struct pp_refusal refusal;
-    PP_TRY(pp_node_admit(node, request, results, &refusal)); /* now it is reserved, on disk */
-    for (size_t i = 0; i < request->count; i++) {
-        if (results[i].refusal.error != PP_OK)
-            printf("refused: %s\n", pp_error_name(results[i].refusal.error));
-        else if (getenv("HOST_DIES_BEFORE_STORING") || (store(dir, results[i].sequence, &request->envelopes[i]) &&
-                                                        getenv("HOST_DIES_AFTER_STORING")))
-            _exit(9);
-        else
-            PP_TRY(settle(node, results[i].sequence, access(store_path((char[4096]){0}, dir, results[i].sequence, ""), R_OK) == 0));
+    for (uint64_t ticket = 0;; ticket = 0) {
+        PP_TRY(pp_node_open_tickets(host->node, oldest, &ticket));
+        if (ticket == 0)
+            return PP_OK;
+        PP_TRY(decide(host, ticket));
     }
+}
+
+static enum pp_error serve(struct host *host, size_t length)
+{
+    struct pp_request request;
+    struct pp_refusal refusal;
+    PP_TRY(pp_frame_decode(host->frame, length, host->envelopes, PP_LEAVES_MAX, &request, &refusal));
+    PP_TRY(pp_node_admit(host->node, &request, host->results, &refusal)); /* what was charged is on disk */
+    for (size_t i = 0; i < request.count; i++)
+        if (host->results[i].refusal.error == PP_OK)
+            store(host, host->results[i].sequence, &request.envelopes[i]);
+    for (size_t i = 0; i < request.count; i++)
+        if (host->results[i].refusal.error == PP_OK)
+            PP_TRY(decide(host, host->results[i].sequence));
+        else
+            printf("refuse %zu %s\n", i, pp_error_name(host->results[i].refusal.error));
     return PP_OK;
 }
 
-int main(int argc, char **argv)
+int main(int count, char **arguments)
 {
-    static uint8_t bytes[PP_BODY_MAX_BYTES];
-    static struct pp_envelope_view envelopes[PP_LEAVES_MAX];
-    const struct pp_rates rates = {.version = 1, .base_grains = 1000, .storage_grains = 3, .target_per_minute = 60000};
-    struct pp_node_config config = {.data_dir = argv[1], .node_id = 1, .rates = &rates, .rates_count = 1,
-        .operator_key = {{1}}, .receipt_seed = {2}, .epoch_seconds = 43200, .freshness_ms = 600000, .clock = pp_clock_system()};
-    struct pp_node *node;
-    struct open_list open = {.count = 0};
-    pp_domain_init(&config.domain, 31337, &(struct pp_address){{3}});
-    if (argc < 3 || pp_node_open(&config, &node, NULL) != PP_OK)
-        return 1;
-    /* A real host runs a view of the chain (pp/chain_view.h), which says this, and what happens to channels. */
-    struct pp_chain_event head = {.kind = PP_CHAIN_HEAD, .time_s = config.clock.now_ms(NULL) / 1000};
-    enum pp_error error = pp_node_chain_events(node, &head, 1);
-    if (error == PP_OK)
-        error = pp_node_open_tickets(node, remember, &open);
-    for (size_t i = 0; i < open.count && error == PP_OK; i++)
-        error = settle(node, open.tickets[i], access(store_path((char[4096]){0}, argv[2], open.tickets[i], ""), R_OK) == 0);
-    for (int i = 3; i < argc && error == PP_OK; i++) {
-        FILE *file = fopen(argv[i], "rb");
-        size_t length = file ? fread(bytes, 1, sizeof bytes, file) : 0;
-        struct pp_request request;
-        struct pp_refusal refusal;
-        error = pp_frame_decode(bytes, length, envelopes, PP_LEAVES_MAX, &request, &refusal);
-        error = error == PP_OK ? take(node, argv[2], &request) : error;
+    struct host *host = calloc(1, sizeof *host);
+    if (!host || count < 3 || (host->store = open(arguments[2], O_RDONLY | O_DIRECTORY)) < 0)
+        return 2;
+    const struct pp_rates rates = {
+        .version = 1, .base_grains = 1000, .storage_grains = 3, .target_per_minute = 1000};
+    const struct pp_address contract = {{0xc0, 0x01}};
+    struct pp_node_config config = {.data_dir = arguments[1],
+                                    .node_id = 7,
+                                    .shard = 1,
+                                    .rates = &rates,
+                                    .rates_count = 1,
+                                    .epoch_seconds = 43200,
+                                    .freshness_ms = 600000,
+                                    .operator_key = {{1}},
+                                    .receipt_seed = {2}, /* yours: from pp/keyfile.h */
+                                    .clock = pp_clock_system()};
+    pp_domain_init(&config.domain, 31337, &contract);
+    /* Lanes and blocks come from pp_chain_watch (pp/chain_watch.h). Without a chain: the lanes that the journal knows. */
+    const struct pp_chain_event head = {
+        .kind = PP_CHAIN_HEAD, .block_number = 1, .time_s = (uint64_t)time(NULL)};
+    char reason[256] = "";
+    enum pp_error error = pp_node_open(&config, &host->node, reason);
+    if (error == PP_OK && (error = recover(host)) == PP_OK)
+        error = pp_node_chain_events(host->node, &head, 1);
+    for (int i = 3; i < count && error == PP_OK; i++) {
+        FILE *file = fopen(arguments[i], "rb");
+        size_t length = file ? fread(host->frame, 1, sizeof host->frame, file) : 0;
+        printf("frame %s\n", pp_error_name(serve(host, length)));
         if (file)
             fclose(file);
     }
-    pp_node_close(node);
-    return error == PP_OK ? 0 : fprintf(stderr, "%s\n", pp_error_name(error)), error != PP_OK;
+    fprintf(stderr, "%s %s\n", pp_error_name(error), reason);
+    pp_node_close(host->node);
+    free(host);
+    return error == PP_OK ? 0 : 1;
 }
