@@ -1,0 +1,334 @@
+#include <pp/assert.h>
+#include <pp/plan.h>
+#include <pp/settle.h>
+
+#define NONE SIZE_MAX
+
+const char *pp_plan_reason_name(enum pp_plan_reason reason)
+{
+    static const char *const names[] = {
+#define X(upper, sentence) [PP_PLAN_##upper] = #upper,
+        PP_PLAN_REASONS(X)
+#undef X
+    };
+    return reason < PP_PLAN_REASON_COUNT ? names[reason] : "unknown";
+}
+
+const char *pp_plan_reason_sentence(enum pp_plan_reason reason)
+{
+    static const char *const sentences[] = {
+#define X(upper, sentence) [PP_PLAN_##upper] = sentence,
+        PP_PLAN_REASONS(X)
+#undef X
+    };
+    return reason < PP_PLAN_REASON_COUNT ? sentences[reason] : "unknown";
+}
+
+static void act(struct pp_plan *plan, const struct pp_plan_action *action)
+{
+    if (plan->action_count < PP_PLAN_ACTIONS_MAX)
+        plan->actions[plan->action_count++] = *action;
+}
+
+static void wait_for(struct pp_plan *plan, const struct pp_plan_wait *wait)
+{
+    if (plan->wait_count < PP_PLAN_WAITS_MAX)
+        plan->waits[plan->wait_count++] = *wait;
+}
+
+static void wait_report(struct pp_plan *plan, enum pp_plan_reason reason, const struct pp_plan_report *report,
+                        uint64_t until_s)
+{
+    const struct pp_plan_wait wait = {
+        .kind = PP_JOB_POST_REPORT, .reason = reason, .until_s = until_s, .epoch = report->report->fields.epoch};
+    wait_for(plan, &wait);
+}
+
+static bool is_none(const struct pp_signature *signature)
+{
+    return signature->bytes[64] == 0;
+}
+
+static bool is_live(const struct pp_plan_lane *lane)
+{
+    return lane->channel.state == PP_CHANNEL_CHAIN_OPEN || lane->channel.state == PP_CHANNEL_CHAIN_CLOSING;
+}
+
+/* ---- reports to post ---- */
+
+/* How long after its end a report may be posted, as the contract counts it. */
+static uint64_t report_age_most(const struct pp_chain_timers *timers)
+{
+    return (1 + (uint64_t)timers->missed_epochs) * timers->epoch + timers->signing;
+}
+
+static bool follows(const struct pp_chain_report_head *head, const struct pp_epoch_report_fields *fields)
+{
+    static const struct pp_hash first;
+    if (!pp_hash_eq(&fields->previous, &head->hash))
+        return false;
+    return pp_hash_eq(&head->hash, &first) || (fields->epoch > head->epoch && fields->block_number > head->block_number &&
+                                               fields->end_time > head->end_time_s);
+}
+
+/* PLAN-001: of several reports on the same last one, the newest. */
+static size_t report_to_post(const struct pp_plan_input *input)
+{
+    for (size_t i = input->report_count; i > 0; i--) {
+        const struct pp_plan_report *report = &input->reports[i - 1];
+        if (report->chain.vests_at_s == 0 && follows(&input->head, &report->report->fields))
+            return i - 1;
+    }
+    return NONE;
+}
+
+/* PLAN-003: the same lanes and the same payouts as the one before. */
+static bool says_nothing_new(const struct pp_plan_input *input, const struct pp_epoch_report_fields *fields)
+{
+    for (size_t i = 0; i < input->report_count; i++) {
+        const struct pp_plan_report *last = &input->reports[i];
+        if (pp_hash_eq(&last->hash, &input->head.hash))
+            return pp_hash_eq(&last->report->fields.lanes_root, &fields->lanes_root) &&
+                   pp_hash_eq(&last->report->fields.payout_root, &fields->payout_root);
+    }
+    return false;
+}
+
+static void plan_post(const struct pp_plan_input *input, struct pp_plan *plan)
+{
+    size_t index = report_to_post(input);
+    if (index == NONE)
+        return;
+    const struct pp_plan_report *report = &input->reports[index];
+    const struct pp_epoch_report_fields *fields = &report->report->fields;
+    uint64_t now = input->latest.time_s, age = report_age_most(&input->timers);
+    uint64_t epoch_start = input->timers.epoch ? fields->epoch * input->timers.epoch : 0;
+    if (report->report->signature_count < pp_quorum_needed(report->report->operator_count))
+        wait_report(plan, PP_PLAN_NO_QUORUM, report, 0);
+    else if (fields->end_time + age < now)
+        wait_report(plan, PP_PLAN_TOO_OLD, report, 0);
+    else if (fields->block_number >= input->latest.number || fields->end_time > now || epoch_start > now)
+        wait_report(plan, PP_PLAN_EPOCH_OPEN, report, epoch_start > fields->end_time ? epoch_start : fields->end_time);
+    else if (says_nothing_new(input, fields))
+        wait_report(plan, PP_PLAN_NOTHING_NEW, report, 0);
+    else
+        act(plan, &(struct pp_plan_action){.kind = PP_JOB_POST_REPORT, .report = index});
+}
+
+/* ---- lanes to settle ---- */
+
+/* PLAN-010: what the contract would make of the lane with all that the node holds. False: nothing. */
+static bool settled_by(const struct pp_plan_lane *lane, const struct pp_lane_leaf *leaf, struct pp_settlement *out,
+                       struct pp_units *out_gain)
+{
+    struct pp_grains refunded = lane->chain.refunded, spent = lane->chain.spent;
+    struct pp_units before;
+    if (!is_none(&lane->refund.signature))
+        refunded = pp_grains_max(refunded, lane->refund.refunded);
+    if (!is_none(&lane->voucher.signature) && pp_grains_compare(lane->voucher.refund_ack, refunded) <= 0)
+        spent = pp_grains_max(spent, lane->voucher.spent);
+    const struct pp_settle_input input = {
+        .spent = spent, .refunded = refunded, .earned = leaf->earned, .cap = lane->chain.cap, .vested = lane->chain.vested};
+    if (pp_settle(&input, out) != PP_OK || pp_grains_eq(out->pool, lane->chain.vested))
+        return false;
+    if (pp_grains_to_units_floor(lane->chain.vested, &before) != PP_OK)
+        return false;
+    return pp_units_sub(out->pool_units, before, out_gain) == PP_OK;
+}
+
+/* PLAN-011: a lane that leaves or closes is settled to the last grain; any other when it is worth it. */
+static bool is_worth(const struct pp_plan_input *input, const struct pp_plan_lane *lane, struct pp_units gain)
+{
+    uint64_t least = input->dust.raw > 0 ? input->dust.raw : 1;
+    return gain.raw >= least || lane->has_release || lane->channel.state == PP_CHANNEL_CHAIN_CLOSING;
+}
+
+struct gain {
+    struct pp_units total;
+    size_t count;
+    struct pp_units dust;
+    size_t dust_count;
+};
+
+static void add(struct pp_units *total, struct pp_units more)
+{
+    if (pp_units_add(*total, more, total) != PP_OK)
+        total->raw = UINT64_MAX; /* for people only */
+}
+
+/* Calls with out = NULL only to count. */
+static void lanes_collect(const struct pp_plan_input *input, const struct pp_plan_report *report, struct pp_plan *plan,
+                          struct gain *out)
+{
+    *out = (struct gain){{0}, 0, {0}, 0};
+    for (size_t i = 0; i < input->lane_count; i++) {
+        const struct pp_plan_lane *lane = &input->lanes[i];
+        const struct pp_lane_leaf *leaf;
+        struct pp_settlement settlement;
+        struct pp_units gain;
+        if (!is_live(lane) || pp_report_lane(report->report, &lane->channel_id, lane->lane, &leaf) != PP_OK ||
+            !settled_by(lane, leaf, &settlement, &gain))
+            continue;
+        if (!is_worth(input, lane, gain)) {
+            add(&out->dust, gain);
+            out->dust_count++;
+            continue;
+        }
+        if (plan)
+            plan->lanes[plan->lane_count++] = (uint32_t)i;
+        add(&out->total, gain);
+        out->count++;
+    }
+}
+
+/* The newest report whose window is over; of those still open, the newest is waited for. */
+static size_t newest_vested(const struct pp_plan_input *input)
+{
+    for (size_t i = input->report_count; i > 0; i--) {
+        uint64_t vests_at = input->reports[i - 1].chain.vests_at_s;
+        if (vests_at != 0 && vests_at <= input->latest.time_s)
+            return i - 1;
+    }
+    return NONE;
+}
+
+static void plan_vesting(const struct pp_plan_input *input, struct pp_plan *plan)
+{
+    for (size_t i = 0; i < input->report_count; i++) {
+        const struct pp_plan_report *report = &input->reports[i];
+        struct gain gain;
+        if (report->chain.vests_at_s <= input->latest.time_s)
+            continue;
+        lanes_collect(input, report, NULL, &gain);
+        const struct pp_plan_wait wait = {.kind = PP_JOB_SETTLE, .reason = PP_PLAN_VESTING,
+                                          .until_s = report->chain.vests_at_s, .epoch = report->report->fields.epoch,
+                                          .count = gain.count, .value = gain.total};
+        wait_for(plan, &wait);
+    }
+}
+
+static bool is_settled_now(const struct pp_plan *plan, size_t lane)
+{
+    for (size_t i = 0; i < plan->action_count; i++)
+        for (size_t j = 0; plan->actions[i].kind == PP_JOB_SETTLE && j < plan->actions[i].lanes_count; j++)
+            if (plan->lanes[plan->actions[i].lanes_at + j] == lane)
+                return true;
+    return false;
+}
+
+static void plan_settle(const struct pp_plan_input *input, size_t index, struct pp_plan *plan)
+{
+    struct gain gain;
+    size_t at = plan->lane_count;
+    lanes_collect(input, &input->reports[index], plan, &gain);
+    for (size_t done = 0; done < gain.count; done += PP_SETTLE_CLAIMS_MAX) {
+        size_t left = gain.count - done;
+        const struct pp_plan_action action = {
+            .kind = PP_JOB_SETTLE, .report = index, .lanes_at = at + done,
+            .lanes_count = left < PP_SETTLE_CLAIMS_MAX ? left : PP_SETTLE_CLAIMS_MAX, .value = gain.total};
+        act(plan, &action);
+    }
+    if (gain.dust_count > 0) {
+        const struct pp_plan_wait wait = {.kind = PP_JOB_SETTLE, .reason = PP_PLAN_DUST, .count = gain.dust_count,
+                                          .epoch = input->reports[index].report->fields.epoch, .value = gain.dust};
+        wait_for(plan, &wait);
+    }
+}
+
+/* ---- lanes that leave ---- */
+
+static bool release_is_due(const struct pp_plan_lane *lane)
+{
+    struct pp_units vested;
+    return pp_grains_to_units_ceil(lane->chain.vested, &vested) == PP_OK && vested.raw == lane->release.new_cap.raw;
+}
+
+static void lane_act(struct pp_plan *plan, enum pp_job_kind kind, size_t lane, struct pp_units value)
+{
+    const struct pp_plan_action action = {
+        .kind = kind, .lanes_at = plan->lane_count, .lanes_count = 1, .value = value};
+    if (plan->action_count == PP_PLAN_ACTIONS_MAX)
+        return;
+    plan->lanes[plan->lane_count++] = (uint32_t)lane;
+    act(plan, &action);
+}
+
+/* PLAN-020: a release counts against the cap and the number that it names; a stale one is no work at all. */
+static void plan_release(const struct pp_plan_input *input, struct pp_plan *plan)
+{
+    for (size_t i = 0; i < input->lane_count; i++) {
+        const struct pp_plan_lane *lane = &input->lanes[i];
+        if (!lane->has_release || !is_live(lane) || lane->release.old_cap.raw != lane->chain.cap.raw ||
+            lane->release.seq != lane->chain.seq || lane->release.new_cap.raw >= lane->chain.cap.raw ||
+            is_settled_now(plan, i))
+            continue;
+        const struct pp_units freed = pp_units(lane->chain.cap.raw - lane->release.new_cap.raw);
+        const struct pp_plan_wait wait = {
+            .kind = PP_JOB_RELEASE, .reason = PP_PLAN_RELEASE_WAITS, .count = 1, .value = freed};
+        if (release_is_due(lane))
+            lane_act(plan, PP_JOB_RELEASE, i, freed);
+        else
+            wait_for(plan, &wait);
+    }
+}
+
+/* PLAN-021: on a close the refund is posted where a voucher is on chain that it counts against, and no settlement brings it. */
+static void plan_refund(const struct pp_plan_input *input, struct pp_plan *plan)
+{
+    for (size_t i = 0; i < input->lane_count; i++) {
+        const struct pp_plan_lane *lane = &input->lanes[i];
+        if (lane->channel.state != PP_CHANNEL_CHAIN_CLOSING || is_none(&lane->refund.signature) ||
+            pp_grains_compare(lane->refund.refunded, lane->chain.refunded) <= 0 ||
+            pp_grains_is_zero(lane->chain.spent) || is_settled_now(plan, i))
+            continue;
+        lane_act(plan, PP_JOB_POST_REFUND, i, PP_UNITS_ZERO);
+    }
+}
+
+/* ---- payouts ---- */
+
+/* PLAN-030: by the newest report past its window, and only what the pool has. */
+static void plan_payouts(const struct pp_plan_input *input, size_t index, struct pp_plan *plan)
+{
+    const struct pp_plan_report *report = &input->reports[index];
+    uint64_t superseded = report->chain.superseded_at_s, least = input->dust.raw > 0 ? input->dust.raw : 1;
+    uint64_t left = input->pool.received.raw > input->pool.claimed.raw ? input->pool.received.raw - input->pool.claimed.raw : 0;
+    if (superseded != 0 && superseded <= input->latest.time_s)
+        return; /* by a report that this node does not hold */
+    for (size_t i = 0; i < input->payee_count; i++) {
+        const struct pp_payout *payout;
+        struct pp_units due;
+        if (pp_payout_find(&report->report->payouts, input->payees[i].node_id, &payout) != PP_OK ||
+            pp_units_sub(payout->amount, input->payees[i].claimed, &due) != PP_OK || due.raw == 0)
+            continue;
+        struct pp_plan_wait wait = {.kind = PP_JOB_CLAIM_PAYOUT, .reason = PP_PLAN_DUST, .count = 1, .value = due,
+                                    .epoch = report->report->fields.epoch};
+        if (due.raw < least) {
+            wait_for(plan, &wait);
+            continue;
+        }
+        if (due.raw > left) {
+            wait.reason = PP_PLAN_POOL_EMPTY;
+            wait_for(plan, &wait);
+            continue;
+        }
+        left -= due.raw;
+        act(plan, &(struct pp_plan_action){.kind = PP_JOB_CLAIM_PAYOUT, .report = index, .payee = i, .value = due});
+    }
+}
+
+void pp_plan(const struct pp_plan_input *input, struct pp_plan *plan)
+{
+    plan->action_count = 0;
+    plan->wait_count = 0;
+    plan->lane_count = 0;
+    size_t vested = newest_vested(input);
+    plan_post(input, plan);
+    if (vested != NONE)
+        plan_settle(input, vested, plan);
+    plan_vesting(input, plan);
+    plan_release(input, plan);
+    plan_refund(input, plan);
+    if (vested != NONE)
+        plan_payouts(input, vested, plan);
+}

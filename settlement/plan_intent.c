@@ -1,0 +1,142 @@
+#include <pp/assert.h>
+#include <pp/plan.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void expect_topic(struct pp_job_expectation *expectation, unsigned index, const uint8_t topic[32])
+{
+    memcpy(expectation->topics[index].bytes, topic, 32);
+    expectation->mask |= (uint8_t)(1u << index);
+}
+
+static void expect_event(struct pp_job_expectation *expectation, enum pp_abi_event event)
+{
+    struct pp_hash topic;
+    pp_abi_topic(event, &topic);
+    expect_topic(expectation, 0, topic.bytes);
+}
+
+static void expect_number(struct pp_job_expectation *expectation, unsigned index, uint64_t number)
+{
+    uint8_t word[32] = {0};
+    for (unsigned i = 0; i < 8; i++)
+        word[31 - i] = (uint8_t)(number >> (8 * i));
+    expect_topic(expectation, index, word);
+}
+
+#define LABEL(intent, ...) snprintf((intent)->label, sizeof(intent)->label, __VA_ARGS__)
+
+static void post_report(const struct pp_plan_report *report, struct pp_writer *w, struct pp_job_intent *intent)
+{
+    pp_abi_write_post_report(w, &report->report->fields, report->report->operators, report->report->operator_count,
+                             report->report->signatures, report->report->signature_count);
+    expect_event(&intent->expectation, PP_LOG_REPORT_POSTED);
+    expect_topic(&intent->expectation, 2, report->hash.bytes);
+    LABEL(intent, "report of epoch %" PRIu64, report->report->fields.epoch);
+}
+
+static enum pp_error claim_of(const struct pp_plan_lane *lane, const struct pp_plan_report *report,
+                              struct pp_abi_claim *out)
+{
+    const struct pp_lane_leaf *leaf;
+    PP_TRY(pp_report_lane(report->report, &lane->channel_id, lane->lane, &leaf));
+    out->config = lane->config;
+    out->voucher = lane->voucher;
+    out->refund = lane->refund;
+    out->leaf = *leaf;
+    return pp_lane_tree_prove(report->tree, leaf, &out->proof);
+}
+
+static enum pp_error settle(const struct pp_plan_input *input, const struct pp_plan *plan,
+                            const struct pp_plan_action *action, struct pp_writer *w, struct pp_job_intent *intent)
+{
+    const struct pp_plan_report *report = &input->reports[action->report];
+    struct pp_abi_claim claims[PP_SETTLE_CLAIMS_MAX];
+    PP_ASSERT(action->lanes_count <= PP_SETTLE_CLAIMS_MAX);
+    for (size_t i = 0; i < action->lanes_count; i++)
+        PP_TRY(claim_of(&input->lanes[plan->lanes[action->lanes_at + i]], report, &claims[i]));
+    pp_abi_write_settle(w, &report->report->fields, claims, action->lanes_count);
+    expect_event(&intent->expectation, PP_LOG_LANE_SETTLED);
+    expect_topic(&intent->expectation, 3, report->hash.bytes);
+    LABEL(intent, "settle %zu lane%s by the report of epoch %" PRIu64, action->lanes_count,
+          action->lanes_count == 1 ? "" : "s", report->report->fields.epoch);
+    return PP_OK;
+}
+
+static void release(const struct pp_plan_lane *lane, struct pp_writer *w, struct pp_job_intent *intent)
+{
+    pp_abi_write_release(w, &lane->config, &lane->release, 1);
+    expect_event(&intent->expectation, PP_LOG_LANE_CAP_CHANGED);
+    expect_topic(&intent->expectation, 1, lane->channel_id.bytes);
+    LABEL(intent, "release lane %" PRIu32 " down to %" PRIu64 " units", lane->lane, lane->release.new_cap.raw);
+}
+
+static void post_refund(const struct pp_plan_lane *lane, struct pp_writer *w, struct pp_job_intent *intent)
+{
+    pp_abi_write_post_refund(w, &lane->config, lane->lane, &lane->refund);
+    expect_event(&intent->expectation, PP_LOG_REFUND_POSTED);
+    expect_topic(&intent->expectation, 1, lane->channel_id.bytes);
+    LABEL(intent, "refund of lane %" PRIu32, lane->lane);
+}
+
+static enum pp_error claim_payout(const struct pp_plan_report *report, uint32_t node_id, struct pp_writer *w,
+                                  struct pp_job_intent *intent)
+{
+    const struct pp_payout *payout;
+    struct pp_payout_proof proof;
+    PP_TRY(pp_payout_find(&report->report->payouts, node_id, &payout));
+    PP_TRY(pp_payout_prove(&report->report->payouts, node_id, &proof));
+    pp_abi_write_claim_payout(w, &report->report->fields, payout, &proof);
+    expect_event(&intent->expectation, PP_LOG_PAYOUT_CLAIMED);
+    expect_number(&intent->expectation, 1, node_id);
+    if (node_id == PP_TREASURY_NODE_ID)
+        LABEL(intent, "payout of the treasury by the report of epoch %" PRIu64, report->report->fields.epoch);
+    else
+        LABEL(intent, "payout of node %" PRIu32 " by the report of epoch %" PRIu64, node_id,
+              report->report->fields.epoch);
+    return PP_OK;
+}
+
+static enum pp_error write_action(const struct pp_plan_input *input, const struct pp_plan *plan,
+                                  const struct pp_plan_action *action, struct pp_writer *w, struct pp_job_intent *intent)
+{
+    switch (action->kind) {
+    case PP_JOB_POST_REPORT:
+        post_report(&input->reports[action->report], w, intent);
+        return PP_OK;
+    case PP_JOB_SETTLE:
+        return settle(input, plan, action, w, intent);
+    case PP_JOB_RELEASE:
+        release(&input->lanes[plan->lanes[action->lanes_at]], w, intent);
+        return PP_OK;
+    case PP_JOB_POST_REFUND:
+        post_refund(&input->lanes[plan->lanes[action->lanes_at]], w, intent);
+        return PP_OK;
+    case PP_JOB_CLAIM_PAYOUT:
+        return claim_payout(&input->reports[action->report], input->payees[action->payee].node_id, w, intent);
+    case PP_JOB_APPROVE:
+    case PP_JOB_OPEN:
+    case PP_JOB_TOP_UP:
+    case PP_JOB_REQUEST_CLOSE:
+    case PP_JOB_FINALIZE_CLOSE:
+    case PP_JOB_POST_VOUCHER:
+        break;
+    }
+    PP_ASSERT(!"an action that no plan makes");
+    return PP_BAD_KIND;
+}
+
+enum pp_error pp_plan_intent(const struct pp_plan_input *input, const struct pp_plan *plan,
+                             const struct pp_plan_action *action, const struct pp_address *contract, uint8_t *buffer,
+                             size_t capacity, struct pp_job_intent *out)
+{
+    struct pp_job_intent intent = {.kind = action->kind, .to = *contract, .data = buffer};
+    struct pp_writer w;
+    pp_writer_init(&w, buffer, capacity);
+    PP_TRY(write_action(input, plan, action, &w, &intent));
+    PP_TRY(pp_writer_finish(&w, &intent.data_length));
+    pp_job_key(intent.kind, &intent.to, intent.data, intent.data_length, &intent.key);
+    *out = intent;
+    return PP_OK;
+}
