@@ -15,7 +15,7 @@
 #define FIXTURE_DAY_MS UINT64_C(86400000)
 
 struct pp_fixture {
-    char dir[256];
+    char dir[300];
     _Atomic uint64_t now_ms;
     struct pp_rates rates;
     struct pp_node_config config;
