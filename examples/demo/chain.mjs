@@ -9,6 +9,9 @@ export const CHAIN_ID = 31337;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Thrown by what `until` calls when waiting is of no use. */
+export class GivenUp extends Error {}
+
 /** Calls `look` until it answers something true; throws after `seconds` with what it answered last. */
 export async function until(what, look, seconds = 60, pauseMs = 100) {
   const end = Date.now() + seconds * 1000;
@@ -18,6 +21,7 @@ export async function until(what, look, seconds = 60, pauseMs = 100) {
       last = await look();
       if (last) return last;
     } catch (error) {
+      if (error instanceof GivenUp) throw error;
       last = error.message;
     }
     if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s; last: ${JSON.stringify(last)}`);

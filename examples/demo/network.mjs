@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createWalletClient, http } from 'viem';
 import { deploy } from '../../settlement/contracts/deploy.mjs';
 import { artifact } from '../../settlement/contracts/build.mjs';
-import { CHAIN_ID, until } from './chain.mjs';
+import { CHAIN_ID, GivenUp, until } from './chain.mjs';
 
 export const NODE_ID = 1;
 export const PROTOCOL_SHARE_BPS = 250;
@@ -14,7 +14,7 @@ export const PROTOCOL_SHARE_BPS = 250;
 export const TIMERS = { freshness: 60, replication: 5, epoch: 30, missedEpochs: 1, signing: 900, vesting: 20, claimMargin: 30, challenge: 1200 };
 
 // Grains (a million millionth of a dollar): 0.0002 a message, 0.000000002 a byte and day.
-const RATES = [{ version: 1, start_ms: 0, base: '200000000', storage: '2000', congestion: '50000', target_per_minute: 3000, bonds: ['0'] }];
+const RATES = [{ version: 1, start_ms: 0, base: '200000000', storage: '2000', congestion: '50000', target_per_minute: 3000, bonds: [] }];
 
 /** Runs a program to its end: { status, stdout, stderr }. */
 export function run(program, args, { onStart } = {}) {
@@ -150,7 +150,7 @@ export class Network {
     let said = '';
     node.stdout.on('data', (data) => (said += data));
     this.port = await until('pennypostd listens', () => {
-      if (node.exitCode !== null) throw new Error(`it ended with status ${node.exitCode}; see ${this.file('pennypostd.log')}`);
+      if (node.exitCode !== null) throw new GivenUp(`pennypostd ended with status ${node.exitCode}:\n${fs.readFileSync(this.file('pennypostd.log'), 'utf8')}`);
       return said.match(/^listening .*:(\d+)$/m)?.[1];
     }, 30);
     this.url = `http://127.0.0.1:${this.port}`;

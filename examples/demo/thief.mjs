@@ -61,7 +61,7 @@ export class Thief {
       ['more than the cap', 'CAP_EXCEEDED', async () => post(await this.stamp({ from: capGrains + BigInt(lane.refunded) }))],
       ['a stamp on other bytes', 'CONTENT_MISMATCH', () => post({ ...known, entries: [{ ...known.entries[0], payload: other }] })],
       ['an unknown channel', 'UNKNOWN_CHANNEL', async () => post({ ...(await fresh({})), channelId: `0x${'11'.repeat(32)}` })],
-      ['a voucher of other leaves', 'CONTEXT_MISMATCH', async () => {
+      ['a voucher of other leaves', 'BAD_SIGNATURE', async () => {
         const [one, two] = [await fresh({}), await fresh({ payload: other })];
         return post({ ...one, entries: two.entries });
       }],
