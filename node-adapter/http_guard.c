@@ -120,6 +120,15 @@ enum pp_error pp_http_guard_feed(struct pp_http_guard *guard, const char *bytes,
 {
     size_t used = 0;
     while (used < length && guard->state != PP_GUARD_DONE) {
+        if (guard->state == PP_GUARD_VALUE) { /* most bytes are printable ones of a value: a credential's */
+            const size_t room = PP_HEADER_MAX_BYTES - guard->length, end = length - used < room ? length : used + room;
+            const size_t start = used;
+            while (used < end && bytes[used] >= 0x20 && bytes[used] < 0x7f)
+                used++;
+            guard->length += used - start;
+            if (used == length)
+                break;
+        }
         struct fault fault = step(guard, (unsigned char)bytes[used]);
         if (fault.error == PP_OK && ++guard->length > PP_HEADER_MAX_BYTES) /* HTTP-007 */
             fault = (struct fault){PP_TOO_LONG, "head", PP_HEADER_MAX_BYTES};

@@ -117,17 +117,21 @@ void pp_text_base64(struct pp_text *text, const uint8_t *bytes, size_t length)
 
 void pp_text_string(struct pp_text *text, const char *words)
 {
+    const char *plain = words; /* from here on, nothing needed an escape */
     pp_text_add(text, "\"");
     for (; *words != '\0'; words++) {
         const unsigned char c = (unsigned char)*words;
         char escaped[8];
+        if (c >= 0x20 && c <= 0x7e && c != '"' && c != '\\')
+            continue;
+        pp_text_add_bytes(text, plain, (size_t)(words - plain));
+        plain = words + 1;
         if (c == '"' || c == '\\')
             snprintf(escaped, sizeof escaped, "\\%c", c);
-        else if (c < 0x20 || c > 0x7e)
-            snprintf(escaped, sizeof escaped, "\\u%04x", c);
         else
-            snprintf(escaped, sizeof escaped, "%c", c);
+            snprintf(escaped, sizeof escaped, "\\u%04x", c);
         pp_text_add(text, escaped);
     }
+    pp_text_add_bytes(text, plain, (size_t)(words - plain));
     pp_text_add(text, "\"");
 }

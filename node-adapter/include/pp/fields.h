@@ -53,7 +53,8 @@ PP_MUST_CHECK enum pp_error pp_fields_finish(struct pp_fields *f);
 /* base64url without padding. Writes (4 n + 2) / 3 characters and a 0. */
 size_t pp_base64_print(const uint8_t *bytes, size_t length, char *out);
 #define PP_BASE64_LENGTH(n) ((4 * (size_t)(n) + 2) / 3)
-/* TOO_LONG above capacity; BAD_FORMAT for other characters, padding and unused bits that are not zero. */
+/* TOO_LONG above capacity; BAD_FORMAT for other characters, padding and unused bits that are not zero. On an error `out` may
+ * have been written to. */
 PP_MUST_CHECK enum pp_error pp_base64_parse(const char *text, size_t length, uint8_t *out, size_t capacity,
                                             size_t *out_length);
 
