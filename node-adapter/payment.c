@@ -1,5 +1,6 @@
 #include <pp/payment.h>
 
+#include "payment_quick.h"
 #include "text.h"
 
 #include <pp/assert.h>
@@ -531,6 +532,18 @@ static enum pp_error credential_text(const char *value, size_t length, const cha
     return PP_OK;
 }
 
+enum pp_error pp_credential_slow(const char *json, size_t length, struct pp_credential *out,
+                                 struct pp_refusal *out_refusal)
+{
+    json_t *object = pp_json_load(json, length, out_refusal);
+    if (object == NULL)
+        return out_refusal->error;
+    memset(out, 0, sizeof *out);
+    const enum pp_error error = credential_read(object, out, out_refusal);
+    json_decref(object);
+    return error;
+}
+
 enum pp_error pp_credential_parse(const char *value, size_t length, struct pp_credential *out,
                                   struct pp_refusal *out_refusal)
 {
@@ -545,13 +558,10 @@ enum pp_error pp_credential_parse(const char *value, size_t length, struct pp_cr
         out_refusal->expected = pp_value_text("Payment, a blank, base64url without padding");
         return error;
     }
-    json_t *object = pp_json_load((const char *)json, json_length, out_refusal);
-    if (object == NULL)
-        return out_refusal->error;
     memset(out, 0, sizeof *out);
-    error = credential_read(object, out, out_refusal);
-    json_decref(object);
-    return error;
+    if (pp_credential_quick((const char *)json, json_length, out))
+        return PP_OK;
+    return pp_credential_slow((const char *)json, json_length, out, out_refusal);
 }
 
 /* ---- receipt ---- */
