@@ -95,6 +95,13 @@ enum pp_error cli_file_read(const char *path, size_t most, char **out, size_t *o
     return error;
 }
 
+enum pp_error cli_file_drop(const char *path)
+{
+    if (unlink(path) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? PP_OK : PP_IO;
+    return parent_sync(path);
+}
+
 enum pp_error cli_folder_make(const char *path)
 {
     struct stat about;

@@ -46,6 +46,8 @@ struct cli_verb {
     V(keygen, "keygen", "[--kind KIND] FILE", "make an encrypted key file")                                  \
     V(terms, "terms", "--node URL", "show a node's terms, and pin them on first use")                        \
     V(quote, "quote", "--node URL [--bytes N --days N]", "ask a node what an envelope costs now")            \
+    V(open, "open", "--deposit AMOUNT --node URL --rpc URL --payer-key FILE",                                \
+      "lock a deposit, to pay postage from")                                                                 \
     V(send, "send", "[FILE | FOLDER | -]...", "pay for envelopes and send them")                             \
     V(delete, "delete", "[NUMBER | STAMP]...", "delete envelopes early and get the unused days back")        \
     V(read, "read", "NUMBER", "read a stored envelope back")                                                 \

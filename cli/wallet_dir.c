@@ -269,11 +269,14 @@ enum pp_error cli_wallet_pin(struct cli_wallet *wallet, const struct cli_node_te
 
 /* ---- channels ---- */
 
-static void channel_path(const struct cli_wallet *wallet, const struct pp_channel_id *id,
-                         char out[CLI_PATH_MAX])
+#define CHANNEL_FILE "channel.json"
+#define OPENING_FILE "opening.json"
+
+void cli_wallet_channel_path(const struct cli_wallet *wallet, const struct pp_channel_id *id,
+                             const char *name, char out[CLI_PATH_MAX])
 {
     char hex[65];
-    PATH(wallet, out, "channels/%s/channel.json", pp_hex_print(id->bytes, sizeof id->bytes, hex));
+    PATH(wallet, out, "channels/%s/%s", pp_hex_print(id->bytes, sizeof id->bytes, hex), name);
 }
 
 enum pp_error cli_wallet_lane_path(const struct cli_wallet *wallet, const struct pp_channel_id *id,
@@ -354,12 +357,12 @@ static enum pp_error channel_take(const json_t *object, struct cli_channel *out)
 }
 
 static enum pp_error channel_read(const struct cli_wallet *wallet, const struct pp_channel_id *id,
-                                  struct cli_channel *out)
+                                  const char *file, struct cli_channel *out)
 {
     char path[CLI_PATH_MAX];
     struct cli_channel channel;
     json_t *object;
-    channel_path(wallet, id, path);
+    cli_wallet_channel_path(wallet, id, file, path);
     PP_TRY(json_file_read(path, &object));
     enum pp_error error = channel_take(object, &channel);
     json_decref(object);
@@ -370,10 +373,11 @@ static enum pp_error channel_read(const struct cli_wallet *wallet, const struct 
     return PP_OK;
 }
 
-static enum pp_error channel_write(const struct cli_wallet *wallet, const struct cli_channel *channel)
+static enum pp_error channel_write(const struct cli_wallet *wallet, const char *file,
+                                   const struct cli_channel *channel)
 {
     char path[CLI_PATH_MAX];
-    channel_path(wallet, &channel->id, path);
+    cli_wallet_channel_path(wallet, &channel->id, file, path);
     return json_file_write(path, channel_json(channel));
 }
 
@@ -388,8 +392,10 @@ enum pp_error cli_wallet_channel_add(struct cli_wallet *wallet, const struct cli
     PATH(wallet, path, "channels/%s", pp_hex_print(channel->id.bytes, sizeof channel->id.bytes, hex));
     enum pp_error error = cli_folder_make(path);
     if (error == PP_OK) {
-        error = channel_read(wallet, &channel->id, &existing);
-        error = error == PP_NOT_FOUND ? channel_write(wallet, channel) : error == PP_OK ? PP_EXISTS : error;
+        error = channel_read(wallet, &channel->id, CHANNEL_FILE, &existing);
+        error = error == PP_NOT_FOUND ? channel_write(wallet, CHANNEL_FILE, channel)
+                : error == PP_OK      ? PP_EXISTS
+                                      : error;
     }
     close(lock);
     return error;
@@ -409,10 +415,10 @@ enum pp_error cli_wallet_channel_update(struct cli_wallet *wallet, const struct 
     struct cli_channel before;
     int lock;
     PP_TRY(lock_take(wallet, &lock));
-    enum pp_error error = channel_read(wallet, &channel->id, &before);
+    enum pp_error error = channel_read(wallet, &channel->id, CHANNEL_FILE, &before);
     if (error == PP_OK) {
         growth_assert(&before, channel);
-        error = channel_write(wallet, channel);
+        error = channel_write(wallet, CHANNEL_FILE, channel);
     }
     close(lock);
     return error;
@@ -454,17 +460,18 @@ static enum pp_error ids_list(const struct cli_wallet *wallet, char (**out)[65],
     return PP_OK;
 }
 
-/* A folder without channel.json is an `open` that was cut short before it knew more. */
-static enum pp_error named_read(const struct cli_wallet *wallet, const char *name, struct cli_channel *out)
+static enum pp_error named_read(const struct cli_wallet *wallet, const char *name, const char *file,
+                                struct cli_channel *out)
 {
     struct pp_channel_id id;
     PP_TRY(pp_hex_parse(name, strlen(name), id.bytes, sizeof id.bytes));
-    return channel_read(wallet, &id, out);
+    return channel_read(wallet, &id, file, out);
 }
 
-enum pp_error cli_wallet_channels(const struct cli_wallet *wallet,
-                                  bool (*visit)(void *context, const struct cli_channel *channel),
-                                  void *context)
+/* Those that have the file. A folder without channel.json is an `open` that was cut short before it knew more. */
+static enum pp_error files_visit(const struct cli_wallet *wallet, const char *file,
+                                 bool (*visit)(void *context, const struct cli_channel *channel),
+                                 void *context)
 {
     char(*names)[65];
     size_t count;
@@ -472,7 +479,7 @@ enum pp_error cli_wallet_channels(const struct cli_wallet *wallet,
     PP_TRY(ids_list(wallet, &names, &count));
     enum pp_error error = PP_OK;
     for (size_t i = 0; i < count; i++) {
-        error = named_read(wallet, names[i], &channel);
+        error = named_read(wallet, names[i], file, &channel);
         if (error == PP_NOT_FOUND) {
             error = PP_OK;
             continue;
@@ -482,6 +489,36 @@ enum pp_error cli_wallet_channels(const struct cli_wallet *wallet,
     }
     free(names);
     return error;
+}
+
+enum pp_error cli_wallet_channels(const struct cli_wallet *wallet,
+                                  bool (*visit)(void *context, const struct cli_channel *channel),
+                                  void *context)
+{
+    return files_visit(wallet, CHANNEL_FILE, visit, context);
+}
+
+enum pp_error cli_wallet_openings(const struct cli_wallet *wallet,
+                                  bool (*visit)(void *context, const struct cli_channel *channel),
+                                  void *context)
+{
+    return files_visit(wallet, OPENING_FILE, visit, context);
+}
+
+enum pp_error cli_wallet_opening_put(struct cli_wallet *wallet, const struct cli_channel *channel)
+{
+    char path[CLI_PATH_MAX];
+    PP_TRY(identity_check(channel));
+    cli_wallet_channel_path(wallet, &channel->id, "", path);
+    PP_TRY(cli_folder_make(path));
+    return channel_write(wallet, OPENING_FILE, channel);
+}
+
+enum pp_error cli_wallet_opening_drop(struct cli_wallet *wallet, const struct pp_channel_id *id)
+{
+    char path[CLI_PATH_MAX];
+    cli_wallet_channel_path(wallet, id, OPENING_FILE, path);
+    return cli_file_drop(path);
 }
 
 struct search {

@@ -4,6 +4,7 @@
  *         DIR/nodes/CHAIN-CONTRACT-NODE.json          a node's terms as first seen: pinned
  *         DIR/channels/ID/channel.json                what the channel is; changes only by top-ups
  *         DIR/channels/ID/lane-N.log                  what was signed, acknowledged, refunded (lane_log.h)
+ *         DIR/channels/ID/opening.json                an opening that was begun: the channel as it is to be
  * Own:    the folder is made with mode 0700, files with 0600. A file is replaced as a whole: written beside, synced,
  *         renamed, the folder synced. Writers of JSON files hold DIR/lock for the moment of writing.
  * Errors: NOT_FOUND (no such channel), EXISTS, BAD_FORMAT and CORRUPT (a file that is not what was written), LOCKED, IO,
@@ -81,6 +82,20 @@ cli_wallet_channels(const struct cli_wallet *wallet,
 PP_MUST_CHECK enum pp_error cli_wallet_lane_path(const struct cli_wallet *wallet,
                                                  const struct pp_channel_id *id, uint32_t lane,
                                                  char out[CLI_PATH_MAX]);
+
+/* DIR/channels/ID/NAME. */
+void cli_wallet_channel_path(const struct cli_wallet *wallet, const struct pp_channel_id *id,
+                             const char *name, char out[CLI_PATH_MAX]);
+
+/* An opening is there from before anything is sent until the user was told that the channel is open. _put makes the channel's
+ * folder, and replaces what was there. */
+PP_MUST_CHECK enum pp_error cli_wallet_opening_put(struct cli_wallet *wallet,
+                                                   const struct cli_channel *channel);
+PP_MUST_CHECK enum pp_error cli_wallet_opening_drop(struct cli_wallet *wallet,
+                                                    const struct pp_channel_id *id);
+PP_MUST_CHECK enum pp_error
+cli_wallet_openings(const struct cli_wallet *wallet,
+                    bool (*visit)(void *context, const struct cli_channel *channel), void *context);
 
 /* For verbs: opens the wallet of --wallet (or the default) and the channel that `text` names (or the only one). On a failure
  * it has told the user, and returns false. */
