@@ -53,6 +53,7 @@ struct cli_verb {
     V(read, "read", "NUMBER", "read a stored envelope back")                                                 \
     V(list, "list", "--topic TEXT | --sent", "list a topic's envelopes, or what this wallet sent")           \
     V(status, "status", "[CHANNEL]", "show a channel: deposited, spent, refunded, deferred, free")           \
+    V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
     V(errors, "errors", "[NAME | NUMBER]", "explain an error")
 
 #define CLI_VERB_DECLARE(suffix, name, synopsis, help)                                                       \
