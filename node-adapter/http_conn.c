@@ -301,6 +301,8 @@ static void print_head(struct pp_http_exchange *conn, unsigned status, const cha
     pp_text_number(out, status);
     pp_text_add(out, " ");
     pp_text_add(out, reason_of(status));
+    pp_text_add(out, "\r\nDate: ");
+    pp_text_add(out, pp_http_server_date(conn->server));
     pp_text_add(out, "\r\nContent-Type: ");
     pp_text_add(out, media_type);
     pp_text_add(out, "\r\nContent-Length: ");

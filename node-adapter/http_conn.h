@@ -12,6 +12,8 @@
 
 #include <pp/limits.h>
 
+#include <time.h>
+
 #define PP_HTTP_IN_BYTES (2 * PP_HEADER_MAX_BYTES)
 #define PP_HTTP_LINGER_BYTES (4u << 20) /* what a refused peer may still send before it is cut off */
 #define PP_HTTP_KEEP_BYTES (64u << 10)  /* an answer's memory is kept for the next one up to here */
@@ -65,6 +67,8 @@ struct pp_http_server {
     struct pp_http_exchange *connections; /* newest first */
     uint64_t bodies_bytes;                /* of heap bodies, now */
     unsigned handles;                     /* listener and timer, not yet closed */
+    time_t date_s; /* of `date` */
+    char date[32];
     bool accept_waits;
     bool stopping;
     void (*stopped)(void *context);
@@ -78,6 +82,8 @@ void pp_http_conn_close(struct pp_http_exchange *conn);
 /* Its time is up: says so where the peer waits for an answer. */
 void pp_http_conn_expire(struct pp_http_exchange *conn);
 bool pp_http_conn_is_idle(const struct pp_http_exchange *conn);
+/* The wall clock as HTTP writes it, to the second (RFC 9110, 5.6.7). */
+const char *pp_http_server_date(struct pp_http_server *server);
 /* A connection was freed: a waiting one may be accepted, a stop may be complete. */
 void pp_http_server_conn_gone(struct pp_http_server *server);
 

@@ -89,6 +89,22 @@ void pp_http_server_conn_gone(struct pp_http_server *server)
         server->stopped(server->stopped_context);
 }
 
+const char *pp_http_server_date(struct pp_http_server *server)
+{
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const time_t now_s = time(NULL);
+    struct tm utc;
+    if (now_s == server->date_s)
+        return server->date;
+    gmtime_r(&now_s, &utc);
+    snprintf(server->date, sizeof server->date, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[utc.tm_wday % 7],
+             (unsigned)utc.tm_mday % 100, months[utc.tm_mon % 12], (unsigned)(utc.tm_year + 1900) % 10000,
+             (unsigned)utc.tm_hour % 100, (unsigned)utc.tm_min % 100, (unsigned)utc.tm_sec % 100);
+    server->date_s = now_s;
+    return server->date;
+}
+
 static int listen_on(struct pp_http_server *server, const char *address, uint16_t port)
 {
     union {

@@ -244,13 +244,12 @@ static enum pp_error verified_quote(struct pp_http_api *api, const struct pp_cha
 {
     struct pp_challenge_terms terms;
     struct pp_signed_quote quote;
-    const uint64_t now_ms = pp_http_now_ms(api);
     for (unsigned i = 0; i < api->verified_count; i++)
-        if (same_challenge(&api->verified[i].challenge, challenge) && now_ms < challenge->expires_ms) {
+        if (same_challenge(&api->verified[i].challenge, challenge)) {
             *out = &api->verified[i];
             return PP_OK;
         }
-    PP_TRY(pp_challenge_verify(&api->challenge_key, challenge, now_ms, refusal));
+    PP_TRY(pp_challenge_verify(&api->challenge_key, challenge, 0, refusal)); /* its time is looked at later */
     PP_TRY(pp_challenge_terms_read(challenge, &terms, refusal));
     if (terms.chain_id != api->domain.chain_id || !pp_address_eq(&terms.contract, &api->domain.contract) ||
         pp_signed_quote_decode(terms.quote, terms.quote_length, &quote) != PP_OK) {
@@ -320,8 +319,12 @@ static void serve_single(struct pp_http_job *job)
         pp_http_job_refuse(job, &job->refusal);
         return;
     }
-    if (credential->action == PP_ACTION_VOUCHER) {
-        serve_voucher(job, verified);
+    if (credential->action == PP_ACTION_VOUCHER) { /* HTTP-044: an old stamp's receipt is given for ever; a new one's */
+        serve_voucher(job, verified);              /* time is its quote's, which the admission looks at */
+        return;
+    }
+    if (pp_http_now_ms(job->api) >= credential->challenge.expires_ms) {
+        pp_http_job_refuse_error(job, PP_CHALLENGE_INVALID, "expires");
         return;
     }
     if (head->content_length > 0) { /* HTTP-049 */

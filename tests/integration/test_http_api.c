@@ -550,15 +550,22 @@ START_TEST(single__not_rightly_paid__refused_and_free)
     ck_assert_refused(&reply, 402, "CHALLENGE_INVALID", "id");
     http_reply_done(&reply);
     p.credential.challenge.id[3] ^= 1;
-    pass(&w, PP_QUOTE_LIFE_MS); /* HTTP-044 */
+    pass(&w, PP_QUOTE_LIFE_MS); /* HTTP-044: nothing new, but a retry is answered as ever */
     send_parcel(&w, &p, &reply);
+    ck_assert_refused(&reply, 402, "QUOTE_EXPIRED", NULL);
+    http_reply_done(&reply);
+    send_parcel(&w, &good, &reply);
+    ck_assert_msg(reply.status == 200, "%s", (const char *)reply.body);
+    ck_assert_str_eq(pp_json_text(result_of(&reply, 0), "status"), "known");
+    http_reply_done(&reply);
+    p.credential.action = PP_ACTION_OPEN;
+    char lines[16384];
+    lines_of(&p.credential, lines);
+    ask(&w, "POST", "/v1/envelopes", lines, NULL, 0, &reply);
     ck_assert_refused(&reply, 402, "CHALLENGE_INVALID", "expires");
     http_reply_done(&reply);
     parcel_done(&p);
     check_spent(&w, good.to);
-    send_parcel(&w, &good, &reply); /* so is a retry: the challenge is over. By a new one it is known */
-    ck_assert_refused(&reply, 402, "CHALLENGE_INVALID", "expires");
-    http_reply_done(&reply);
     parcel_done(&good);
     world_end(&w);
 }
@@ -1055,6 +1062,84 @@ START_TEST(close__signed_by_the_signer__refund_and_release)
 }
 END_TEST
 
+/* ---- a node that cannot ---- */
+
+START_TEST(node__chain_view_stale__lane_frozen_but_old_receipts_given)
+{
+    static struct world w;
+    static struct offer offer;
+    static struct parcel p, late;
+    struct http_reply reply;
+    world_start(&w);
+    take_offer(&w, &offer);
+    make_parcel(&w, &offer, 0, 300, 'a', &p);
+    make_parcel(&w, &offer, (uint64_t)p.to.raw, 300, 'b', &late);
+    send_parcel(&w, &p, &reply);
+    ck_assert_uint_eq(reply.status, 200);
+    http_reply_done(&reply);
+    atomic_fetch_add(&w.now_ms, w.config.freshness_ms + 1000); /* time passes, no block comes */
+    ck_assert_ok(pp_node_tick(w.node));
+    send_parcel(&w, &late, &reply);
+    ck_assert_refused(&reply, 503, "LANE_FROZEN", NULL);
+    http_reply_done(&reply);
+    send_parcel(&w, &p, &reply);
+    ck_assert_uint_eq(reply.status, 200);
+    ck_assert_str_eq(pp_json_text(result_of(&reply, 0), "status"), "known");
+    http_reply_done(&reply);
+    get(&w, "/v1/health", &reply);
+    ck_assert_refused(&reply, 503, "CHAIN_STALE", NULL);
+    http_reply_done(&reply);
+    look_at_chain(&w);
+    get(&w, "/v1/health", &reply);
+    ck_assert_uint_eq(reply.status, 200);
+    http_reply_done(&reply);
+    parcel_done(&p);
+    parcel_done(&late);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(node__store_full__refuses_new_and_keeps_old)
+{
+    static struct world w;
+    static struct offer offer;
+    static struct parcel p;
+    struct http_reply reply;
+    uint64_t from = 0, sequence = 0;
+    bool full = false;
+    world_start(&w);
+    world_close(&w);
+    w.config.map_bytes = UINT64_C(8) << 20;
+    world_open(&w);
+    take_offer(&w, &offer);
+    for (unsigned i = 0; !full; i++) {
+        ck_assert_uint_lt(i, 100);
+        make_parcel(&w, &offer, from, 500000, (uint8_t)i, &p);
+        send_parcel(&w, &p, &reply);
+        full = reply.status != 200;
+        if (full) {
+            ck_assert_refused(&reply, 503, "STORE_FULL", NULL);
+        } else {
+            from = (uint64_t)p.to.raw;
+            sequence = pp_json_u64(result_of(&reply, 0), "sequence");
+        }
+        http_reply_done(&reply);
+        parcel_done(&p);
+    }
+    ck_assert_uint_gt(from, 0);
+    get(&w, "/v1/health", &reply);
+    ck_assert_refused(&reply, 503, "STORE_FULL", NULL);
+    http_reply_done(&reply);
+    check_spent(&w, pp_grains(from)); /* what was refused was not charged, what was acknowledged is kept */
+    char path[64];
+    snprintf(path, sizeof path, "/v1/envelopes/%llu", (unsigned long long)sequence);
+    get(&w, path, &reply);
+    ck_assert_uint_eq(reply.body_length, 500000);
+    http_reply_done(&reply);
+    world_end(&w);
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 struct worker {
@@ -1125,5 +1210,7 @@ PP_TEST(envelopes__stored__read_back_byte_for_byte)
 PP_TEST(deletes__early__days_left_come_back)
 PP_TEST(json__each_member_wrong__named)
 PP_TEST(close__signed_by_the_signer__refund_and_release)
+PP_TEST(node__chain_view_stale__lane_frozen_but_old_receipts_given)
+PP_TEST(node__store_full__refuses_new_and_keeps_old)
 PP_TEST(singles__over_many_connections__each_charged_once)
 PP_TESTS_END

@@ -1,6 +1,7 @@
 /* Goal: one way of writing a request is taken, every other is refused and the connection ends; slow, silent and greedy
  * peers cost no more than their limits; the server stops in order.
  * Method: a server with an application that answers what it was sent, on a thread of its own, and plain sockets. */
+#define _GNU_SOURCE
 #include "pp_test.h"
 
 #include "http_server.h"
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REPLY_MAX 65536
@@ -340,6 +342,11 @@ START_TEST(requests__in_one_packet_or_in_pieces__answered_in_order)
     say(s, three);
     ck_assert_uint_eq(hear_one(s, reply), 200);
     ck_assert_ptr_nonnull(strstr(reply, "\r\n\r\n/one? "));
+    struct tm date = {0}; /* as the C library reads it */
+    const char *rest = strptime(strstr(reply, "\r\nDate: ") + 8, "%a, %d %b %Y %H:%M:%S GMT", &date);
+    ck_assert_ptr_nonnull(rest);
+    ck_assert_mem_eq(rest, "\r\n", 2);
+    ck_assert_int_le(llabs((long long)timegm(&date) - (long long)time(NULL)), 60);
     ck_assert_uint_eq(hear_one(s, reply), 200);
     ck_assert_ptr_nonnull(strstr(reply, "\r\n\r\n/two?q=1 body"));
     ck_assert_uint_eq(hear_one(s, reply), 200);
