@@ -444,6 +444,11 @@ enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const struct pp_job_i
     return PP_OK;
 }
 
+enum pp_error pp_chain_job_find(struct pp_chain_job *job, const struct pp_hash *key, struct pp_job_record *out)
+{
+    return chain_journal_find(job->journal, key, out);
+}
+
 enum pp_error pp_chain_job_record(struct pp_chain_job *job, uint64_t id, struct pp_job_record *out)
 {
     return chain_journal_get(job->journal, id, out);

@@ -51,6 +51,9 @@ struct pp_rpc *pp_chain_job_rpc(struct pp_chain_job *job);
 /* EXISTS when a record with this key is on its way or FINAL: that one is in *out. */
 PP_MUST_CHECK enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const struct pp_job_intent *intent,
                                                struct pp_job_record *out);
+/* The newest record with this key. NOT_FOUND. */
+PP_MUST_CHECK enum pp_error pp_chain_job_find(struct pp_chain_job *job, const struct pp_hash *key,
+                                              struct pp_job_record *out);
 PP_MUST_CHECK enum pp_error pp_chain_job_record(struct pp_chain_job *job, uint64_t id, struct pp_job_record *out);
 /* The records above `after`, ascending by id; live_only: those not over. NOT_FOUND: no more. */
 PP_MUST_CHECK enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool live_only,
