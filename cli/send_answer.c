@@ -184,9 +184,9 @@ static void receipt_tell(const struct sender *s, const struct item *item, const 
         return;
     pp_hex_print(item->id.bytes, sizeof item->id.bytes, hex + 2);
     json_t *line = json_pack(
-        "{s:s, s:s?, s:I, s:s, s:I, s:I, s:i}", "name", item->parcel->name, "path", item->parcel->path, "sequence",
-        (json_int_t)result->sequence, "stamp_id", hex, "time_ms", (json_int_t)result->time_ms, "bytes",
-        (json_int_t)item->parcel->payload_length, "days", (int)item->leaf.retention_days);
+        "{s:s, s:s?, s:I, s:s, s:I, s:I, s:i}", "name", item->parcel->name, "path", item->parcel->path,
+        "sequence", (json_int_t)result->sequence, "stamp_id", hex, "time_ms", (json_int_t)result->time_ms,
+        "bytes", (json_int_t)item->parcel->payload_length, "days", (int)item->leaf.retention_days);
     if (line && json_dumpf(line, s->config->receipts, JSON_COMPACT) == 0)
         fputc('\n', s->config->receipts);
     json_decref(line);

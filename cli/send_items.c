@@ -177,7 +177,7 @@ static enum pp_error pending_gather(struct sender *s)
 static enum pp_error acknowledged_gather(struct sender *s)
 {
     const struct cli_lane *lane = s->config->lane;
-    if (!s->config->resume || cli_lane_job_ended(lane) || cli_lane_stamps(lane) == 0)
+    if (!s->config->resume || cli_lane_stamps(lane) == 0)
         return PP_OK;
     s->acknowledged.rows = calloc(cli_lane_stamps(lane), sizeof *s->acknowledged.rows);
     if (!s->acknowledged.rows)

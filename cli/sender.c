@@ -136,7 +136,7 @@ static enum pp_error lane_begin(struct sender *s)
                                        .lane = lane,
                                        .patience_ms = s->config->patience_ms};
     PP_TRY(cli_lane_sync(&sync, NULL, s->problem)); /* SEND-006 */
-    if (!s->config->resume || cli_lane_job_ended(lane))
+    if (!s->config->resume || cli_lane_job(lane) == 0)
         cli_lane_put_job_begin(lane);
     s->changed = true;
     PP_TRY(log_commit(s));

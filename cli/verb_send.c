@@ -242,7 +242,7 @@ int cli_verb_send(struct cli *cli, int argc, char **argv)
          NULL},
         {"receipts", "FILE", CLI_TEXT, &c.receipts, 0, 0,
          "add a JSON line for each envelope that was acknowledged", NULL},
-        {"resume", NULL, CLI_FLAG, &c.resume, 0, 0, "skip what an unfinished send had acknowledged", NULL},
+        {"resume", NULL, CLI_FLAG, &c.resume, 0, 0, "go on with the newest send: skip what it had acknowledged", NULL},
         {"repeat", "N", CLI_NUMBER, &c.repeat, 1, 1000000,
          "send every Nth request twice: a rehearsal of retries", NULL},
         {"reorder", NULL, CLI_FLAG, &c.reorder, 0, 0, "send in another order than signed: a rehearsal", NULL},

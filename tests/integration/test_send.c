@@ -66,6 +66,12 @@ static void world_check(struct sender_world *w, uint64_t stamps)
     json_decref(status);
     ck_assert(pp_grains_eq(acknowledged, sum));
     ck_assert(!pp_grains_lt(pp_grains_add_checked(deferred, earned), sum));
+    json_t *verified = SENDER_RUN(w, 0, "verify", "--data", w->node.data_dir);
+    ck_assert_uint_eq(pp_json_u64(verified, "stamps"), stamps);
+    ck_assert_uint_eq(pp_json_u64(verified, "envelopes"), stamps);
+    ck_assert_uint_eq(pp_json_u64(verified, "findings_count"), 0);
+    ck_assert(pp_grains_eq(pp_json_grains(verified, "consumed_grains"), sum));
+    json_decref(verified);
 }
 
 static void envelope_check(struct sender_world *w, uint64_t sequence, const char *file)
@@ -190,7 +196,7 @@ START_TEST(send__sender_killed_again_and_again__resumed_to_exactly_once)
 }
 END_TEST
 
-/* Two identical files are two envelopes, also after a kill between them. */
+/* SEND-008. Two identical files are two envelopes, and are skipped as two. */
 START_TEST(send__identical_files_and_resume__each_counts)
 {
     struct sender_world w;
@@ -202,12 +208,20 @@ START_TEST(send__identical_files_and_resume__each_counts)
     }
     json_decref(SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t", "--batch", "3"));
     world_check(&w, 20);
-    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t",
-                                "--resume"); /* the last one had ended: a new send */
-    ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 20);
-    ck_assert_uint_eq(pp_json_u64(answer, "skipped"), 0);
+    json_t *answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t", "--resume");
+    ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 0);
+    ck_assert_uint_eq(pp_json_u64(answer, "skipped"), 20);
     json_decref(answer);
-    world_check(&w, 40);
+    snprintf(path, sizeof path, "%s/one more", w.folder);
+    cli_file_make(path, "the same", 8);
+    answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t", "--resume");
+    ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 1);
+    json_decref(answer);
+    world_check(&w, 21);
+    answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t"); /* a new one */
+    ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 21);
+    json_decref(answer);
+    world_check(&w, 42);
     sender_world_done(&w);
 }
 END_TEST
@@ -375,7 +389,42 @@ START_TEST(send__log_not_writable__nothing_leaves)
 }
 END_TEST
 
+/* The node's folder, wrong in one byte: told with the record, and the status says so. */
+START_TEST(verify__one_byte_wrong__finding_and_status)
+{
+    struct sender_world w;
+    char path[400];
+    size_t length, damaged = 0;
+    sender_world_make(&w, PLENTY);
+    sender_world_files(&w, 20, 400, 400);
+    json_decref(SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t"));
+    node_process_stop(&w.node);
+    json_decref(SENDER_RUN(&w, 0, "verify", "--data", w.node.data_dir));
+    snprintf(path, sizeof path, "%s/00007", w.folder);
+    char *wanted = pp_file_load(path, &length);
+    snprintf(path, sizeof path, "%s/journal.mdb", w.node.data_dir);
+    char *store = pp_file_load(path, &length);
+    for (size_t i = 0; i + 64 < length; i++)
+        if (memcmp(store + i, wanted, 64) == 0) {
+            store[i + 5] ^= 1;
+            damaged++;
+        }
+    ck_assert_uint_gt(damaged, 0);
+    cli_file_make(path, store, length);
+    free(store);
+    free(wanted);
+    json_t *answer = SENDER_RUN(&w, 1, "verify", "--data", w.node.data_dir);
+    ck_assert_uint_gt(pp_json_u64(answer, "findings_count"), 0);
+    ck_assert_uint_gt(pp_json_u64(json_array_get(pp_json_member(answer, "findings"), 0), "sequence"),
+                      0);
+    json_decref(answer);
+    node_process_start(&w.node);
+    sender_world_done(&w);
+}
+END_TEST
+
 PP_TESTS("send")
+PP_TEST(verify__one_byte_wrong__finding_and_status)
 PP_TEST(send__batches_over_connections__all_acknowledged_and_read_back)
 PP_TEST(send__single_mixed_repeated_reordered__charged_once)
 PP_TEST(send__node_killed_in_the_middle__stored_and_paid_once)

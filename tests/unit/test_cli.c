@@ -75,6 +75,8 @@ START_TEST(cli__not_understood__usage)
         {"list"},
         {"list", "--topic", "t", "--sent"},
         {"status", "a", "b"},
+        {"verify"},
+        {"verify", "--data", "x", "y"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cli_run run;
