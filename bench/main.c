@@ -18,6 +18,7 @@ static const struct entry entries[] = {
      bench_single_durable},
     {"batch64_store", "envelopes/s", "LMDB append of the same bytes in groups of 1024, per second",
      bench_batch64_store},
+    {"http_single", "stamps/s of a core", "1 / (1 / empty handler + 1 / verify), per second of a core", bench_http_single},
     {"lane_idle_bytes", "bytes", "at most", bench_lane_idle_bytes},
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
