@@ -364,7 +364,7 @@ enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item 
         .kind = (uint8_t)request->kind,
         .count = (uint32_t)request->count,
         .now_ms = node->group_time_ms,
-        .view_stale = pp_view_is_stale(node, pp_node_now(node)),
+        .view_stale = node->group_stale,
         .verified = item->verified,
         .voucher_error = item->voucher_error,
     };

@@ -133,6 +133,7 @@ struct pp_node {
     struct pp_receipt *receipts; /* PP_GROUP_MAX */
     struct pp_item **group;      /* PP_GROUP_MAX: the items of the group */
     uint64_t group_time_ms;
+    bool group_stale;            /* the view was, when the group began */
     uint64_t flush_ns;           /* how long a commit takes, about */
     _Atomic uint64_t full_until_ms;
     _Atomic int failed;          /* enum pp_error: a fault after which nothing is taken */

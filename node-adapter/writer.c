@@ -31,11 +31,17 @@ static bool loses_group(enum pp_error error)
     return error == PP_STORE_FULL || error == PP_TOO_MANY || pp_error_class(error) == PP_CLASS_FAULT;
 }
 
-/* Times of the journal never fall. */
+/* Times of the journal never fall, and stand still while the chain does not bear the clock out: no day begins then, for it
+ * could be one after a close that was not heard of, or one that a wrong clock made up (NODE-045). */
+static uint64_t time_at(const struct pp_node *node, uint64_t now_ms, bool stale)
+{
+    return !stale && now_ms > node->head.time_ms ? now_ms : node->head.time_ms;
+}
+
 uint64_t pp_writer_time(const struct pp_node *node)
 {
     uint64_t now_ms = pp_node_now(node);
-    return now_ms > node->head.time_ms ? now_ms : node->head.time_ms;
+    return time_at(node, now_ms, pp_view_is_stale(node, now_ms));
 }
 
 enum pp_error pp_writer_append(struct pp_node *node, struct pp_txn *txn, struct pp_record *record)
@@ -306,10 +312,11 @@ static enum pp_error recent_make_room(struct pp_node *node)
 
 static enum pp_error group_prepare(struct pp_node *node)
 {
-    uint64_t time_ms = pp_writer_time(node);
-    PP_TRY(pp_writer_day(node, time_ms)); /* so that no record of a day stands before it began (NODE-031) */
+    uint64_t now_ms = pp_node_now(node);
+    node->group_stale = pp_view_is_stale(node, now_ms);
+    node->group_time_ms = time_at(node, now_ms, node->group_stale); /* also of what is written alone, should this fail */
+    PP_TRY(pp_writer_day(node, node->group_time_ms)); /* so that no record of a day stands before it began (NODE-031) */
     PP_TRY(recent_make_room(node));
-    node->group_time_ms = time_ms;
     return pp_ledger_reserve(&node->ledger, PP_GROUP_MAX + PP_LEAVES_MAX);
 }
 

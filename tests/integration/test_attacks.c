@@ -1,0 +1,151 @@
+/* What a thief tries against a whole node, and what must not come of it: free storage, unearned days, a stopped node.
+ * Method: a node in a temporary folder with an injected clock; faults of the disk are injected where a commit ends. */
+#include "node.h"
+#include "node_fixture.h"
+#include "pp_fixture.h"
+#include "pp_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct world {
+    struct pp_temp_dir dir;
+    struct pp_fixture fixture;
+    struct pp_sender sender;
+};
+
+static void world_open(struct world *world)
+{
+    pp_temp_dir_make(&world->dir);
+    pp_fixture_init(&world->fixture, world->dir.path, true);
+    pp_fixture_open(&world->fixture);
+    pp_fixture_head(&world->fixture, 0, NULL);
+    pp_sender_init(&world->sender, &world->fixture, 1);
+    pp_sender_fund(&world->sender, &world->fixture, 25000000, 0);
+}
+
+static void world_close(struct world *world)
+{
+    pp_fixture_verify(&world->fixture, NULL);
+    pp_fixture_done(&world->fixture);
+    pp_temp_dir_remove(&world->dir);
+}
+
+static void world_restart(struct world *world)
+{
+    pp_fixture_close(&world->fixture);
+    pp_fixture_open(&world->fixture);
+    pp_fixture_head(&world->fixture, 0, NULL);
+}
+
+static void status_of(const struct world *world, struct pp_lane_status *out)
+{
+    ck_assert_ok(pp_node_lane_status(world->fixture.node, &world->sender.channel_id, FIXTURE_LANE, out));
+}
+
+/* Sends, and all of it must be admitted. */
+static void send_all(struct world *world, struct pp_sender *sender, struct pp_made_request *made, size_t count,
+                     struct pp_parcel_of parcel, struct pp_answer *answer)
+{
+    pp_request_make(made, &world->fixture, sender, count, parcel, 7);
+    pp_submit_wait(world->fixture.node, &made->request, answer);
+    ck_assert_ok(answer->submitted);
+    ck_assert_ok(answer->error);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_ok(answer->results[i].refusal.error);
+}
+
+static void sent_done(struct pp_made_request *made, struct pp_answer *answer)
+{
+    pp_answer_done(answer);
+    pp_request_done(made);
+}
+
+/* ---- days that did not pass, or may not count ---- */
+
+START_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_lane_status before, after;
+    world_open(&world);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){1000, 300}, &answer);
+    status_of(&world, &before);
+    world.fixture.now_ms += 365 * FIXTURE_DAY_MS;
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    struct pp_sender other;
+    pp_sender_init(&other, &world.fixture, 2);
+    pp_sender_fund(&other, &world.fixture, 1000000, 0); /* a record that is written meanwhile */
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    status_of(&world, &after);
+    ck_assert(pp_grains_eq(before.earned, after.earned));
+    world.fixture.now_ms -= 365 * FIXTURE_DAY_MS; /* the clock is set right: the node goes on */
+    sent_done(&made, &answer);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){1000, 1}, &answer);
+    sent_done(&made, &answer);
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_chain_event event;
+    struct pp_lane_status before, after;
+    world_open(&world);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){1000, 300}, &answer);
+    status_of(&world, &before);
+    for (unsigned day = 0; day < 3; day++) { /* the operator hears nothing of the chain */
+        world.fixture.now_ms += FIXTURE_DAY_MS;
+        ck_assert_ok(pp_node_tick(world.fixture.node));
+    }
+    pp_sender_event(&world.sender, PP_CHAIN_CLOSING, 0, 0, &event); /* on the first day */
+    ck_assert_ok(pp_node_chain_events(world.fixture.node, &event, 1));
+    pp_fixture_head(&world.fixture, 0, NULL);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    status_of(&world, &after);
+    ck_assert(pp_grains_eq(before.earned, after.earned));
+    pp_sender_event(&world.sender, PP_CHAIN_CLOSE_UNDONE, 0, 0, &event);
+    ck_assert_ok(pp_node_chain_events(world.fixture.node, &event, 1));
+    status_of(&world, &after);
+    ck_assert(pp_grains_eq(after.earned, pp_grains(1000 + 4 * 3000)));
+    sent_done(&made, &answer);
+    world_close(&world);
+}
+END_TEST
+
+/* ---- a disk that is full ---- */
+
+static enum pp_error always_full(void *context)
+{
+    (void)context;
+    return PP_STORE_FULL;
+}
+
+START_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
+{
+    struct world world;
+    struct pp_sender other;
+    struct pp_chain_event event;
+    world_open(&world);
+    world_restart(&world);
+    world.fixture.now_ms += FIXTURE_DAY_MS;
+    pp_fixture_head(&world.fixture, 0, NULL);
+    pp_sender_init(&other, &world.fixture, 2);
+    pp_sender_event(&other, PP_CHAIN_LANE_FINAL, 1000000, 0, &event);
+    pp_store_inject(world.fixture.node->data.journal, always_full, NULL);
+    ck_assert_error(pp_node_chain_events(world.fixture.node, &event, 1), PP_STORE_FULL);
+    pp_store_inject(world.fixture.node->data.journal, NULL, NULL);
+    ck_assert_ok(pp_node_chain_events(world.fixture.node, &event, 1));
+    world_close(&world);
+}
+END_TEST
+
+PP_TESTS("attacks")
+PP_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
+PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
+PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
+PP_TESTS_END
