@@ -233,9 +233,10 @@ void pp_node_close(struct pp_node *node)
     if (!node)
         return;
     pp_pipeline_stop(node);
-    /* Without it the next start replays more; nothing is lost. */
+    /* Without it the next start replays more; nothing is lost. One that was taken and not written held lanes that count
+     * as unchanged since: then all are taken. */
     if (atomic_load(&node->failed) == PP_OK &&
-        pp_checkpoint_take(&node->checkpoint, &node->ledger, &node->head, false) == PP_OK)
+        pp_checkpoint_take(&node->checkpoint, &node->ledger, &node->head, node->checkpoint_ready) == PP_OK)
         (void)!pp_checkpoint_write(&node->checkpoint, node->data.derived);
     node_free(node);
 }

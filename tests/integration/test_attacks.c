@@ -144,8 +144,44 @@ START_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_tak
 }
 END_TEST
 
+static enum pp_error full_for_indexer(void *context)
+{
+    const struct pp_node *node = context;
+    return pthread_equal(pthread_self(), node->index_thread) ? PP_STORE_FULL : PP_OK;
+}
+
+/* The index thread cannot write its checkpoint; closing can. What only the lost one held must not be lost. */
+START_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_sender other;
+    struct pp_lane_status before, after;
+    world_open(&world);
+    struct pp_node *node = world.fixture.node;
+    pp_sender_init(&other, &world.fixture, 2);
+    pp_sender_fund(&other, &world.fixture, 1000000, 0);
+    world_restart(&world); /* a checkpoint with both lanes */
+    node = world.fixture.node;
+    pp_store_inject(node->data.derived, full_for_indexer, node);
+    atomic_store(&node->checkpoint_end, node->head.next_sequence - PP_CHECKPOINT_STAMPS); /* one is due */
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){1000, 3}, &answer);
+    status_of(&world, &before);
+    sent_done(&made, &answer);
+    send_all(&world, &other, &made, 1, (struct pp_parcel_of){1000, 3}, &answer);
+    sent_done(&made, &answer);
+    world_restart(&world);
+    status_of(&world, &after);
+    ck_assert(pp_grains_eq(before.spent, after.spent));
+    ck_assert_uint_eq(after.stamps, 1);
+    world_close(&world);
+}
+END_TEST
+
 PP_TESTS("attacks")
 PP_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
+PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
 PP_TESTS_END
