@@ -192,6 +192,7 @@ void pp_node_status(struct pp_node *node, struct pp_node_status *out)
 /* ---- envelopes: from any thread, in a transaction of its own ---- */
 
 struct envelope_look {
+    struct pp_node *node;
     uint64_t sequence;
     struct pp_record_room *room;
     uint32_t today;
@@ -199,6 +200,18 @@ struct envelope_look {
                   const uint8_t *payload, size_t payload_length);
     void *context;
 };
+
+/* NODE-062: the days that a sender got back, because it left or its channel closed, are not stored for nothing. */
+static bool is_paid(struct pp_node *node, const struct pp_channel_id *channel_id, uint32_t today)
+{
+    pthread_rwlock_rdlock(&node->state);
+    uint32_t slot = pp_ledger_find(&node->ledger, channel_id);
+    const struct pp_ledger_lane *lane = slot == PP_SLOT_NONE ? NULL : &node->ledger.lanes[slot];
+    bool ended = lane && (lane->leave_sequence != 0 || lane->lane.state == PP_LANE_STATE_SETTLED);
+    bool paid = !ended || today <= lane->earning.stop_day;
+    pthread_rwlock_unlock(&node->state);
+    return paid;
+}
 
 static enum pp_error envelope_look_run(void *context, struct pp_txn *txn)
 {
@@ -217,6 +230,8 @@ static enum pp_error envelope_look_run(void *context, struct pp_txn *txn)
         return PP_CORRUPT;
     if (pp_day_of(record.time_ms) + stamp->leaf.retention_days <= look->today)
         return PP_NOT_FOUND; /* its last day is over; the bytes go when the sweep comes by */
+    if (!is_paid(look->node, &record.charged.channel_id, look->today))
+        return PP_NOT_FOUND;
     pp_envelope_hash(row.topic.bytes, row.topic.length, row.payload.bytes, row.payload.length, &hash);
     if (!pp_hash_eq(&hash, &stamp->leaf.envelope_hash))
         return PP_CORRUPT;
@@ -230,6 +245,7 @@ enum pp_error pp_node_envelope(struct pp_node *node, uint64_t sequence,
                                void *context)
 {
     struct envelope_look look = {
+        .node = node,
         .sequence = sequence,
         .room = malloc(sizeof *look.room),
         .today = pp_day_of(pp_node_now(node)),

@@ -61,6 +61,67 @@ static void sent_done(struct pp_made_request *made, struct pp_answer *answer)
     pp_request_done(made);
 }
 
+static void on_envelope(void *context, const struct pp_leaf *leaf, const uint8_t *topic, size_t topic_length,
+                        const uint8_t *payload, size_t payload_length)
+{
+    (void)leaf, (void)topic, (void)topic_length, (void)payload, (void)payload_length;
+    ++*(unsigned *)context;
+}
+
+/* ---- storage that nobody pays for ---- */
+
+START_TEST(leave__the_days_came_back__the_envelope_is_gone_the_day_after)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_signature signature;
+    struct pp_signed_refund refund;
+    struct pp_signed_release release;
+    unsigned seen = 0;
+    world_open(&world);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){1000, 300}, &answer);
+    pp_leave_sign(&world.fixture, &world.sender, &signature);
+    ck_assert_ok(pp_node_leave(world.fixture.node, &world.sender.channel_id, FIXTURE_LANE, &signature, &refund, &release));
+    ck_assert(pp_grains_eq(refund.refunded, pp_grains(299 * 3000)));
+    ck_assert_ok(pp_node_envelope(world.fixture.node, answer.results[0].sequence, on_envelope, &seen)); /* this day is paid */
+    world.fixture.now_ms += FIXTURE_DAY_MS;
+    pp_fixture_head(&world.fixture, 0, NULL);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    for (unsigned round = 0; round < 2; round++) {
+        ck_assert_error(pp_node_envelope(world.fixture.node, answer.results[0].sequence, on_envelope, &seen), PP_NOT_FOUND);
+        world_restart(&world);
+    }
+    ck_assert_uint_eq(seen, 1);
+    sent_done(&made, &answer);
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(close__final__the_envelope_of_the_lapsed_postage_is_gone)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_chain_event event;
+    unsigned seen = 0;
+    world_open(&world);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){1000, 300}, &answer);
+    pp_sender_event(&world.sender, PP_CHAIN_CLOSING, 0, 0, &event);
+    ck_assert_ok(pp_node_chain_events(world.fixture.node, &event, 1));
+    world.fixture.now_ms += 3 * FIXTURE_DAY_MS;
+    pp_fixture_head(&world.fixture, 0, NULL);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    /* A close that may be cancelled: what is earned then must have been stored. */
+    ck_assert_ok(pp_node_envelope(world.fixture.node, answer.results[0].sequence, on_envelope, &seen));
+    pp_sender_event(&world.sender, PP_CHAIN_CLOSED, 0, 0, &event);
+    ck_assert_ok(pp_node_chain_events(world.fixture.node, &event, 1));
+    ck_assert_error(pp_node_envelope(world.fixture.node, answer.results[0].sequence, on_envelope, &seen), PP_NOT_FOUND);
+    sent_done(&made, &answer);
+    world_close(&world);
+}
+END_TEST
+
 /* ---- days that did not pass, or may not count ---- */
 
 START_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
@@ -180,6 +241,8 @@ START_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_la
 END_TEST
 
 PP_TESTS("attacks")
+PP_TEST(leave__the_days_came_back__the_envelope_is_gone_the_day_after)
+PP_TEST(close__final__the_envelope_of_the_lapsed_postage_is_gone)
 PP_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
