@@ -32,8 +32,19 @@ bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *o
     }
 }
 
+enum pp_error pp_lane_refund_find(struct pp_txn *txn, const struct pp_ledger_lane *lane, struct pp_record_room *room,
+                                  struct pp_signed_refund *out)
+{
+    struct pp_record record;
+    *out = (struct pp_signed_refund){.channel_id = lane->channel_id, .lane = lane->lane.lane};
+    if (lane->refund_sequence == 0)
+        return PP_OK;
+    PP_TRY(pp_journal_find(txn, lane->refund_sequence, room, &record, NULL));
+    return pp_record_refund(&record, out) ? PP_OK : PP_CORRUPT;
+}
+
 struct refund_read {
-    uint64_t sequence;
+    const struct pp_ledger_lane *lane;
     struct pp_record_room *room;
     struct pp_signed_refund *out;
 };
@@ -41,17 +52,14 @@ struct refund_read {
 static enum pp_error refund_read_run(void *context, struct pp_txn *txn)
 {
     const struct refund_read *read = context;
-    struct pp_record record;
-    PP_TRY(pp_journal_find(txn, read->sequence, read->room, &record, NULL));
-    return pp_record_refund(&record, read->out) ? PP_OK : PP_CORRUPT;
+    return pp_lane_refund_find(txn, read->lane, read->room, read->out);
 }
 
 enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
                                   struct pp_record_room *room, struct pp_signed_refund *out)
 {
-    struct refund_read read = {lane->refund_sequence, room, out};
-    *out = (struct pp_signed_refund){.channel_id = lane->channel_id, .lane = lane->lane.lane};
-    return lane->refund_sequence == 0 ? PP_OK : pp_store_read(journal, refund_read_run, &read);
+    struct refund_read read = {lane, room, out};
+    return pp_store_read(journal, refund_read_run, &read);
 }
 
 enum pp_error pp_record_voucher(const struct pp_record *record, struct pp_voucher *out)

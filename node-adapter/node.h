@@ -270,6 +270,9 @@ PP_MUST_CHECK enum pp_error pp_record_voucher(const struct pp_record *record, st
 PP_MUST_CHECK enum pp_error pp_lane_voucher_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
                                                  struct pp_record_room *room, struct pp_voucher *out,
                                                  bool *out_there);
+/* The same inside a transaction, which sees the records of its own group. */
+PP_MUST_CHECK enum pp_error pp_lane_refund_find(struct pp_txn *txn, const struct pp_ledger_lane *lane,
+                                                struct pp_record_room *room, struct pp_signed_refund *out);
 PP_MUST_CHECK enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
                                                 struct pp_record_room *room, struct pp_signed_refund *out);
 

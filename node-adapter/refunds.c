@@ -236,7 +236,7 @@ static enum pp_error delete_run(struct pp_node *node, struct pp_txn *txn, void *
     }
     if (rows > 0)
         return deletes_append(node, txn, slot, run, rows);
-    return pp_lane_refund_read(node->data.journal, &node->ledger.lanes[slot], node->room, run->refund);
+    return pp_lane_refund_find(txn, &node->ledger.lanes[slot], node->room, run->refund); /* it may be of this very group */
 }
 
 static void deletes_verify(struct pp_node *node, const struct pp_delete *deletes, size_t count,

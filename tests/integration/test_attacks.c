@@ -240,6 +240,106 @@ START_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_la
 }
 END_TEST
 
+/* ---- two at once ---- */
+
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    bool entered, open;
+    struct pp_node *node;
+};
+
+static enum pp_error gate_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    struct gate *gate = context;
+    (void)node, (void)txn;
+    pthread_mutex_lock(&gate->lock);
+    gate->entered = true;
+    pthread_cond_broadcast(&gate->moved);
+    while (!gate->open)
+        pthread_cond_wait(&gate->moved, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+    return PP_OK;
+}
+
+static void *gate_thread(void *context)
+{
+    struct gate *gate = context;
+    ck_assert_ok(pp_pipeline_call(gate->node, PP_ITEM_LOOK, gate_run, gate));
+    return NULL;
+}
+
+static void gate_close(struct gate *gate, struct pp_node *node, pthread_t *thread)
+{
+    *gate = (struct gate){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false, node};
+    ck_assert_int_eq(pthread_create(thread, NULL, gate_thread, gate), 0);
+    pthread_mutex_lock(&gate->lock);
+    while (!gate->entered)
+        pthread_cond_wait(&gate->moved, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+/* Once so many items wait for the writer. */
+static void gate_open_when(struct gate *gate, uint32_t waiting, pthread_t thread)
+{
+    for (bool there = false; !there;) {
+        pthread_mutex_lock(&gate->node->lock);
+        there = gate->node->waiting_stamps >= waiting;
+        pthread_mutex_unlock(&gate->node->lock);
+        sched_yield();
+    }
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->moved);
+    pthread_mutex_unlock(&gate->lock);
+    pthread_join(thread, NULL);
+}
+
+struct delete_call {
+    struct pp_node *node;
+    struct pp_delete delete;
+    struct pp_delete_result result;
+    struct pp_signed_refund refund;
+    enum pp_error error;
+};
+
+static void *delete_thread(void *context)
+{
+    struct delete_call *call = context;
+    call->error = pp_node_delete(call->node, &call->delete, 1, &call->result, &call->refund);
+    return NULL;
+}
+
+START_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct gate gate;
+    struct delete_call calls[2];
+    pthread_t gate_id, ids[2];
+    world_open(&world);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){100, 5}, &answer);
+    gate_close(&gate, world.fixture.node, &gate_id);
+    for (unsigned i = 0; i < 2; i++) {
+        calls[i] = (struct delete_call){.node = world.fixture.node};
+        pp_delete_make(&world.fixture, &world.sender, &made.envelopes[0].leaf, &made.ids[0], &calls[i].delete);
+        ck_assert_int_eq(pthread_create(&ids[i], NULL, delete_thread, &calls[i]), 0);
+    }
+    gate_open_when(&gate, 2, gate_id); /* both look up the signer: two looks; then both write */
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(ids[i], NULL);
+    unsigned first = calls[0].result.refusal.error == PP_OK ? 0 : 1;
+    ck_assert_ok(calls[first].error);
+    ck_assert_ok(calls[first].result.refusal.error);
+    ck_assert_ok(calls[!first].error);
+    ck_assert_error(calls[!first].result.refusal.error, PP_ALREADY_DELETED);
+    ck_assert(pp_grains_eq(calls[!first].refund.refunded, pp_grains(4 * 300)));
+    sent_done(&made, &answer);
+    world_close(&world);
+}
+END_TEST
+
 PP_TESTS("attacks")
 PP_TEST(leave__the_days_came_back__the_envelope_is_gone_the_day_after)
 PP_TEST(close__final__the_envelope_of_the_lapsed_postage_is_gone)
@@ -247,4 +347,5 @@ PP_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
 PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
+PP_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
 PP_TESTS_END
