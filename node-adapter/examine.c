@@ -67,13 +67,14 @@ struct lane_glance {
     bool signer_known;
 };
 
-/* Under `state`, shared. */
-static void lane_look(struct pp_node *node, const struct pp_item *item, struct pp_lane_draft *draft,
+/* Under `state`, shared. False: the lane is not known any more, for the group that brought it did not reach the disk. */
+static bool lane_look(struct pp_node *node, const struct pp_item *item, struct pp_lane_draft *draft,
                       struct lane_glance *out)
 {
     const struct pp_request *request = item->request;
     uint32_t slot = pp_ledger_find(&node->ledger, &request->channel_id);
-    PP_ASSERT(slot != PP_SLOT_NONE); /* a lane that is known stays known */
+    if (slot == PP_SLOT_NONE)
+        return false;
     *out = (struct lane_glance){0};
     const struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
     const struct pp_lane_request lane_request = {
@@ -96,6 +97,7 @@ static void lane_look(struct pp_node *node, const struct pp_item *item, struct p
         };
         out->worth_it = pp_lane_check(draft, &facts, &refusal) == PP_LANE_ADMIT;
     }
+    return true;
 }
 
 static void voucher_verify(struct pp_node *node, struct pp_item *item, const struct lane_glance *glance,
@@ -141,8 +143,8 @@ void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft
         envelopes_examine(node, item);
     }
     pthread_rwlock_rdlock(&node->state);
-    lane_look(node, item, draft, &glance);
+    bool known = lane_look(node, item, draft, &glance);
     pthread_rwlock_unlock(&node->state);
-    if (!item->verified && (glance.worth_it || item->must_verify))
+    if (known && !item->verified && (glance.worth_it || item->must_verify))
         voucher_verify(node, item, &glance, scratch);
 }
