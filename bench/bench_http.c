@@ -53,7 +53,8 @@ static _Noreturn void client_fail(const char *what)
 static void send_letter(struct client *c, const struct letter *letter)
 {
     c->have = 0;
-    if (send(c->s, letter->bytes, letter->length, MSG_NOSIGNAL) != (ssize_t)letter->length) /* fits any socket's buffer */
+    if (send(c->s, letter->bytes, letter->length, MSG_NOSIGNAL) !=
+        (ssize_t)letter->length) /* fits any socket's buffer */
         client_fail("send");
 }
 
@@ -246,11 +247,12 @@ static struct letter letter_of(const char *authorization, const uint8_t *payload
     struct letter letter = {malloc(REQUEST_ROOM), 0};
     if (letter.bytes == NULL)
         bench_fail("letter", PP_NO_MEMORY);
-    int head = snprintf(letter.bytes, REQUEST_ROOM,
-                        "POST /v1/envelopes HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\n"
-                        "%s%s%sContent-Length: %u\r\n\r\n",
-                        authorization == NULL ? "" : "Authorization: ", authorization == NULL ? "" : authorization,
-                        authorization == NULL ? "" : "\r\n", PAYLOAD_BYTES);
+    int head =
+        snprintf(letter.bytes, REQUEST_ROOM,
+                 "POST /v1/envelopes HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\n"
+                 "%s%s%sContent-Length: %u\r\n\r\n",
+                 authorization == NULL ? "" : "Authorization: ", authorization == NULL ? "" : authorization,
+                 authorization == NULL ? "" : "\r\n", PAYLOAD_BYTES);
     memcpy(letter.bytes + head, payload, PAYLOAD_BYTES);
     letter.length = (size_t)head + PAYLOAD_BYTES;
     return letter;
@@ -293,7 +295,8 @@ static struct letter *letters_make(const struct traffic *traffic)
 
 /* ---- the rates, each for a second of processor time ---- */
 
-static uint64_t single_rate(struct traffic *traffic, const struct letter *letters, const struct bench_options *options)
+static uint64_t single_rate(struct traffic *traffic, const struct letter *letters,
+                            const struct bench_options *options)
 {
     static struct host host;
     struct clients clients;

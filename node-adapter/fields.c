@@ -120,7 +120,8 @@ bool pp_fields_bool(struct pp_fields *f, const char *name)
     return value != NULL && json_is_true(value);
 }
 
-static const char *text_of(struct pp_fields *f, const char *name, size_t max, const char *expected, size_t *out_length)
+static const char *text_of(struct pp_fields *f, const char *name, size_t max, const char *expected,
+                           size_t *out_length)
 {
     const json_t *value = take(f, name, JSON_STRING, expected);
     if (value == NULL)
@@ -239,7 +240,8 @@ enum pp_error pp_fields_finish(struct pp_fields *f)
     if (f->error != PP_OK || json_object_size(f->object) == f->taken)
         return f->error;
     json_t *object = (json_t *)(uintptr_t)f->object; /* Jansson's iterator takes no const */
-    json_object_foreach (object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         if (was_read(f, key))
             continue;
         struct pp_value actual = {PP_VALUE_NONE};
@@ -268,19 +270,21 @@ size_t pp_base64_print(const uint8_t *bytes, size_t length, char *out)
  * decoder, made for secrets, takes ten microseconds of every envelope, and (1.0.18) some bytes above 127 for letters. */
 static unsigned digit_of(unsigned char c)
 {
-    static const uint8_t places[256] = { /* 1 + the value; 0: no digit */
-        ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, ['I'] = 9,
-        ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17,
-        ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25,
-        ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33,
-        ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41,
-        ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49,
-        ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57,
-        ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64};
+    static const uint8_t places[256] = {
+        /* 1 + the value; 0: no digit */
+        ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+        ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+        ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+        ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+        ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+        ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+        ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+        ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64};
     return places[c] == 0 ? NO_DIGIT : places[c] - 1u;
 }
 
-enum pp_error pp_base64_parse(const char *text, size_t length, uint8_t *out, size_t capacity, size_t *out_length)
+enum pp_error pp_base64_parse(const char *text, size_t length, uint8_t *out, size_t capacity,
+                              size_t *out_length)
 {
     const unsigned char *at = (const unsigned char *)text;
     const size_t rest = length % 4, decoded = length / 4 * 3 + (rest == 0 ? 0 : rest - 1);

@@ -8,11 +8,13 @@ size_t pp_frame_length(const struct pp_request *request)
 {
     size_t length = PP_FRAME_HEAD_BYTES + request->quote_length;
     for (size_t i = 0; i < request->count; i++)
-        length += PP_LEAF_SHORT_BYTES + 1 + request->envelopes[i].topic_length + request->envelopes[i].payload_length;
+        length += PP_LEAF_SHORT_BYTES + 1 + request->envelopes[i].topic_length +
+                  request->envelopes[i].payload_length;
     return length;
 }
 
-static void write_entry(struct pp_writer *w, const struct pp_request *request, const struct pp_envelope_view *envelope)
+static void write_entry(struct pp_writer *w, const struct pp_request *request,
+                        const struct pp_envelope_view *envelope)
 {
     PP_ASSERT(pp_channel_id_eq(&envelope->leaf.channel_id, &request->channel_id));
     PP_ASSERT(envelope->leaf.lane == request->lane);
@@ -23,7 +25,8 @@ static void write_entry(struct pp_writer *w, const struct pp_request *request, c
     pp_write_bytes(w, envelope->payload, envelope->payload_length);
 }
 
-enum pp_error pp_frame_encode(const struct pp_request *request, uint8_t *out, size_t capacity, size_t *out_length)
+enum pp_error pp_frame_encode(const struct pp_request *request, uint8_t *out, size_t capacity,
+                              size_t *out_length)
 {
     struct pp_writer w;
     if (request->count == 0 || request->count > PP_LEAVES_MAX)
@@ -107,7 +110,8 @@ static enum pp_error read_head(struct pp_reader *r, struct pp_request *request, 
 
 #define ENTRY_MIN_BYTES (PP_LEAF_SHORT_BYTES + 1u + 1u + 1u)
 
-enum pp_error pp_frame_count(const uint8_t *bytes, size_t length, size_t *out_count, struct pp_refusal *out_refusal)
+enum pp_error pp_frame_count(const uint8_t *bytes, size_t length, size_t *out_count,
+                             struct pp_refusal *out_refusal)
 {
     struct pp_request request = {0};
     struct pp_hash quote_id;
@@ -124,15 +128,17 @@ enum pp_error pp_frame_count(const uint8_t *bytes, size_t length, size_t *out_co
     return PP_OK;
 }
 
-static enum pp_error refuse_entry(struct pp_refusal *refusal, enum pp_error error, const char *field, size_t index)
+static enum pp_error refuse_entry(struct pp_refusal *refusal, enum pp_error error, const char *field,
+                                  size_t index)
 {
     pp_refusal_init(refusal, error, field);
     refusal->actual = pp_value_number(index);
     return error;
 }
 
-static enum pp_error read_entry(struct pp_reader *r, const struct pp_request *request, const struct pp_hash *quote_id,
-                                size_t index, struct pp_envelope_view *out, struct pp_refusal *refusal)
+static enum pp_error read_entry(struct pp_reader *r, const struct pp_request *request,
+                                const struct pp_hash *quote_id, size_t index, struct pp_envelope_view *out,
+                                struct pp_refusal *refusal)
 {
     out->leaf.channel_id = request->channel_id;
     out->leaf.lane = request->lane;
@@ -145,7 +151,8 @@ static enum pp_error read_entry(struct pp_reader *r, const struct pp_request *re
     if (out->leaf.size > PP_ENVELOPE_MAX_BYTES)
         return refuse_entry(refusal, PP_TOO_LONG, "size", index);
     out->topic_length = pp_read_u8(r);
-    if (r->error == PP_OK && (out->topic_length == 0 || out->topic_length > PP_TOPIC_MAX_BYTES)) /* HTTP-065 */
+    if (r->error == PP_OK &&
+        (out->topic_length == 0 || out->topic_length > PP_TOPIC_MAX_BYTES)) /* HTTP-065 */
         return refuse_entry(refusal, out->topic_length == 0 ? PP_OUT_OF_RANGE : PP_TOO_LONG, "topic", index);
     out->topic = pp_read_slice(r, out->topic_length);
     out->payload_length = out->leaf.size;
@@ -155,8 +162,8 @@ static enum pp_error read_entry(struct pp_reader *r, const struct pp_request *re
     return PP_OK;
 }
 
-enum pp_error pp_frame_decode(const uint8_t *bytes, size_t length, struct pp_envelope_view *envelopes, size_t capacity,
-                              struct pp_request *out, struct pp_refusal *out_refusal)
+enum pp_error pp_frame_decode(const uint8_t *bytes, size_t length, struct pp_envelope_view *envelopes,
+                              size_t capacity, struct pp_request *out, struct pp_refusal *out_refusal)
 {
     struct pp_request request = {.envelopes = envelopes};
     struct pp_hash quote_id;

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define OFFER_LIFE_MS 1000u         /* how long one quote is given to everybody */
-#define SMALL_BODY_MAX (64u << 10)  /* of paths that take no large one */
+#define OFFER_LIFE_MS 1000u        /* how long one quote is given to everybody */
+#define SMALL_BODY_MAX (64u << 10) /* of paths that take no large one */
 #define DELETES_BODY_MAX (512u << 10)
 
 /* ---- paths ---- */
@@ -81,7 +81,8 @@ static enum pp_error admit(void *context, const struct pp_http_head *head, uint6
     (void)context;
     if (route != NULL && route->serve == pp_http_serve_submit)
         return pp_http_submit_admit(head, out_body_max, out_refusal);
-    *out_body_max = route == NULL ? SMALL_BODY_MAX : route->body_max; /* an unknown path is answered in `serve` */
+    *out_body_max =
+        route == NULL ? SMALL_BODY_MAX : route->body_max; /* an unknown path is answered in `serve` */
     return PP_OK;
 }
 
@@ -137,7 +138,8 @@ static void on_worked(uv_work_t *work, int status)
     job->finish(job);
 }
 
-void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *), void (*finish)(struct pp_http_job *))
+void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *),
+                      void (*finish)(struct pp_http_job *))
 {
     job->run = run;
     job->finish = finish;
@@ -197,7 +199,8 @@ enum pp_error pp_http_offer(struct pp_http_api *api)
         return PP_OK;
     PP_TRY(pp_node_quote(api->config.node, terms.quote, &terms.quote_length, &api->quote));
     terms.amount_grains = api->quote.base_grains;
-    PP_TRY(pp_challenge_make(&api->challenge_key, api->realm, &terms, api->quote.expires_ms, &api->challenge));
+    PP_TRY(
+        pp_challenge_make(&api->challenge_key, api->realm, &terms, api->quote.expires_ms, &api->challenge));
     memcpy(api->quote_bytes, terms.quote, terms.quote_length);
     api->quote_length = terms.quote_length;
     api->offer_ms = now_ms;
@@ -205,7 +208,8 @@ enum pp_error pp_http_offer(struct pp_http_api *api)
     return PP_OK;
 }
 
-void pp_http_job_refuse_with(struct pp_http_job *job, const struct pp_refusal *refusal, const struct pp_text *more)
+void pp_http_job_refuse_with(struct pp_http_job *job, const struct pp_refusal *refusal,
+                             const struct pp_text *more)
 {
     if (pp_problem_status(refusal->error) == 402) { /* HTTP-046 */
         char value[PP_CHALLENGE_HEADER_MAX];
@@ -244,7 +248,8 @@ json_t *pp_http_job_json(struct pp_http_job *job)
 {
     size_t length;
     const uint8_t *body = pp_http_exchange_body(job->exchange, &length);
-    if (!pp_http_text_is(&pp_http_exchange_head(job->exchange)->content_type, "application/json")) { /* HTTP-039 */
+    if (!pp_http_text_is(&pp_http_exchange_head(job->exchange)->content_type,
+                         "application/json")) { /* HTTP-039 */
         pp_refusal_init(&job->refusal, PP_UNSUPPORTED_MEDIA, "content-type");
         job->refusal.expected = pp_value_text("application/json");
         pp_http_job_refuse(job, &job->refusal);
@@ -372,7 +377,8 @@ static void print_errors(struct pp_text *out)
     pp_text_add(out, "]}");
 }
 
-enum pp_error pp_http_api_open(uv_loop_t *loop, const struct pp_http_api_config *config, struct pp_http_api **out)
+enum pp_error pp_http_api_open(uv_loop_t *loop, const struct pp_http_api_config *config,
+                               struct pp_http_api **out)
 {
     const struct pp_node_config *node = config->node_config;
     if (strlen(config->realm) > PP_REALM_MAX)

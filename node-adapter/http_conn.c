@@ -27,13 +27,13 @@ bool pp_http_conn_is_idle(const struct pp_http_exchange *conn)
 
 static void drop_body(struct pp_http_exchange *conn)
 {
-    if (conn->body_on_heap) {
-        free(conn->body);
+    uint8_t *heap = conn->body_on_heap ? conn->body : NULL;
+    if (heap != NULL)
         conn->server->bodies_bytes -= conn->head.content_length;
-    }
     conn->body = NULL;
     conn->body_on_heap = false;
     conn->body_have = 0;
+    free(heap);
 }
 
 static void free_when_done(struct pp_http_exchange *conn)
@@ -317,7 +317,8 @@ static void print_head(struct pp_http_exchange *conn, unsigned status, const cha
 static void send_answer(struct pp_http_exchange *conn, unsigned status, const char *media_type)
 {
     print_head(conn, status, media_type);
-    if (conn->out.failed || conn->answer.failed || conn->headers.failed) /* no memory for an answer: none is better than half */
+    if (conn->out.failed || conn->answer.failed ||
+        conn->headers.failed) /* no memory for an answer: none is better than half */
         pp_http_conn_close(conn);
     if (conn->state == PP_CONN_CLOSED)
         on_answered(conn);
@@ -337,7 +338,8 @@ void pp_http_answer(struct pp_http_exchange *exchange, unsigned status, const ch
         advance(exchange);
 }
 
-static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal, const struct pp_text *more)
+static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal,
+                          const struct pp_text *more)
 {
     const uint32_t retry_after_ms = pp_problem_retry_after_ms(refusal);
     conn->answer.length = 0;
@@ -349,7 +351,8 @@ static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal
     }
 }
 
-void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal, const struct pp_text *more)
+void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal,
+                    const struct pp_text *more)
 {
     print_refusal(exchange, refusal, more);
     pp_http_answer(exchange, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
@@ -411,7 +414,8 @@ static enum pp_error begin_request(struct pp_http_exchange *conn, struct pp_refu
     conn->state = PP_CONN_BODY;
     set_deadline(conn, server->limits.body_ms +
                            conn->head.content_length / server->limits.body_bytes_per_s * UINT64_C(1000));
-    if (conn->head.expect_continue && conn->head.content_length > 0) { /* a client that hears nothing goes on by itself */
+    if (conn->head.expect_continue &&
+        conn->head.content_length > 0) { /* a client that hears nothing goes on by itself */
         static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
         uv_buf_t buf = uv_buf_init((char *)(uintptr_t)words, sizeof words - 1);
         (void)uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
@@ -434,8 +438,8 @@ static bool step(struct pp_http_exchange *conn)
     if (conn->state == PP_CONN_HEAD) {
         if (conn->in_length == conn->guard.length)
             return false;
-        error = pp_http_guard_feed(&conn->guard, conn->in + conn->guard.length, conn->in_length - conn->guard.length,
-                                   &used, &refusal);
+        error = pp_http_guard_feed(&conn->guard, conn->in + conn->guard.length,
+                                   conn->in_length - conn->guard.length, &used, &refusal);
         if (error == PP_OK && conn->guard.state != PP_GUARD_DONE)
             return false;
         if (error == PP_OK)

@@ -19,12 +19,12 @@
 #define PP_HTTP_KEEP_BYTES (64u << 10)  /* an answer's memory is kept for the next one up to here */
 
 enum pp_http_conn_state {
-    PP_CONN_HEAD,    /* reading a head; idle while no byte of it has come */
+    PP_CONN_HEAD, /* reading a head; idle while no byte of it has come */
     PP_CONN_BODY,
     PP_CONN_SERVING, /* the application has the exchange */
     PP_CONN_WRITING,
-    PP_CONN_LINGER,  /* the last answer is written; what comes is thrown away */
-    PP_CONN_CLOSED,  /* the handle is closing or closed; freed when no exchange is open */
+    PP_CONN_LINGER, /* the last answer is written; what comes is thrown away */
+    PP_CONN_CLOSED, /* the handle is closing or closed; freed when no exchange is open */
 };
 
 struct pp_http_exchange {
@@ -49,7 +49,7 @@ struct pp_http_exchange {
     size_t head_length; /* of the present request, once its head is whole */
     uint8_t *body;      /* in `in`, or heap */
     bool body_on_heap;
-    size_t body_have;   /* heap only */
+    size_t body_have; /* heap only */
 
     struct pp_text headers, answer, out; /* out: status line and headers as sent */
     uv_buf_t pending[2];
@@ -67,7 +67,7 @@ struct pp_http_server {
     struct pp_http_exchange *connections; /* newest first */
     uint64_t bodies_bytes;                /* of heap bodies, now */
     unsigned handles;                     /* listener and timer, not yet closed */
-    time_t date_s; /* of `date` */
+    time_t date_s;                        /* of `date` */
     char date[32];
     bool accept_waits;
     bool stopping;

@@ -50,7 +50,8 @@ static void deletes_finish(struct pp_http_job *job)
     pp_http_job_answer(job);
 }
 
-static enum pp_error read_delete(struct pp_http_job *job, const json_t *object, struct pp_delete *out, char *unknown)
+static enum pp_error read_delete(struct pp_http_job *job, const json_t *object, struct pp_delete *out,
+                                 char *unknown)
 {
     struct pp_fields f;
     pp_fields_init(&f, object, "deletes", &job->refusal, unknown);

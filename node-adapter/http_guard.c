@@ -100,7 +100,8 @@ static struct fault step(struct pp_http_guard *guard, unsigned char c)
     case PP_GUARD_VALUE:
         if (c == '\r')
             enter(guard, PP_GUARD_LINE_END);
-        else if (c != '\t' && (c < 0x20 || c > 0x7e)) /* HTTP-006: NUL, controls, bare LF, bytes that are no ASCII */
+        else if (c != '\t' &&
+                 (c < 0x20 || c > 0x7e)) /* HTTP-006: NUL, controls, bare LF, bytes that are no ASCII */
             return (struct fault){PP_BAD_FORMAT, "header value", 0};
         return none;
     case PP_GUARD_HEAD_END:
@@ -115,13 +116,14 @@ static struct fault step(struct pp_http_guard *guard, unsigned char c)
     return none;
 }
 
-enum pp_error pp_http_guard_feed(struct pp_http_guard *guard, const char *bytes, size_t length, size_t *out_used,
-                                 struct pp_refusal *out_refusal)
+enum pp_error pp_http_guard_feed(struct pp_http_guard *guard, const char *bytes, size_t length,
+                                 size_t *out_used, struct pp_refusal *out_refusal)
 {
     size_t used = 0;
     while (used < length && guard->state != PP_GUARD_DONE) {
         if (guard->state == PP_GUARD_VALUE) { /* most bytes are printable ones of a value: a credential's */
-            const size_t room = PP_HEADER_MAX_BYTES - guard->length, end = length - used < room ? length : used + room;
+            const size_t room = PP_HEADER_MAX_BYTES - guard->length,
+                         end = length - used < room ? length : used + room;
             const size_t start = used;
             while (used < end && bytes[used] >= 0x20 && bytes[used] < 0x7f)
                 used++;

@@ -48,7 +48,8 @@ struct parse {
 
 static bool same_letters(const struct pp_http_text *text, const char *words)
 {
-    return text->at != NULL && text->length == strlen(words) && strncasecmp(text->at, words, text->length) == 0;
+    return text->at != NULL && text->length == strlen(words) &&
+           strncasecmp(text->at, words, text->length) == 0;
 }
 
 bool pp_http_text_is(const struct pp_http_text *text, const char *words)
@@ -85,8 +86,8 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct parse *parse = parser->data;
-    while (parse->value.length > 0 &&
-           (parse->value.at[parse->value.length - 1] == ' ' || parse->value.at[parse->value.length - 1] == '\t'))
+    while (parse->value.length > 0 && (parse->value.at[parse->value.length - 1] == ' ' ||
+                                       parse->value.at[parse->value.length - 1] == '\t'))
         parse->value.length--;
     if (parse->value.at == NULL)
         parse->value.at = "";
@@ -110,7 +111,8 @@ static int on_headers_complete(llhttp_t *parser)
     return 1; /* the body is ours: llhttp ends here */
 }
 
-static enum pp_error refuse(struct pp_refusal *refusal, enum pp_error error, const char *field, const char *expected)
+static enum pp_error refuse(struct pp_refusal *refusal, enum pp_error error, const char *field,
+                            const char *expected)
 {
     pp_refusal_init(refusal, error, field);
     if (expected != NULL)
@@ -134,7 +136,8 @@ static bool read_length(const struct pp_http_text *text, uint64_t *out)
 }
 
 /* HTTP-010 to HTTP-014: what the fields say of the body, and that llhttp reads the same. */
-static enum pp_error check_framing(const struct parse *parse, struct pp_http_head *head, struct pp_refusal *refusal)
+static enum pp_error check_framing(const struct parse *parse, struct pp_http_head *head,
+                                   struct pp_refusal *refusal)
 {
     const struct pp_http_text *length = &parse->fields[FIELD_CONTENT_LENGTH];
     if (parse->twice != FIELD_COUNT)
@@ -155,7 +158,8 @@ static enum pp_error check_framing(const struct parse *parse, struct pp_http_hea
     return PP_OK;
 }
 
-static enum pp_error check_options(const struct parse *parse, struct pp_http_head *head, struct pp_refusal *refusal)
+static enum pp_error check_options(const struct parse *parse, struct pp_http_head *head,
+                                   struct pp_refusal *refusal)
 {
     const struct pp_http_text *connection = &parse->fields[FIELD_CONNECTION];
     const struct pp_http_text *expect = &parse->fields[FIELD_EXPECT];

@@ -13,7 +13,8 @@ void pp_http_serve_terms(struct pp_http_job *job, const struct pp_http_params *p
 void pp_http_serve_errors(struct pp_http_job *job, const struct pp_http_params *params)
 {
     (void)params;
-    pp_text_add_bytes(pp_http_exchange_answer(job->exchange), job->api->errors.bytes, job->api->errors.length);
+    pp_text_add_bytes(pp_http_exchange_answer(job->exchange), job->api->errors.bytes,
+                      job->api->errors.length);
     pp_http_job_answer(job);
 }
 

@@ -74,13 +74,13 @@ struct pp_http_job {
     /* POST /v1/envelopes */
     struct pp_credential credential;
     struct pp_request request;
-    struct pp_envelope_view one;      /* of a single */
-    struct pp_envelope_view *many;    /* of a batch: heap */
+    struct pp_envelope_view one;       /* of a single */
+    struct pp_envelope_view *many;     /* of a batch: heap */
     uint8_t quote[PP_QUOTE_MAX_BYTES]; /* of a single */
     struct pp_http_outcome outcome_one;
     struct pp_http_outcome *outcomes; /* outcome_one or heap */
     size_t outcomes_count;
-    struct pp_refusal *refusals;      /* heap, or NULL */
+    struct pp_refusal *refusals; /* heap, or NULL */
     size_t refusals_count;
     struct pp_receipt receipt;
     bool has_receipt;
@@ -94,7 +94,7 @@ struct pp_http_job {
     uint64_t number, limit; /* a sequence; where a page begins, its length */
     uint8_t topic[PP_TOPIC_MAX_BYTES];
     size_t topic_length;
-    struct pp_delete *deletes;             /* heap */
+    struct pp_delete *deletes;               /* heap */
     struct pp_delete_result *delete_results; /* heap */
     size_t deletes_count;
     struct pp_signed_refund signed_refund;
@@ -103,14 +103,16 @@ struct pp_http_job {
 };
 
 struct pp_http_job *pp_http_job_of(struct pp_http_api *api, struct pp_http_exchange *exchange);
-void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *), void (*finish)(struct pp_http_job *));
+void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *),
+                      void (*finish)(struct pp_http_job *));
 /* Any thread: `finish` will run on the loop's. */
 void pp_http_job_post(struct pp_http_job *job);
 uint64_t pp_http_now_ms(const struct pp_http_api *api);
 
 /* Answers with a refusal; a 402 with a fresh challenge (HTTP-046). `more` (may be NULL) are further members. */
 void pp_http_job_refuse(struct pp_http_job *job, const struct pp_refusal *refusal);
-void pp_http_job_refuse_with(struct pp_http_job *job, const struct pp_refusal *refusal, const struct pp_text *more);
+void pp_http_job_refuse_with(struct pp_http_job *job, const struct pp_refusal *refusal,
+                             const struct pp_text *more);
 void pp_http_job_refuse_error(struct pp_http_job *job, enum pp_error error, const char *field);
 /* 200 with JSON. */
 void pp_http_job_answer(struct pp_http_job *job);
@@ -126,7 +128,8 @@ void pp_http_print_refund(struct pp_text *out, const struct pp_signed_refund *re
 
 #define PP_HTTP_HANDLERS(H)                                                                                  \
     H(terms) H(quote) H(errors) H(status) H(health) H(submit) H(envelope) H(topic) H(lane) H(deletes) H(close)
-#define PP_HTTP_HANDLER(name) void pp_http_serve_##name(struct pp_http_job *job, const struct pp_http_params *params);
+#define PP_HTTP_HANDLER(name)                                                                                \
+    void pp_http_serve_##name(struct pp_http_job *job, const struct pp_http_params *params);
 PP_HTTP_HANDLERS(PP_HTTP_HANDLER)
 #undef PP_HTTP_HANDLER
 

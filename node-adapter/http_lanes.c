@@ -138,8 +138,8 @@ void pp_http_lane_confirm(struct pp_http_job *job)
 
 static void leave_run(struct pp_http_job *job)
 {
-    job->error = pp_node_leave(job->api->config.node, &job->channel_id, job->lane, &job->signature, &job->signed_refund,
-                               &job->release);
+    job->error = pp_node_leave(job->api->config.node, &job->channel_id, job->lane, &job->signature,
+                               &job->signed_refund, &job->release);
 }
 
 static void leave_finish(struct pp_http_job *job)

@@ -74,8 +74,8 @@ static void topic_run(struct pp_http_job *job)
     uint64_t sequences[PP_HTTP_TOPIC_PAGE];
     size_t count;
     struct pp_text *out = pp_http_exchange_answer(job->exchange);
-    job->error = pp_node_topic(job->api->config.node, job->topic, job->topic_length, job->number, sequences, job->limit,
-                               &count);
+    job->error = pp_node_topic(job->api->config.node, job->topic, job->topic_length, job->number, sequences,
+                               job->limit, &count);
     if (job->error != PP_OK)
         return;
     pp_text_add(out, "{\"sequences\":[");

@@ -10,7 +10,7 @@
 void pp_http_limits_default(struct pp_http_limits *out)
 {
     *out = (struct pp_http_limits){
-        .connections = 1024,              /* 32 KiB of buffer each */
+        .connections = 1024,                 /* 32 KiB of buffer each */
         .bodies_bytes = UINT64_C(256) << 20, /* sixteen of the largest */
         .head_ms = 10000,
         .body_ms = 10000,
@@ -92,7 +92,8 @@ void pp_http_server_conn_gone(struct pp_http_server *server)
 const char *pp_http_server_date(struct pp_http_server *server)
 {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const time_t now_s = time(NULL);
     struct tm utc;
     if (now_s == server->date_s)

@@ -20,16 +20,17 @@
 #include <uv.h>
 
 struct pp_http_limits {
-    uint32_t connections;         /* at once */
-    uint64_t bodies_bytes;        /* memory for the bodies that are being received or served */
-    uint32_t head_ms;             /* from a request's first byte to the end of its head */
-    uint32_t body_ms;             /* from the head's end to the body's, and for each full body_bytes_per_s one second more */
+    uint32_t connections;  /* at once */
+    uint64_t bodies_bytes; /* memory for the bodies that are being received or served */
+    uint32_t head_ms;      /* from a request's first byte to the end of its head */
+    uint32_t
+        body_ms; /* from the head's end to the body's, and for each full body_bytes_per_s one second more */
     uint32_t body_bytes_per_s;
-    uint32_t idle_ms;             /* between requests */
-    uint32_t write_ms;            /* for the peer to take the answer */
-    uint32_t linger_ms;           /* for the peer to read a last answer before the connection is closed */
-    uint32_t stop_ms;             /* for requests under way when the server stops */
-    uint32_t sweep_ms;            /* how often the above are looked at */
+    uint32_t idle_ms;   /* between requests */
+    uint32_t write_ms;  /* for the peer to take the answer */
+    uint32_t linger_ms; /* for the peer to read a last answer before the connection is closed */
+    uint32_t stop_ms;   /* for requests under way when the server stops */
+    uint32_t sweep_ms;  /* how often the above are looked at */
 };
 void pp_http_limits_default(struct pp_http_limits *out);
 
@@ -46,9 +47,9 @@ struct pp_http_app {
 };
 
 struct pp_http_counters {
-    uint64_t connections;      /* accepted so far */
-    uint64_t requests;         /* served so far */
-    uint64_t refused;          /* by this layer: form, limits */
+    uint64_t connections; /* accepted so far */
+    uint64_t requests;    /* served so far */
+    uint64_t refused;     /* by this layer: form, limits */
     uint64_t timed_out;
     uint32_t open_connections; /* now */
     uint32_t in_flight;        /* exchanges that the application has, now */
@@ -56,8 +57,9 @@ struct pp_http_counters {
 
 /* address: an IPv4 or IPv6 literal; port 0: any free one. */
 PP_MUST_CHECK enum pp_error pp_http_server_open(uv_loop_t *loop, const char *address, uint16_t port,
-                                                const struct pp_http_limits *limits, const struct pp_http_app *app,
-                                                struct pp_http_server **out, char out_reason[128]);
+                                                const struct pp_http_limits *limits,
+                                                const struct pp_http_app *app, struct pp_http_server **out,
+                                                char out_reason[128]);
 uint16_t pp_http_server_port(const struct pp_http_server *server);
 void pp_http_server_counters(const struct pp_http_server *server, struct pp_http_counters *out);
 /* Once. `stopped` may free the server. */
@@ -76,6 +78,7 @@ struct pp_text *pp_http_exchange_answer(struct pp_http_exchange *exchange);
 void pp_http_answer(struct pp_http_exchange *exchange, unsigned status, const char *media_type);
 /* Sends the problem details of a refusal, with Retry-After where there is something to wait for. `more` (may be NULL) are
  * further members of the object. */
-void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal, const struct pp_text *more);
+void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal,
+                    const struct pp_text *more);
 
 #endif

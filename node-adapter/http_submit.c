@@ -56,7 +56,8 @@ static void print_results(const struct pp_http_job *job, struct pp_text *out)
             pp_text_add(out, "{\"status\":\"refused\",\"problem\":");
             pp_problem_print(&job->refusals[outcome->refusal - 1], NULL, out);
         } else {
-            pp_text_add(out, outcome->known ? "{\"status\":\"known\",\"sequence\":" : "{\"status\":\"admitted\",\"sequence\":");
+            pp_text_add(out, outcome->known ? "{\"status\":\"known\",\"sequence\":"
+                                            : "{\"status\":\"admitted\",\"sequence\":");
             pp_text_number(out, outcome->sequence);
             pp_text_add(out, ",\"time_ms\":");
             pp_text_number(out, outcome->time_ms);
@@ -253,7 +254,8 @@ static enum pp_error verified_quote(struct pp_http_api *api, const struct pp_cha
     PP_TRY(pp_challenge_terms_read(challenge, &terms, refusal));
     if (terms.chain_id != api->domain.chain_id || !pp_address_eq(&terms.contract, &api->domain.contract) ||
         pp_signed_quote_decode(terms.quote, terms.quote_length, &quote) != PP_OK) {
-        pp_refusal_init(refusal, PP_CHALLENGE_INVALID, "request"); /* of this node before it was configured anew */
+        pp_refusal_init(refusal, PP_CHALLENGE_INVALID,
+                        "request"); /* of this node before it was configured anew */
         return PP_CHALLENGE_INVALID;
     }
     struct pp_http_verified *place = &api->verified[api->verified_next];
@@ -280,7 +282,8 @@ static void serve_voucher(struct pp_http_job *job, const struct pp_http_verified
         pp_http_job_refuse(job, &job->refusal);
         return;
     }
-    memcpy(job->quote, verified->quote, verified->quote_length); /* the place may be taken while the engine works */
+    memcpy(job->quote, verified->quote,
+           verified->quote_length); /* the place may be taken while the engine works */
     credential->leaf.quote_id = verified->quote_id;
     job->one = (struct pp_envelope_view){
         .leaf = credential->leaf,
@@ -314,13 +317,15 @@ static void serve_single(struct pp_http_job *job)
         pp_http_job_refuse_error(job, PP_PAYMENT_REQUIRED, "authorization");
         return;
     }
-    if (pp_credential_parse(head->authorization.at, head->authorization.length, credential, &job->refusal) != PP_OK ||
+    if (pp_credential_parse(head->authorization.at, head->authorization.length, credential, &job->refusal) !=
+            PP_OK ||
         verified_quote(job->api, &credential->challenge, &verified, &job->refusal) != PP_OK) {
         pp_http_job_refuse(job, &job->refusal);
         return;
     }
-    if (credential->action == PP_ACTION_VOUCHER) { /* HTTP-044: an old stamp's receipt is given for ever; a new one's */
-        serve_voucher(job, verified);              /* time is its quote's, which the admission looks at */
+    if (credential->action ==
+        PP_ACTION_VOUCHER) {          /* HTTP-044: an old stamp's receipt is given for ever; a new one's */
+        serve_voucher(job, verified); /* time is its quote's, which the admission looks at */
         return;
     }
     if (pp_http_now_ms(job->api) >= credential->challenge.expires_ms) {

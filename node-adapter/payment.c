@@ -29,8 +29,13 @@ void pp_challenge_key_derive(const uint8_t receipt_seed[32], struct pp_challenge
 static void challenge_id(const struct pp_challenge_key *key, const struct pp_challenge *challenge,
                          char out[PP_CHALLENGE_ID_LENGTH + 1])
 {
-    const char *slots[] = {challenge->realm,   PP_PAYMENT_METHOD, PP_PAYMENT_INTENT, challenge->request,
-                           challenge->expires, "",                ""};
+    const char *slots[] = {challenge->realm,
+                           PP_PAYMENT_METHOD,
+                           PP_PAYMENT_INTENT,
+                           challenge->request,
+                           challenge->expires,
+                           "",
+                           ""};
     crypto_auth_hmacsha256_state state;
     uint8_t mac[crypto_auth_hmacsha256_BYTES];
     crypto_auth_hmacsha256_init(&state, key->bytes, sizeof key->bytes);
@@ -79,7 +84,8 @@ static enum pp_error realm_check(const char *realm)
 }
 
 enum pp_error pp_challenge_make(const struct pp_challenge_key *key, const char *realm,
-                                const struct pp_challenge_terms *terms, uint64_t expires_ms, struct pp_challenge *out)
+                                const struct pp_challenge_terms *terms, uint64_t expires_ms,
+                                struct pp_challenge *out)
 {
     char room[TERMS_JSON_MAX];
     struct pp_text json;
@@ -115,7 +121,8 @@ enum pp_error pp_challenge_verify(const struct pp_challenge_key *key, const stru
     return PP_OK;
 }
 
-static void terms_read(struct pp_fields *f, struct pp_challenge_terms *terms, struct pp_refusal *refusal, char *unknown)
+static void terms_read(struct pp_fields *f, struct pp_challenge_terms *terms, struct pp_refusal *refusal,
+                       char *unknown)
 {
     struct pp_fields details;
     const char *currency;
@@ -149,7 +156,8 @@ enum pp_error pp_challenge_terms_read(const struct pp_challenge *challenge, stru
     size_t length;
     struct pp_fields f;
     struct pp_challenge_terms terms = {0};
-    if (pp_base64_parse(challenge->request, strlen(challenge->request), json, sizeof json, &length) != PP_OK) {
+    if (pp_base64_parse(challenge->request, strlen(challenge->request), json, sizeof json, &length) !=
+        PP_OK) {
         pp_refusal_init(out_refusal, PP_BAD_FORMAT, "request");
         return PP_BAD_FORMAT;
     }
@@ -196,7 +204,15 @@ struct found {
     struct pp_challenge challenge;
 };
 
-enum { SEEN_ID = 1, SEEN_REALM = 2, SEEN_METHOD = 4, SEEN_INTENT = 8, SEEN_REQUEST = 16, SEEN_EXPIRES = 32, SEEN_ALL = 63 };
+enum {
+    SEEN_ID = 1,
+    SEEN_REALM = 2,
+    SEEN_METHOD = 4,
+    SEEN_INTENT = 8,
+    SEEN_REQUEST = 16,
+    SEEN_EXPIRES = 32,
+    SEEN_ALL = 63
+};
 
 static bool is_token_char(char c)
 {
@@ -258,7 +274,8 @@ static enum pp_error copy_text(const char *value, char *out, size_t capacity)
     return PP_OK;
 }
 
-static enum pp_error take_parameter(struct found *found, const char *name, size_t name_length, const char *value)
+static enum pp_error take_parameter(struct found *found, const char *name, size_t name_length,
+                                    const char *value)
 {
     struct pp_challenge *challenge = &found->challenge;
     const struct {
@@ -291,7 +308,8 @@ static enum pp_error take_parameter(struct found *found, const char *name, size_
 static bool is_ours(const struct found *found)
 {
     return found->open && found->seen == SEEN_ALL && strcmp(found->method, PP_PAYMENT_METHOD) == 0 &&
-           strcmp(found->intent, PP_PAYMENT_INTENT) == 0 && strlen(found->challenge.id) == PP_CHALLENGE_ID_LENGTH;
+           strcmp(found->intent, PP_PAYMENT_INTENT) == 0 &&
+           strlen(found->challenge.id) == PP_CHALLENGE_ID_LENGTH;
 }
 
 enum pp_error pp_challenge_parse(const char *value, size_t length, struct pp_challenge *out)
@@ -317,12 +335,14 @@ enum pp_error pp_challenge_parse(const char *value, size_t length, struct pp_cha
             c.at++;
         if (is_ours(&found))
             break;
-        found = (struct found){.open = word_length == strlen(SCHEME) && strncasecmp(word, SCHEME, word_length) == 0};
+        found = (struct found){.open = word_length == strlen(SCHEME) &&
+                                       strncasecmp(word, SCHEME, word_length) == 0};
     }
     if (!is_ours(&found))
         return PP_NOT_FOUND;
     PP_TRY(realm_check(found.challenge.realm));
-    PP_TRY(pp_time_parse(found.challenge.expires, strlen(found.challenge.expires), &found.challenge.expires_ms));
+    PP_TRY(
+        pp_time_parse(found.challenge.expires, strlen(found.challenge.expires), &found.challenge.expires_ms));
     *out = found.challenge;
     return PP_OK;
 }
@@ -418,7 +438,8 @@ char *pp_credential_print(const struct pp_credential *credential, char out[PP_CR
     pp_text_string(&json, challenge->id);
     pp_text_add(&json, ",\"realm\":");
     pp_text_string(&json, challenge->realm);
-    pp_text_add(&json, ",\"method\":\"" PP_PAYMENT_METHOD "\",\"intent\":\"" PP_PAYMENT_INTENT "\",\"request\":");
+    pp_text_add(&json,
+                ",\"method\":\"" PP_PAYMENT_METHOD "\",\"intent\":\"" PP_PAYMENT_INTENT "\",\"request\":");
     pp_text_string(&json, challenge->request);
     pp_text_add(&json, ",\"expires\":");
     pp_text_string(&json, challenge->expires);
@@ -453,8 +474,8 @@ static void take_fixed(struct pp_fields *f, const char *name, const char *expect
     }
 }
 
-static enum pp_error challenge_read(const json_t *object, struct pp_challenge *out, struct pp_refusal *refusal,
-                                    char *unknown)
+static enum pp_error challenge_read(const json_t *object, struct pp_challenge *out,
+                                    struct pp_refusal *refusal, char *unknown)
 {
     struct pp_fields f;
     pp_fields_init(&f, object, "challenge", refusal, unknown);
@@ -505,7 +526,8 @@ static enum pp_error payload_read(const json_t *object, struct pp_credential *ou
     return pp_fields_finish(&stamp);
 }
 
-static enum pp_error credential_read(const json_t *object, struct pp_credential *out, struct pp_refusal *refusal)
+static enum pp_error credential_read(const json_t *object, struct pp_credential *out,
+                                     struct pp_refusal *refusal)
 {
     struct pp_fields f;
     pp_fields_init(&f, object, "credential", refusal, out->unknown);
@@ -648,8 +670,8 @@ static unsigned month_days(unsigned year, unsigned month)
 enum pp_error pp_time_parse(const char *text, size_t length, uint64_t *out_unix_ms)
 {
     unsigned year, month, day, hour, minute, second, ms = 0;
-    if (length < 20 || length > 24 || length == 21 || text[length - 1] != 'Z' || text[4] != '-' || text[7] != '-' ||
-        text[10] != 'T' || text[13] != ':' || text[16] != ':')
+    if (length < 20 || length > 24 || length == 21 || text[length - 1] != 'Z' || text[4] != '-' ||
+        text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':')
         return PP_BAD_FORMAT;
     if (!read_digits(text, 4, 9999, &year) || !read_digits(text + 5, 2, 12, &month) ||
         !read_digits(text + 8, 2, 31, &day) || !read_digits(text + 11, 2, 23, &hour) ||

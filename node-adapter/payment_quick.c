@@ -25,7 +25,8 @@ static const char *string(struct scan *s, size_t max, size_t *out_length)
     words(s, "\"");
     const char *start = s->at;
     while (!s->wrong) {
-        if (s->at == s->end || *s->at < 0x20 || *s->at > 0x7e || *s->at == '\\' || (size_t)(s->at - start) > max)
+        if (s->at == s->end || *s->at < 0x20 || *s->at > 0x7e || *s->at == '\\' ||
+            (size_t)(s->at - start) > max)
             s->wrong = true;
         else if (*s->at++ == '"')
             break;
@@ -148,8 +149,9 @@ bool pp_credential_quick(const char *json, size_t length, struct pp_credential *
     out->refund_ack = grains(&s);
     words(&s, ",\"topic\":");
     const char *topic = string(&s, PP_BASE64_LENGTH(sizeof out->topic), &topic_length);
-    if (!s.wrong && (pp_base64_parse(topic, topic_length, out->topic, sizeof out->topic, &out->topic_length) != PP_OK ||
-                     out->topic_length == 0))
+    if (!s.wrong &&
+        (pp_base64_parse(topic, topic_length, out->topic, sizeof out->topic, &out->topic_length) != PP_OK ||
+         out->topic_length == 0))
         s.wrong = true;
     stamp(&s, &out->leaf);
     words(&s, "}}");

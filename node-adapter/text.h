@@ -29,7 +29,8 @@ void pp_text_add_bytes(struct pp_text *text, const char *bytes, size_t length);
 void pp_text_number(struct pp_text *text, uint64_t number);
 void pp_text_grains(struct pp_text *text, struct pp_grains grains); /* "123", with the quotation marks */
 void pp_text_units(struct pp_text *text, struct pp_units units);    /* "123", with the quotation marks */
-void pp_text_hex(struct pp_text *text, const uint8_t *bytes, size_t length); /* "0x..", with the quotation marks */
+void pp_text_hex(struct pp_text *text, const uint8_t *bytes,
+                 size_t length); /* "0x..", with the quotation marks */
 void pp_text_base64(struct pp_text *text, const uint8_t *bytes, size_t length); /* without quotation marks */
 /* A JSON string: quoted, escaped; bytes that are no ASCII become \u00XX. */
 void pp_text_string(struct pp_text *text, const char *words);

@@ -35,7 +35,8 @@ static uint64_t now_ms(void *context)
     const uint64_t wall_ms = clock->wall.now_ms(clock->wall.context);
     uint64_t looked_ms = atomic_load(&clock->looked_ms);
     /* One thread looks, the others take what is known. */
-    if (wall_ms - looked_ms >= PP_CLOCK_FILE_MS && atomic_compare_exchange_strong(&clock->looked_ms, &looked_ms, wall_ms))
+    if (wall_ms - looked_ms >= PP_CLOCK_FILE_MS &&
+        atomic_compare_exchange_strong(&clock->looked_ms, &looked_ms, wall_ms))
         look(clock);
     return wall_ms + atomic_load(&clock->offset_ms);
 }

@@ -26,7 +26,8 @@ struct key {
 #define JSON_MAX ((UINT64_C(1) << 53) - 1)
 
 static const struct key keys[] = {
-    {"data_dir", TEXT, AT(data_dir), 0, 0, NULL, "folder of the journal and the envelopes; made when missing"},
+    {"data_dir", TEXT, AT(data_dir), 0, 0, NULL,
+     "folder of the journal and the envelopes; made when missing"},
     {"listen", TEXT, AT(listen), 0, 0, "127.0.0.1:8480", "address and port; port 0 takes a free one"},
     {"realm", TEXT, AT(realm), 0, 0, "", "what challenges name; empty: address and port"},
     {"rpc_url", TEXT, AT(rpc_url), 0, 0, NULL, "JSON-RPC of a node of the chain"},
@@ -39,15 +40,21 @@ static const struct key keys[] = {
     {"shard", NUMBER, AT(shard), 0, 255, "0", "this process's number at the operator"},
     {"operator_key", TEXT, AT(operator_key), 0, 0, NULL, "key file (secp256k1): refunds, releases, reports"},
     {"receipt_key", TEXT, AT(receipt_key), 0, 0, NULL, "key file (ed25519): receipts, quotes, challenges"},
-    {"passphrase_file", TEXT, AT(passphrase_file), 0, 0, NULL, "file with the passphrase of both, readable by the owner only"},
+    {"passphrase_file", TEXT, AT(passphrase_file), 0, 0, NULL,
+     "file with the passphrase of both, readable by the owner only"},
     {"payee", ADDRESS, AT(payee), 0, 0, NULL, "where this operator's payouts go, as registered"},
     {"treasury", ADDRESS, AT(treasury), 0, 0, NULL, "the protocol's payee"},
     {"rates_file", TEXT, AT(rates_file), 0, 0, NULL, "the prices, by version (JSON)"},
-    {"epoch_seconds", NUMBER, AT(epoch_seconds), 1, U32, "43200", "the accounting period, as in the contract"},
-    {"freshness_seconds", NUMBER, AT(freshness_seconds), 1, U32, "600", "lanes freeze when the latest block is older"},
-    {"clock_skew_seconds", NUMBER, AT(clock_skew_seconds), 0, U32, "0", "or when clock and chain differ by more; 0: the same"},
-    {"protocol_share_bps", NUMBER, AT(protocol_share_bps), 0, 10000, "0", "the protocol's share, as in the contract"},
-    {"retention_max_days", NUMBER, AT(retention_max_days), 1, PP_RETENTION_MAX_DAYS, "400", "the longest retention offered"},
+    {"epoch_seconds", NUMBER, AT(epoch_seconds), 1, U32, "43200",
+     "the accounting period, as in the contract"},
+    {"freshness_seconds", NUMBER, AT(freshness_seconds), 1, U32, "600",
+     "lanes freeze when the latest block is older"},
+    {"clock_skew_seconds", NUMBER, AT(clock_skew_seconds), 0, U32, "0",
+     "or when clock and chain differ by more; 0: the same"},
+    {"protocol_share_bps", NUMBER, AT(protocol_share_bps), 0, 10000, "0",
+     "the protocol's share, as in the contract"},
+    {"retention_max_days", NUMBER, AT(retention_max_days), 1, PP_RETENTION_MAX_DAYS, "400",
+     "the longest retention offered"},
     {"map_mib", NUMBER, AT(map_mib), 1, UINT64_C(1) << 32, "16384", "the most that the store may grow to"},
     {"lanes_max", NUMBER, AT(lanes_max), 1, 1u << 24, "65536", "lanes that memory is set aside for"},
     {"verify_threads", NUMBER, AT(verify_threads), 0, 256, "0", "0: one per core"},
@@ -61,8 +68,10 @@ static const struct key keys[] = {
 
 void pp_daemon_config_help(FILE *out)
 {
-    fprintf(out, "usage: pennypostd CONFIG [--KEY VALUE ...]\n\n"
-                 "CONFIG holds lines \"key = value\"; # begins a comment. An argument replaces the file's value.\n\n");
+    fprintf(
+        out,
+        "usage: pennypostd CONFIG [--KEY VALUE ...]\n\n"
+        "CONFIG holds lines \"key = value\"; # begins a comment. An argument replaces the file's value.\n\n");
     for (size_t i = 0; i < KEYS; i++)
         fprintf(out, "  %-20s %s%s%s%s\n", keys[i].name, keys[i].help, keys[i].standard == NULL ? "" : " [",
                 keys[i].standard == NULL ? "" : keys[i].standard, keys[i].standard == NULL ? "" : "]");
@@ -99,7 +108,8 @@ static bool parse_number(const char *text, uint64_t *out)
     return errno == 0 && *end == '\0';
 }
 
-static enum pp_error set(struct load *load, const struct place *place, const struct key *key, const char *value)
+static enum pp_error set(struct load *load, const struct place *place, const struct key *key,
+                         const char *value)
 {
     uint8_t *field = (uint8_t *)&load->config + key->offset;
     char why[128];
@@ -114,7 +124,8 @@ static enum pp_error set(struct load *load, const struct place *place, const str
         if (!parse_number(value, &number))
             return refuse(load, place, key->name, "not a number");
         if (number < key->min || number > key->max) {
-            snprintf(why, sizeof why, "%" PRIu64 " is not between %" PRIu64 " and %" PRIu64, number, key->min, key->max);
+            snprintf(why, sizeof why, "%" PRIu64 " is not between %" PRIu64 " and %" PRIu64, number, key->min,
+                     key->max);
             return refuse(load, place, key->name, why);
         }
         memcpy(field, &number, sizeof number);
@@ -181,7 +192,8 @@ static enum pp_error read_file(struct load *load, const char *path)
     }
     while (error == PP_OK && fgets(line, sizeof line, file) != NULL) {
         place.line++;
-        error = strlen(line) > LINE_MAX_BYTES ? refuse(load, &place, "line", "too long") : read_line(load, &place, line);
+        error = strlen(line) > LINE_MAX_BYTES ? refuse(load, &place, "line", "too long")
+                                              : read_line(load, &place, line);
     }
     if (error == PP_OK && ferror(file)) {
         snprintf(load->reason, PP_CONFIG_REASON_MAX, "%s: %s", path, strerror(errno));
@@ -191,7 +203,8 @@ static enum pp_error read_file(struct load *load, const char *path)
     return error;
 }
 
-static enum pp_error read_argument(struct load *load, const char *argument, const char *next, bool *out_used_next)
+static enum pp_error read_argument(struct load *load, const char *argument, const char *next,
+                                   bool *out_used_next)
 {
     static const struct place place = {NULL, 0};
     char name[64];
@@ -226,7 +239,8 @@ static enum pp_error load_all(struct load *load, int count, char *const *argumen
         if (strncmp(arguments[i], "--", 2) == 0) {
             i += strchr(arguments[i], '=') == NULL;
         } else if (file != NULL) {
-            snprintf(load->reason, PP_CONFIG_REASON_MAX, "two configuration files: %s and %s", file, arguments[i]);
+            snprintf(load->reason, PP_CONFIG_REASON_MAX, "two configuration files: %s and %s", file,
+                     arguments[i]);
             return PP_BAD_CONFIG;
         } else {
             file = arguments[i];
@@ -242,8 +256,8 @@ static enum pp_error load_all(struct load *load, int count, char *const *argumen
     }
     for (size_t i = 0; i < KEYS; i++)
         if (keys[i].standard == NULL && !load->given[i]) {
-            snprintf(load->reason, PP_CONFIG_REASON_MAX, "%s: %s: missing (%s)", file == NULL ? "no file" : file,
-                     keys[i].name, keys[i].help);
+            snprintf(load->reason, PP_CONFIG_REASON_MAX, "%s: %s: missing (%s)",
+                     file == NULL ? "no file" : file, keys[i].name, keys[i].help);
             return PP_BAD_CONFIG;
         }
     return PP_OK;
@@ -280,7 +294,8 @@ enum pp_error pp_daemon_listen_parse(const char *text, char *out_address, size_t
 
 /* ---- rates ---- */
 
-static enum pp_error read_rates(const json_t *object, struct pp_rates *out, struct pp_refusal *refusal, char *unknown)
+static enum pp_error read_rates(const json_t *object, struct pp_rates *out, struct pp_refusal *refusal,
+                                char *unknown)
 {
     struct pp_fields f;
     pp_fields_init(&f, object, "rates", refusal, unknown);
@@ -331,7 +346,8 @@ static enum pp_error read_table(const json_t *object, struct pp_rate_table *tabl
     return PP_OK;
 }
 
-enum pp_error pp_daemon_rates_load(const char *path, struct pp_rate_table *out, char out_reason[PP_CONFIG_REASON_MAX])
+enum pp_error pp_daemon_rates_load(const char *path, struct pp_rate_table *out,
+                                   char out_reason[PP_CONFIG_REASON_MAX])
 {
     struct pp_refusal refusal;
     struct pp_rate_table table;
@@ -356,7 +372,8 @@ enum pp_error pp_daemon_rates_load(const char *path, struct pp_rate_table *out, 
         *out = table;
         return PP_OK;
     }
-    snprintf(out_reason, PP_CONFIG_REASON_MAX, "%s: %s: %s%s%s", path, refusal.field, pp_error_sentence(error),
-             refusal.actual.kind == PP_VALUE_NONE ? "" : ": ", pp_value_print(&refusal.actual, shown, sizeof shown));
+    snprintf(out_reason, PP_CONFIG_REASON_MAX, "%s: %s: %s%s%s", path, refusal.field,
+             pp_error_sentence(error), refusal.actual.kind == PP_VALUE_NONE ? "" : ": ",
+             pp_value_print(&refusal.actual, shown, sizeof shown));
     return PP_BAD_CONFIG;
 }

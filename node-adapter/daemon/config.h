@@ -38,7 +38,8 @@ struct pp_daemon_config {
 };
 
 /* arguments: argv without the program's name: the file, and --key value or --key=value. */
-PP_MUST_CHECK enum pp_error pp_daemon_config_load(int count, char *const *arguments, struct pp_daemon_config *out,
+PP_MUST_CHECK enum pp_error pp_daemon_config_load(int count, char *const *arguments,
+                                                  struct pp_daemon_config *out,
                                                   char out_reason[PP_CONFIG_REASON_MAX]);
 void pp_daemon_config_help(FILE *out);
 

@@ -41,8 +41,9 @@ struct daemon {
 
 static void say_error(struct daemon *d, const char *event, enum pp_error error, const char *reason)
 {
-    pp_log(&d->log, PP_LOG_ERROR, event, pp_log_error(error), pp_log_text("sentence", pp_error_sentence(error)),
-           pp_log_text("reason", reason), pp_log_text("next", pp_error_next(error)));
+    pp_log(&d->log, PP_LOG_ERROR, event, pp_log_error(error),
+           pp_log_text("sentence", pp_error_sentence(error)), pp_log_text("reason", reason),
+           pp_log_text("next", pp_error_next(error)));
 }
 
 /* ---- what is needed before the node ---- */
@@ -97,7 +98,8 @@ static enum pp_error prepare(struct daemon *d)
     if (c->clock_file[0] != '\0') {
         PP_TRY(pp_clock_file_open(c->clock_file, &d->clock_file));
         d->clock = pp_clock_file_clock(d->clock_file);
-        pp_log(&d->log, PP_LOG_WARN, "the clock follows a file: for tests only", pp_log_text("file", c->clock_file));
+        pp_log(&d->log, PP_LOG_WARN, "the clock follows a file: for tests only",
+               pp_log_text("file", c->clock_file));
     }
     d->log.now_ms = d->clock.now_ms;
     d->log.context = d->clock.context;
@@ -143,8 +145,9 @@ static enum pp_error on_chain_events(void *context, const struct pp_chain_event 
 static void on_chain_trouble(void *context, enum pp_error error, const char *reason)
 {
     struct daemon *d = context;
-    pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN, error == PP_OK ? "chain in touch" : "chain trouble",
-           pp_log_error(error), pp_log_text("reason", reason));
+    pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN,
+           error == PP_OK ? "chain in touch" : "chain trouble", pp_log_error(error),
+           pp_log_text("reason", reason));
 }
 
 static enum pp_error open_watch(struct daemon *d)
@@ -242,8 +245,8 @@ static void tick_done(uv_work_t *work, int status)
     (void)status;
     d->ticking = false;
     if (d->tick_error != d->told_error) {
-        pp_log(&d->log, d->tick_error == PP_OK ? PP_LOG_INFO : PP_LOG_ERROR, "tick", pp_log_error(d->tick_error),
-               pp_log_text("sentence", pp_error_sentence(d->tick_error)));
+        pp_log(&d->log, d->tick_error == PP_OK ? PP_LOG_INFO : PP_LOG_ERROR, "tick",
+               pp_log_error(d->tick_error), pp_log_text("sentence", pp_error_sentence(d->tick_error)));
         d->told_error = d->tick_error;
     }
     if (is_fatal(d->tick_error))
@@ -280,7 +283,8 @@ static enum pp_error open_server(struct daemon *d)
     const struct pp_http_app app = pp_http_api_app(d->api);
     pp_http_limits_default(&limits);
     limits.connections = (uint32_t)d->config->connections;
-    const enum pp_error error = pp_http_server_open(&d->loop, d->address, d->port, &limits, &app, &d->server, reason);
+    const enum pp_error error =
+        pp_http_server_open(&d->loop, d->address, d->port, &limits, &app, &d->server, reason);
     if (error != PP_OK)
         say_error(d, "listen", error, reason);
     return error;
@@ -305,7 +309,8 @@ static enum pp_error open_loop(struct daemon *d)
 static void say_listening(struct daemon *d)
 {
     const bool v6 = strchr(d->address, ':') != NULL;
-    printf("listening %s%s%s:%u\n", v6 ? "[" : "", d->address, v6 ? "]" : "", pp_http_server_port(d->server)); /* HTTP-091 */
+    printf("listening %s%s%s:%u\n", v6 ? "[" : "", d->address, v6 ? "]" : "",
+           pp_http_server_port(d->server)); /* HTTP-091 */
     fflush(stdout);
     pp_log(&d->log, PP_LOG_INFO, "listening", pp_log_text("address", d->address),
            pp_log_number("port", pp_http_server_port(d->server)), pp_log_number("node", d->config->node_id),

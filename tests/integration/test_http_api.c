@@ -89,8 +89,11 @@ static void chain_status(void *context, struct pp_http_chain_status *out)
 static void look_at_chain(struct world *w)
 {
     const uint64_t now_s = world_now(w) / 1000;
-    const struct pp_chain_event head = {.kind = PP_CHAIN_HEAD, .block_number = now_s, .time_s = now_s,
-                                        .finalized_number = now_s - 1, .finalized_time_s = now_s - 1};
+    const struct pp_chain_event head = {.kind = PP_CHAIN_HEAD,
+                                        .block_number = now_s,
+                                        .time_s = now_s,
+                                        .finalized_number = now_s - 1,
+                                        .finalized_time_s = now_s - 1};
     ck_assert_ok(pp_node_chain_events(w->node, &head, 1));
 }
 
@@ -101,11 +104,17 @@ static void pass(struct world *w, uint64_t ms)
     ck_assert_ok(pp_node_tick(w->node));
 }
 
-static void lane_final(struct world *w, const struct pp_channel_config *channel, enum pp_chain_event_kind kind)
+static void lane_final(struct world *w, const struct pp_channel_config *channel,
+                       enum pp_chain_event_kind kind)
 {
-    struct pp_channel_fields fields = {.payer = channel->payer, .signer = channel->signer, .nonce = channel->nonce};
-    struct pp_chain_event event = {.kind = kind, .lane = LANE, .config = *channel, .cap = pp_units(CAP_UNITS),
-                                   .block_number = 5, .time_s = world_now(w) / 1000};
+    struct pp_channel_fields fields = {
+        .payer = channel->payer, .signer = channel->signer, .nonce = channel->nonce};
+    struct pp_chain_event event = {.kind = kind,
+                                   .lane = LANE,
+                                   .config = *channel,
+                                   .cap = pp_units(CAP_UNITS),
+                                   .block_number = 5,
+                                   .time_s = world_now(w) / 1000};
     pp_channel_id_of(&w->config.domain, &fields, &event.channel_id);
     ck_assert_ok(pp_node_chain_events(w->node, &event, 1));
 }
@@ -119,7 +128,10 @@ static void world_open(struct world *w)
     ck_assert_int_eq(uv_loop_init(&w->loop), 0);
     uv_async_init(&w->loop, &w->stop, on_stop);
     w->stop.data = w;
-    struct pp_http_api_config api = {.node = w->node, .node_config = &w->config, .token_decimals = 6, .realm = "node.test",
+    struct pp_http_api_config api = {.node = w->node,
+                                     .node_config = &w->config,
+                                     .token_decimals = 6,
+                                     .realm = "node.test",
                                      .chain_status = chain_status};
     ck_assert_ok(pp_secret_key_address(w->crypto, &w->config.operator_key, &api.operator_address));
     ck_assert_ok(pp_http_api_open(&w->loop, &api, &w->api));
@@ -150,10 +162,18 @@ static void world_start(struct world *w)
     memset(w->signer.bytes, 0x51, 32);
     memset(w->channel.payer.bytes, 0xaa, 20);
     ck_assert_ok(pp_secret_key_address(w->crypto, &w->signer, &w->channel.signer));
-    w->rates = (struct pp_rates){.version = 1, .base_grains = BASE, .storage_grains = STORAGE, .target_per_minute = 1000000};
-    w->config = (struct pp_node_config){.data_dir = w->dir.path, .map_bytes = UINT64_C(256) << 20, .node_id = 1,
-                                        .embedded_store = true, .lanes_max = 64, .verify_threads = 2, .rates = &w->rates,
-                                        .rates_count = 1, .epoch_seconds = 43200, .freshness_ms = 600000,
+    w->rates = (struct pp_rates){
+        .version = 1, .base_grains = BASE, .storage_grains = STORAGE, .target_per_minute = 1000000};
+    w->config = (struct pp_node_config){.data_dir = w->dir.path,
+                                        .map_bytes = UINT64_C(256) << 20,
+                                        .node_id = 1,
+                                        .embedded_store = true,
+                                        .lanes_max = 64,
+                                        .verify_threads = 2,
+                                        .rates = &w->rates,
+                                        .rates_count = 1,
+                                        .epoch_seconds = 43200,
+                                        .freshness_ms = 600000,
                                         .clock = {world_now, w}};
     pp_domain_init(&w->config.domain, 31337, &contract);
     memset(w->config.operator_key.bytes, 0x0e, 32);
@@ -174,8 +194,8 @@ static void world_end(struct world *w)
     pp_temp_dir_remove(&w->dir);
 }
 
-static void ask(const struct world *w, const char *method, const char *path, const char *lines, const void *body,
-                size_t length, struct http_reply *out)
+static void ask(const struct world *w, const char *method, const char *path, const char *lines,
+                const void *body, size_t length, struct http_reply *out)
 {
     int s = http_dial(w->port);
     http_ask(s, method, path, lines, body, length, out);
@@ -204,7 +224,8 @@ static void take_offer(const struct world *w, struct offer *out)
     ck_assert_uint_eq(reply.status, 200);
     const char *challenge = pp_json_text(reply.json, "challenge"), *quote = pp_json_text(reply.json, "quote");
     ck_assert_ok(pp_challenge_parse(challenge, strlen(challenge), &out->challenge));
-    ck_assert_ok(pp_base64_parse(quote, strlen(quote), out->quote_bytes, sizeof out->quote_bytes, &out->quote_length));
+    ck_assert_ok(
+        pp_base64_parse(quote, strlen(quote), out->quote_bytes, sizeof out->quote_bytes, &out->quote_length));
     ck_assert_ok(pp_signed_quote_decode(out->quote_bytes, out->quote_length, &out->quote));
     ck_assert_ok(pp_signed_quote_verify(&out->quote, 1, &w->receipt_key));
     pp_quote_id(&out->quote.quote, &out->quote_id);
@@ -223,16 +244,18 @@ struct parcel {
 static void sign_parcel(const struct world *w, struct parcel *p)
 {
     struct pp_hash scratch;
-    struct pp_voucher voucher = {.channel_id = p->credential.channel_id, .lane = p->credential.lane,
-                                 .spent = p->credential.spent, .refund_ack = p->credential.refund_ack};
+    struct pp_voucher voucher = {.channel_id = p->credential.channel_id,
+                                 .lane = p->credential.lane,
+                                 .spent = p->credential.spent,
+                                 .refund_ack = p->credential.refund_ack};
     pp_leaf_id(&p->credential.leaf, &p->id);
     ck_assert_ok(pp_voucher_context(PP_STAMP_SINGLE, &p->id, 1, &scratch, &voucher.context));
     ck_assert_ok(pp_voucher_sign(w->crypto, &w->config.domain, &w->signer, &voucher));
     p->credential.signature = voucher.signature;
 }
 
-static void make_parcel(const struct world *w, const struct offer *offer, uint64_t from, size_t size, uint8_t fill,
-                        struct parcel *out)
+static void make_parcel(const struct world *w, const struct offer *offer, uint64_t from, size_t size,
+                        uint8_t fill, struct parcel *out)
 {
     const struct pp_parcel what = {.size_bytes = size, .retention_days = 10};
     memset(out, 0, sizeof *out);
@@ -246,8 +269,12 @@ static void make_parcel(const struct world *w, const struct offer *offer, uint64
     c->lane = LANE;
     memcpy(c->topic, "a topic", 7);
     c->topic_length = 7;
-    c->leaf = (struct pp_leaf){.channel_id = w->channel_id, .lane = LANE, .from = pp_grains(from), .size = (uint32_t)size,
-                               .retention_days = 10, .quote_id = offer->quote_id,
+    c->leaf = (struct pp_leaf){.channel_id = w->channel_id,
+                               .lane = LANE,
+                               .from = pp_grains(from),
+                               .size = (uint32_t)size,
+                               .retention_days = 10,
+                               .quote_id = offer->quote_id,
                                .not_after_ms = START_MS + UINT64_C(864000000000)};
     ck_assert_ok(pp_price(&offer->quote.quote, &what, &c->leaf.postage));
     pp_envelope_hash(c->topic, c->topic_length, out->payload, size, &c->leaf.envelope_hash);
@@ -283,7 +310,8 @@ static json_t *result_of(const struct http_reply *reply, size_t i)
 static void lane_view(const struct world *w, struct http_reply *out)
 {
     char path[200], hex[65];
-    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u", pp_hex_print(w->channel_id.bytes, 32, hex), LANE);
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u", pp_hex_print(w->channel_id.bytes, 32, hex),
+             LANE);
     get(w, path, out);
 }
 
@@ -368,16 +396,19 @@ START_TEST(path__wrong__refused)
         {"GET", "/v1/channels/0x12/lanes/256", "", "BAD_FORMAT", "channel_id", 400},
         {"GET", "/v1/channels/0x0000000000000000000000000000000000000000000000000000000000000000/lanes/x", "",
          "BAD_FORMAT", "lane", 400},
-        {"GET", "/v1/channels/0x0000000000000000000000000000000000000000000000000000000000000000/lanes/4294967296", "",
-         "BAD_FORMAT", "lane", 400},
-        {"GET", "/v1/channels/0x0000000000000000000000000000000000000000000000000000000000000000/lanes/256", "",
-         "UNKNOWN_CHANNEL", NULL, 404},
+        {"GET",
+         "/v1/channels/0x0000000000000000000000000000000000000000000000000000000000000000/lanes/4294967296",
+         "", "BAD_FORMAT", "lane", 400},
+        {"GET", "/v1/channels/0x0000000000000000000000000000000000000000000000000000000000000000/lanes/256",
+         "", "UNKNOWN_CHANNEL", NULL, 404},
         {"POST", "/v1/deletes", "", "UNSUPPORTED_MEDIA", "content-type", 415},
         {"POST", "/v1/deletes", "Content-Type: text/plain\r\n", "UNSUPPORTED_MEDIA", "content-type", 415},
         {"POST", "/v1/deletes", "Content-Type: application/json\r\n", "BAD_FORMAT", "json", 400},
         {"POST", "/v1/envelopes", "Content-Type: text/plain\r\n", "UNSUPPORTED_MEDIA", "content-type", 415},
-        {"POST", "/v1/envelopes", "Content-Type: application/vnd.pennypost.frame\r\n", "TRUNCATED", "frame", 400},
-        {"POST", "/v1/envelopes", "Content-Type: application/octet-stream\r\n", "PAYMENT_REQUIRED", "authorization", 402},
+        {"POST", "/v1/envelopes", "Content-Type: application/vnd.pennypost.frame\r\n", "TRUNCATED", "frame",
+         400},
+        {"POST", "/v1/envelopes", "Content-Type: application/octet-stream\r\n", "PAYMENT_REQUIRED",
+         "authorization", 402},
         {"POST", "/v1/envelopes", "", "PAYMENT_REQUIRED", "authorization", 402},
         {"POST", "/v1/envelopes", "Authorization: Bearer abc\r\n", "BAD_FORMAT", "authorization", 400},
         {"POST", "/v1/envelopes", "Authorization: Payment\r\n", "BAD_FORMAT", "authorization", 400},
@@ -388,14 +419,16 @@ START_TEST(path__wrong__refused)
     int s = http_dial(w.port);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct http_reply reply;
-        int own = strcmp(cases[i].code, "UNSUPPORTED_MEDIA") == 0 ? http_dial(w.port) : s; /* may end the connection */
+        int own = strcmp(cases[i].code, "UNSUPPORTED_MEDIA") == 0 ? http_dial(w.port)
+                                                                  : s; /* may end the connection */
         http_ask(own, cases[i].method, cases[i].path, cases[i].lines, NULL, 0, &reply);
         const char *code = json_string_value(json_object_get(reply.json, "code"));
-        ck_assert_msg(reply.status == cases[i].status && code != NULL && strcmp(code, cases[i].code) == 0, "%s %s: %s",
-                      cases[i].method, cases[i].path, (const char *)reply.body);
+        ck_assert_msg(reply.status == cases[i].status && code != NULL && strcmp(code, cases[i].code) == 0,
+                      "%s %s: %s", cases[i].method, cases[i].path, (const char *)reply.body);
         ck_assert_refused(&reply, cases[i].status, cases[i].code, cases[i].field);
         if (cases[i].status == 405)
-            ck_assert_str_eq(http_header(&reply, "Allow"), strstr(cases[i].path, "deletes") != NULL ? "POST" : "GET");
+            ck_assert_str_eq(http_header(&reply, "Allow"),
+                             strstr(cases[i].path, "deletes") != NULL ? "POST" : "GET");
         http_reply_done(&reply);
         if (own != s)
             close(own);
@@ -446,8 +479,11 @@ START_TEST(single__paid__stored_and_receipted)
         struct pp_receipt receipt;
         struct pp_hash scratch;
         const char *text = pp_json_text(reply.json, "receipt");
-        const struct pp_receipt_body body = {.channel_id = w.channel_id, .lane = LANE, .stamp_id = p.id,
-                                             .sequence = header.sequence, .time_ms = pp_json_u64(result, "time_ms")};
+        const struct pp_receipt_body body = {.channel_id = w.channel_id,
+                                             .lane = LANE,
+                                             .stamp_id = p.id,
+                                             .sequence = header.sequence,
+                                             .time_ms = pp_json_u64(result, "time_ms")};
         ck_assert_ok(pp_base64_parse(text, strlen(text), bytes, sizeof bytes, &length));
         pp_reader_init(&r, bytes, length);
         pp_receipt_read(&r, &receipt);
@@ -654,7 +690,9 @@ struct batch {
 static void sign_batch(const struct world *w, struct batch *b)
 {
     struct pp_hash scratch[8];
-    struct pp_voucher voucher = {.channel_id = b->request.channel_id, .lane = b->request.lane, .spent = b->request.spent,
+    struct pp_voucher voucher = {.channel_id = b->request.channel_id,
+                                 .lane = b->request.lane,
+                                 .spent = b->request.spent,
                                  .refund_ack = b->request.refund_ack};
     for (size_t i = 0; i < b->request.count; i++)
         pp_leaf_id(&b->views[i].leaf, &b->ids[i]);
@@ -666,19 +704,24 @@ static void sign_batch(const struct world *w, struct batch *b)
     ck_assert_ok(pp_frame_encode(&b->request, b->frame, pp_frame_length(&b->request), &b->length));
 }
 
-static void make_batch(const struct world *w, const struct offer *offer, uint64_t from, size_t count, size_t size,
-                       struct batch *b)
+static void make_batch(const struct world *w, const struct offer *offer, uint64_t from, size_t count,
+                       size_t size, struct batch *b)
 {
     memset(b, 0, sizeof *b);
     for (size_t i = 0; i < count; i++) {
         make_parcel(w, offer, from, size + i, (uint8_t)(from + i), &b->parcels[i]);
-        b->views[i] = (struct pp_envelope_view){b->parcels[i].credential.leaf, b->parcels[i].credential.topic, 7,
-                                                b->parcels[i].payload, size + i};
+        b->views[i] = (struct pp_envelope_view){b->parcels[i].credential.leaf, b->parcels[i].credential.topic,
+                                                7, b->parcels[i].payload, size + i};
         from = (uint64_t)b->parcels[i].to.raw;
     }
-    b->request = (struct pp_request){.channel_id = w->channel_id, .lane = LANE, .kind = PP_STAMP_BATCH,
-                                     .spent = b->parcels[count - 1].to, .quote = offer->quote_bytes,
-                                     .quote_length = offer->quote_length, .envelopes = b->views, .count = count};
+    b->request = (struct pp_request){.channel_id = w->channel_id,
+                                     .lane = LANE,
+                                     .kind = PP_STAMP_BATCH,
+                                     .spent = b->parcels[count - 1].to,
+                                     .quote = offer->quote_bytes,
+                                     .quote_length = offer->quote_length,
+                                     .envelopes = b->views,
+                                     .count = count};
     sign_batch(w, b);
 }
 
@@ -712,8 +755,9 @@ START_TEST(frame__good_mixed_and_bad__answered_one_by_one)
         for (size_t i = 0; i < 5; i++) {
             json_t *result = result_of(&reply, i);
             ck_assert_str_eq(pp_json_text(result, "status"), again ? "known" : "admitted");
-            bodies[i] = (struct pp_receipt_body){w.channel_id, LANE, b.ids[i], pp_json_u64(result, "sequence"),
-                                                 pp_json_u64(result, "time_ms")};
+            bodies[i] =
+                (struct pp_receipt_body){w.channel_id, LANE, b.ids[i], pp_json_u64(result, "sequence"),
+                                         pp_json_u64(result, "time_ms")};
         }
         const char *text = pp_json_text(reply.json, "receipt");
         ck_assert_ok(pp_base64_parse(text, strlen(text), bytes, sizeof bytes, &length));
@@ -733,7 +777,8 @@ START_TEST(frame__good_mixed_and_bad__answered_one_by_one)
     ck_assert_msg(reply.status == 200, "%s", (const char *)reply.body);
     ck_assert_str_eq(pp_json_text(result_of(&reply, 0), "status"), "admitted");
     ck_assert_str_eq(pp_json_text(result_of(&reply, 1), "status"), "refused");
-    ck_assert_str_eq(pp_json_text(json_object_get(result_of(&reply, 1), "problem"), "code"), "INTERVAL_TAKEN");
+    ck_assert_str_eq(pp_json_text(json_object_get(result_of(&reply, 1), "problem"), "code"),
+                     "INTERVAL_TAKEN");
     ck_assert_str_eq(pp_json_text(result_of(&reply, 2), "status"), "admitted");
     http_reply_done(&reply);
     batch_done(&b);
@@ -785,7 +830,8 @@ START_TEST(frame__wrong_as_a_whole__refused_and_free)
     http_reply_done(&reply);
     /* HTTP-024: 16 MiB and a byte, announced only. */
     int s = http_dial(w.port);
-    snprintf(lines, sizeof lines, "POST /v1/envelopes HTTP/1.1\r\nHost: x\r\n" FRAME_LINES "Content-Length: %u\r\n\r\n",
+    snprintf(lines, sizeof lines,
+             "POST /v1/envelopes HTTP/1.1\r\nHost: x\r\n" FRAME_LINES "Content-Length: %u\r\n\r\n",
              PP_BODY_MAX_BYTES + 1);
     http_say(s, lines, strlen(lines));
     http_hear(s, &reply);
@@ -841,7 +887,8 @@ START_TEST(envelopes__stored__read_back_byte_for_byte)
     pp_hex_print((const uint8_t *)"a topic", 7, topic);
     size_t seen = 0;
     for (uint64_t after = 0; seen < 5;) { /* indexes are built behind the acknowledgement */
-        snprintf(path, sizeof path, "/v1/topics/%s/envelopes?after=%llu&limit=2", topic, (unsigned long long)after);
+        snprintf(path, sizeof path, "/v1/topics/%s/envelopes?after=%llu&limit=2", topic,
+                 (unsigned long long)after);
         get(&w, path, &reply);
         ck_assert_uint_eq(reply.status, 200);
         json_t *page = json_object_get(reply.json, "sequences");
@@ -950,18 +997,34 @@ START_TEST(json__each_member_wrong__named)
         const char *where, *name, *value; /* value NULL: missing */
         const char *code;
     } cases[] = {
-        {"", "channel_id", NULL, "MISSING_FIELD"}, {"", "channel_id", "1", "BAD_TYPE"},
-        {"", "channel_id", "\"0x12\"", "TRUNCATED"}, {"", "lane", NULL, "MISSING_FIELD"},
-        {"", "lane", "\"256\"", "BAD_TYPE"}, {"", "lane", "0", "OUT_OF_RANGE"}, {"", "lane", "4294967296", "OUT_OF_RANGE"},
-        {"", "lane", "-1", "OUT_OF_RANGE"}, {"", "lane", "1.5", "BAD_TYPE"}, {"", "deletes", NULL, "MISSING_FIELD"},
-        {"", "deletes", "{}", "BAD_TYPE"}, {"", "deletes", "[]", "OUT_OF_RANGE"}, {"", "deletes", "[1]", "BAD_TYPE"},
-        {"", "deletes", "[{}]", "MISSING_FIELD"}, {"", "more", "1", "UNKNOWN_FIELD"},
-        {"i", "stamp_id", NULL, "MISSING_FIELD"}, {"i", "stamp_id", "null", "BAD_TYPE"},
-        {"i", "stamp_id", "\"0x12\"", "TRUNCATED"}, {"i", "stamp_id", "\"\"", "TRUNCATED"},
-        {"i", "from", NULL, "MISSING_FIELD"}, {"i", "from", "0", "BAD_TYPE"}, {"i", "from", "\"-1\"", "BAD_FORMAT"},
-        {"i", "from", "\"79228162514264337593543950336\"", "OUT_OF_RANGE"}, {"i", "from", "\"01\"", "BAD_FORMAT"},
-        {"i", "signature", NULL, "MISSING_FIELD"}, {"i", "signature", "\"0x00\"", "TRUNCATED"},
-        {"i", "signature", "[]", "BAD_TYPE"}, {"i", "more", "1", "UNKNOWN_FIELD"},
+        {"", "channel_id", NULL, "MISSING_FIELD"},
+        {"", "channel_id", "1", "BAD_TYPE"},
+        {"", "channel_id", "\"0x12\"", "TRUNCATED"},
+        {"", "lane", NULL, "MISSING_FIELD"},
+        {"", "lane", "\"256\"", "BAD_TYPE"},
+        {"", "lane", "0", "OUT_OF_RANGE"},
+        {"", "lane", "4294967296", "OUT_OF_RANGE"},
+        {"", "lane", "-1", "OUT_OF_RANGE"},
+        {"", "lane", "1.5", "BAD_TYPE"},
+        {"", "deletes", NULL, "MISSING_FIELD"},
+        {"", "deletes", "{}", "BAD_TYPE"},
+        {"", "deletes", "[]", "OUT_OF_RANGE"},
+        {"", "deletes", "[1]", "BAD_TYPE"},
+        {"", "deletes", "[{}]", "MISSING_FIELD"},
+        {"", "more", "1", "UNKNOWN_FIELD"},
+        {"i", "stamp_id", NULL, "MISSING_FIELD"},
+        {"i", "stamp_id", "null", "BAD_TYPE"},
+        {"i", "stamp_id", "\"0x12\"", "TRUNCATED"},
+        {"i", "stamp_id", "\"\"", "TRUNCATED"},
+        {"i", "from", NULL, "MISSING_FIELD"},
+        {"i", "from", "0", "BAD_TYPE"},
+        {"i", "from", "\"-1\"", "BAD_FORMAT"},
+        {"i", "from", "\"79228162514264337593543950336\"", "OUT_OF_RANGE"},
+        {"i", "from", "\"01\"", "BAD_FORMAT"},
+        {"i", "signature", NULL, "MISSING_FIELD"},
+        {"i", "signature", "\"0x00\"", "TRUNCATED"},
+        {"i", "signature", "[]", "BAD_TYPE"},
+        {"i", "more", "1", "UNKNOWN_FIELD"},
     };
     static struct world w;
     static struct offer offer;
@@ -973,33 +1036,41 @@ START_TEST(json__each_member_wrong__named)
     make_batch(&w, &offer, 0, 2, 100, &b);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         json_t *object = delete_json(&w, &b, 2);
-        json_t *place = cases[i].where[0] == '\0' ? object : json_array_get(json_object_get(object, "deletes"), 1);
+        json_t *place =
+            cases[i].where[0] == '\0' ? object : json_array_get(json_object_get(object, "deletes"), 1);
         json_object_del(place, cases[i].name);
         if (cases[i].value != NULL)
             json_object_set_new(place, cases[i].name, json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
         post_json(&w, "/v1/deletes", object, &reply);
         const char *code = json_string_value(json_object_get(reply.json, "code"));
-        ck_assert_msg(code != NULL && strcmp(code, cases[i].code) == 0, "%s = %s: %s", cases[i].name, cases[i].value,
-                      (const char *)reply.body);
+        ck_assert_msg(code != NULL && strcmp(code, cases[i].code) == 0, "%s = %s: %s", cases[i].name,
+                      cases[i].value, (const char *)reply.body);
         ck_assert_uint_eq(reply.status, 400);
         http_reply_done(&reply);
         json_decref(object);
     }
     json_t *many = delete_json(&w, &b, 1);
     for (unsigned i = 0; i < PP_HTTP_DELETES_MAX; i++)
-        json_array_append(json_object_get(many, "deletes"), json_array_get(json_object_get(many, "deletes"), 0));
+        json_array_append(json_object_get(many, "deletes"),
+                          json_array_get(json_object_get(many, "deletes"), 0));
     post_json(&w, "/v1/deletes", many, &reply);
     ck_assert_refused(&reply, 400, "TOO_MANY", "deletes");
     http_reply_done(&reply);
     json_decref(many);
-    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/close", pp_hex_print(w.channel_id.bytes, 32, hex), LANE);
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/close", pp_hex_print(w.channel_id.bytes, 32, hex),
+             LANE);
     static const struct {
         const char *text, *code;
-    } closes[] = {{"{}", "MISSING_FIELD"}, {"{\"signature\":1}", "BAD_TYPE"}, {"{\"signature\":\"0x\"}", "TRUNCATED"},
-                  {"{\"signature\":\"0x\",\"signature\":\"0x\"}", "BAD_FORMAT"}, {"{\"signature\":\"0x\"}}", "BAD_FORMAT"},
-                  {"", "BAD_FORMAT"}, {"[]", "BAD_TYPE"}};
+    } closes[] = {{"{}", "MISSING_FIELD"},
+                  {"{\"signature\":1}", "BAD_TYPE"},
+                  {"{\"signature\":\"0x\"}", "TRUNCATED"},
+                  {"{\"signature\":\"0x\",\"signature\":\"0x\"}", "BAD_FORMAT"},
+                  {"{\"signature\":\"0x\"}}", "BAD_FORMAT"},
+                  {"", "BAD_FORMAT"},
+                  {"[]", "BAD_TYPE"}};
     for (size_t i = 0; i < sizeof closes / sizeof closes[0]; i++) {
-        ask(&w, "POST", path, "Content-Type: application/json\r\n", closes[i].text, strlen(closes[i].text), &reply);
+        ask(&w, "POST", path, "Content-Type: application/json\r\n", closes[i].text, strlen(closes[i].text),
+            &reply);
         ck_assert_refused(&reply, 400, closes[i].code, NULL);
         http_reply_done(&reply);
     }
@@ -1031,7 +1102,8 @@ START_TEST(close__signed_by_the_signer__refund_and_release)
     fields = (struct pp_leave_fields){.channel_id = w.channel_id, .lane = LANE};
     pp_leave_digest(&w.config.domain, &fields, &digest);
     ck_assert_ok(pp_sign(w.crypto, &w.signer, &digest, &signature));
-    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/close", pp_hex_print(w.channel_id.bytes, 32, hex), LANE);
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/close", pp_hex_print(w.channel_id.bytes, 32, hex),
+             LANE);
     signature.bytes[50] ^= 1;
     snprintf(body, sizeof body, "{\"signature\":\"0x%s\"}", pp_hex_print(signature.bytes, 65, hex));
     ask(&w, "POST", path, "Content-Type: application/json\r\n", body, strlen(body), &reply);
@@ -1044,7 +1116,8 @@ START_TEST(close__signed_by_the_signer__refund_and_release)
         ck_assert_msg(reply.status == 200, "%s", (const char *)reply.body);
         const json_t *release = json_object_get(reply.json, "release");
         ck_assert_str_eq(pp_json_text(release, "old_cap"), "1000000");
-        check_refund(&w, json_object_get(reply.json, "refund"), pp_json_grains(json_object_get(reply.json, "refund"), "refunded"));
+        check_refund(&w, json_object_get(reply.json, "refund"),
+                     pp_json_grains(json_object_get(reply.json, "refund"), "refunded"));
         if (again)
             ck_assert_str_eq((const char *)reply.body, first);
         else

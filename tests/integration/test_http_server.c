@@ -197,11 +197,12 @@ static const struct {
      "content-length"},
     {"TE alone", POST("Transfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400, "BAD_FORMAT", "transfer-encoding"},
     {"TE identity", POST("Transfer-Encoding: identity\r\n", ""), 400, "BAD_FORMAT", "transfer-encoding"},
-    {"TE on GET", "GET /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "BAD_FORMAT",
-     "transfer-encoding"},
+    {"TE on GET", "GET /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+     "BAD_FORMAT", "transfer-encoding"},
     {"TE hidden by a tab", POST("Transfer-Encoding:\tchunked\r\n", "0\r\n\r\n"), 400, "BAD_FORMAT",
      "transfer-encoding"},
-    {"double CL", POST("Content-Length: 4\r\nContent-Length: 4\r\n", "abcd"), 400, "BAD_FORMAT", "content-length"},
+    {"double CL", POST("Content-Length: 4\r\nContent-Length: 4\r\n", "abcd"), 400, "BAD_FORMAT",
+     "content-length"},
     {"two CL that differ", POST("Content-Length: 4\r\nContent-Length: 0\r\n", "abcd"), 400, "BAD_FORMAT",
      "content-length"},
     {"CL list", POST("Content-Length: 4, 4\r\n", "abcd"), 400, "BAD_FORMAT", "content-length"},
@@ -211,11 +212,15 @@ static const struct {
     {"CL with leading zero", POST("Content-Length: 04\r\n", "abcd"), 400, "BAD_FORMAT", "content-length"},
     {"CL with blank inside", POST("Content-Length: 4 4\r\n", "abcd"), 400, "BAD_FORMAT", "content-length"},
     {"CL empty", POST("Content-Length:\r\n", "abcd"), 400, "BAD_FORMAT", "content-length"},
-    {"CL above 2^64", POST("Content-Length: 18446744073709551620\r\n", "abcd"), 400, "BAD_FORMAT", "content-length"},
-    {"CL above the limit", POST("Content-Length: 1048577\r\n", "abcd"), 413, "BODY_TOO_LARGE", "content-length"},
-    {"CL huge", POST("Content-Length: 999999999999999999\r\n", "abcd"), 413, "BODY_TOO_LARGE", "content-length"},
+    {"CL above 2^64", POST("Content-Length: 18446744073709551620\r\n", "abcd"), 400, "BAD_FORMAT",
+     "content-length"},
+    {"CL above the limit", POST("Content-Length: 1048577\r\n", "abcd"), 413, "BODY_TOO_LARGE",
+     "content-length"},
+    {"CL huge", POST("Content-Length: 999999999999999999\r\n", "abcd"), 413, "BODY_TOO_LARGE",
+     "content-length"},
     {"no CL", POST("", ""), 411, "LENGTH_REQUIRED", "content-length"},
-    {"CL on GET", "GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd", 400, "BAD_FORMAT", "content-length"},
+    {"CL on GET", "GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd", 400, "BAD_FORMAT",
+     "content-length"},
     {"blank before colon", POST("Content-Length : 4\r\n", "abcd"), 400, "BAD_FORMAT", "header name"},
     {"tab before colon", POST("Content-Length\t: 4\r\n", "abcd"), 400, "BAD_FORMAT", "header name"},
     {"folded line", POST("X: a\r\n b\r\nContent-Length: 0\r\n", ""), 400, "BAD_FORMAT", "folded line"},
@@ -244,13 +249,14 @@ static const struct {
     {"percent in target", "GET /a%0d%0aX:b HTTP/1.1\r\nHost: x\r\n\r\n", 400, "BAD_FORMAT", "target"},
     {"fragment in target", "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 400, "BAD_FORMAT", "target"},
     {"lower case method", "get /a HTTP/1.1\r\nHost: x\r\n\r\n", 400, "BAD_FORMAT", "method"},
-    {"endless method", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA /a HTTP/1.1\r\nHost: x\r\n\r\n", 400, "TOO_LONG", "method"},
+    {"endless method", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA /a HTTP/1.1\r\nHost: x\r\n\r\n", 400, "TOO_LONG",
+     "method"},
     {"CONNECT", "CONNECT /a HTTP/1.1\r\nHost: x\r\n\r\n", 405, "METHOD_NOT_ALLOWED", "method"},
-    {"upgrade", "GET /a HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 400, "BAD_FORMAT",
-     "upgrade"},
+    {"upgrade", "GET /a HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 400,
+     "BAD_FORMAT", "upgrade"},
     {"upgrade to h2c", "GET /a HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n", 400, "BAD_FORMAT", "upgrade"},
-    {"connection with a list", "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close, host\r\n\r\n", 400, "BAD_FORMAT",
-     "connection"},
+    {"connection with a list", "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close, host\r\n\r\n", 400,
+     "BAD_FORMAT", "connection"},
     {"other expectation", POST("Content-Length: 0\r\nExpect: tea\r\n", ""), 400, "BAD_FORMAT", "expect"},
     {"content encoding", POST("Content-Length: 0\r\nContent-Encoding: gzip\r\n", ""), 400, "BAD_FORMAT",
      "content-encoding"},
@@ -260,8 +266,8 @@ static const struct {
     {"other method", "DELETE /a HTTP/1.1\r\nHost: x\r\n\r\n", 405, "METHOD_NOT_ALLOWED", "method"},
 };
 
-static void check_refused(struct world *w, const char *name, const char *bytes, size_t length, unsigned status,
-                          const char *code, const char *field)
+static void check_refused(struct world *w, const char *name, const char *bytes, size_t length,
+                          unsigned status, const char *code, const char *field)
 {
     char reply[REPLY_MAX], want[128];
     int s = dial(w);
@@ -287,7 +293,8 @@ START_TEST(request__in_another_form__refused_and_closed)
     for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) {
         char bytes[2048];
         int length = snprintf(bytes, sizeof bytes, "%s%s", probes[i].request, GET("/smuggled"));
-        check_refused(&w, probes[i].name, bytes, (size_t)length, probes[i].status, probes[i].code, probes[i].field);
+        check_refused(&w, probes[i].name, bytes, (size_t)length, probes[i].status, probes[i].code,
+                      probes[i].field);
     }
     ck_assert_uint_eq(w.served, 0);
     world_end(&w);
@@ -296,7 +303,8 @@ END_TEST
 
 START_TEST(request__with_nul__refused)
 {
-    static const char in_value[] = "GET /a HTTP/1.1\r\nHost: x\0y\r\n\r\n", in_name[] = "GET /a HTTP/1.1\r\nHo\0st: x\r\n\r\n",
+    static const char in_value[] = "GET /a HTTP/1.1\r\nHost: x\0y\r\n\r\n",
+                      in_name[] = "GET /a HTTP/1.1\r\nHo\0st: x\r\n\r\n",
                       in_target[] = "GET /a\0 HTTP/1.1\r\nHost: x\r\n\r\n";
     struct world w;
     world_start(&w, NULL);
@@ -333,8 +341,8 @@ END_TEST
 /* HTTP-021 HTTP-022: many requests on one connection, cut anywhere, answered in their order. */
 START_TEST(requests__in_one_packet_or_in_pieces__answered_in_order)
 {
-    static const char three[] = GET("/one") "POST /two?q=1 HTTP/1.1\r\nHost: x\r\ncontent-length:  4 \r\n\r\nbody"
-                                GET("/three");
+    static const char three[] =
+        GET("/one") "POST /two?q=1 HTTP/1.1\r\nHost: x\r\ncontent-length:  4 \r\n\r\nbody" GET("/three");
     char reply[REPLY_MAX];
     struct world w;
     world_start(&w, NULL);
@@ -452,11 +460,12 @@ START_TEST(connection__half_closed__whole_requests_answered)
     close(s);
     ck_assert_ptr_nonnull(strstr(reply, "/a? "));
     ck_assert_ptr_nonnull(strstr(reply, "/b? "));
-    check_refused(&w, "body shorter than its length", "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfour", 53, 400,
-                  "TRUNCATED", "body");
+    check_refused(&w, "body shorter than its length",
+                  "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfour", 53, 400, "TRUNCATED",
+                  "body");
     check_refused(&w, "half a head", "GET /a HTT", 10, 400, "TRUNCATED", "head");
-    check_refused(&w, "large body cut", "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\nfour", 57, 400,
-                  "TRUNCATED", "body");
+    check_refused(&w, "large body cut", "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\nfour",
+                  57, 400, "TRUNCATED", "body");
     s = dial(&w);
     shutdown(s, SHUT_WR);
     ck_assert_uint_eq(hear_all(s, reply), 0);
@@ -477,9 +486,9 @@ START_TEST(peer__slow_or_silent__told_and_closed)
     char reply[REPLY_MAX];
     struct world w;
     world_start(&w, hurry);
-    static const char *const starts[] = {"GET /a HTTP/1.1\r\nHost: x\r\nX: ",
-                                         "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n",
-                                         "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"};
+    static const char *const starts[] = {
+        "GET /a HTTP/1.1\r\nHost: x\r\nX: ", "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"};
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
         int s = dial(&w);
         struct timeval drip = {.tv_usec = 10000};
@@ -660,7 +669,8 @@ START_TEST(server__address_in_use_or_wrong__says_so)
     const struct pp_http_app app = {NULL, 0, app_admit, app_serve};
     world_start(&w, NULL);
     uv_loop_init(&loop);
-    ck_assert_error(pp_http_server_open(&loop, "127.0.0.1", w.port, &w.limits, &app, &server, reason), PP_SYSTEM);
+    ck_assert_error(pp_http_server_open(&loop, "127.0.0.1", w.port, &w.limits, &app, &server, reason),
+                    PP_SYSTEM);
     ck_assert_ptr_nonnull(strstr(reason, "in use"));
     ck_assert_error(pp_http_server_open(&loop, "localhost?", 0, &w.limits, &app, &server, reason), PP_SYSTEM);
     uv_run(&loop, UV_RUN_DEFAULT);

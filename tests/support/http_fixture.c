@@ -100,7 +100,8 @@ void http_ask(int s, const char *method, const char *path, const char *lines, co
     char length_line[64] = "";
     if (strcmp(method, "POST") == 0)
         snprintf(length_line, sizeof length_line, "Content-Length: %zu\r\n", length);
-    int count = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: test\r\n%s%s\r\n", method, path, lines, length_line);
+    int count = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: test\r\n%s%s\r\n", method, path, lines,
+                         length_line);
     ck_assert_int_lt(count, (int)sizeof head);
     http_say(s, head, (size_t)count);
     http_say(s, body, length);
@@ -114,7 +115,8 @@ void http_check_refused(const struct http_reply *reply, unsigned status, const c
     ck_assert_msg(strcmp(http_header(reply, "Content-Type"), "application/problem+json") == 0, "%s", body);
     const char *got = json_string_value(json_object_get(reply->json, "code"));
     ck_assert_msg(got != NULL && strcmp(got, code) == 0, "%s", body);
-    ck_assert_msg(json_integer_value(json_object_get(reply->json, "status")) == (json_int_t)status, "%s", body);
+    ck_assert_msg(json_integer_value(json_object_get(reply->json, "status")) == (json_int_t)status, "%s",
+                  body);
     got = json_string_value(json_object_get(reply->json, "field"));
     ck_assert_msg(field == NULL || (got != NULL && strcmp(got, field) == 0), "%s", body);
     ck_assert_msg(json_is_string(json_object_get(reply->json, "next")), "%s", body);

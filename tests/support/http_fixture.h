@@ -12,7 +12,7 @@ struct http_reply {
     char *head;    /* with a 0 behind it */
     uint8_t *body; /* the same */
     size_t body_length;
-    json_t *json;  /* when the body is JSON; else NULL */
+    json_t *json; /* when the body is JSON; else NULL */
 };
 
 int http_dial(uint16_t port);

@@ -102,8 +102,9 @@ END_TEST
 /* Every key that has no standard value must be given. */
 START_TEST(config__key_missing__named)
 {
-    static const char *const names[] = {"data_dir", "rpc_url",      "chain_id",    "contract",        "token",     "payee",
-                                        "treasury", "operator_key", "receipt_key", "passphrase_file", "rates_file", "node_id"};
+    static const char *const names[] = {"data_dir",    "rpc_url",         "chain_id",   "contract",
+                                        "token",       "payee",           "treasury",   "operator_key",
+                                        "receipt_key", "passphrase_file", "rates_file", "node_id"};
     struct pp_daemon_config config;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char text[2048], reason[PP_CONFIG_REASON_MAX] = "", want[64];
@@ -132,8 +133,10 @@ START_TEST(listen__text__address_and_port)
     static const struct {
         const char *text, *address;
         uint16_t port;
-    } cases[] = {{"127.0.0.1:0", "127.0.0.1", 0}, {"[::1]:8480", "::1", 8480}, {"0.0.0.0:65535", "0.0.0.0", 65535}};
-    static const char *const wrong[] = {"", ":", "127.0.0.1", "127.0.0.1:", ":80", "127.0.0.1:65536", "127.0.0.1:8x", "[]:1"};
+    } cases[] = {
+        {"127.0.0.1:0", "127.0.0.1", 0}, {"[::1]:8480", "::1", 8480}, {"0.0.0.0:65535", "0.0.0.0", 65535}};
+    static const char *const wrong[] = {
+        "", ":", "127.0.0.1", "127.0.0.1:", ":80", "127.0.0.1:65536", "127.0.0.1:8x", "[]:1"};
     char address[64];
     uint16_t port;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -142,13 +145,14 @@ START_TEST(listen__text__address_and_port)
         ck_assert_uint_eq(port, cases[i].port);
     }
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        ck_assert_msg(pp_daemon_listen_parse(wrong[i], address, sizeof address, &port) == PP_BAD_FORMAT, "%s", wrong[i]);
+        ck_assert_msg(pp_daemon_listen_parse(wrong[i], address, sizeof address, &port) == PP_BAD_FORMAT, "%s",
+                      wrong[i]);
     ck_assert_error(pp_daemon_listen_parse("127.0.0.1:1", address, 9, &port), PP_BAD_FORMAT);
 }
 END_TEST
 
 #define RATES(more)                                                                                          \
-    "{\"rates\":[{\"version\":1,\"start_ms\":0,\"base\":\"10\",\"storage\":\"2\",\"congestion\":\"3\"," \
+    "{\"rates\":[{\"version\":1,\"start_ms\":0,\"base\":\"10\",\"storage\":\"2\",\"congestion\":\"3\","      \
     "\"target_per_minute\":600,\"bonds\":[\"0\",\"9223372036854775807\"]}" more "]}"
 
 START_TEST(rates__file__read_or_refused)
@@ -157,10 +161,12 @@ START_TEST(rates__file__read_or_refused)
         const char *text, *reason;
     } cases[] = {
         {RATES(""), NULL},
-        {RATES(",{\"version\":2,\"start_ms\":5,\"base\":\"20\",\"storage\":\"1\",\"congestion\":\"3\",\"target_per_minute\":600,"
+        {RATES(",{\"version\":2,\"start_ms\":5,\"base\":\"20\",\"storage\":\"1\",\"congestion\":\"3\","
+               "\"target_per_minute\":600,"
                "\"bonds\":[\"0\",\"9223372036854775807\"]}"),
          NULL},
-        {RATES(",{\"version\":2,\"start_ms\":5,\"base\":\"21\",\"storage\":\"1\",\"congestion\":\"3\",\"target_per_minute\":600,"
+        {RATES(",{\"version\":2,\"start_ms\":5,\"base\":\"21\",\"storage\":\"1\",\"congestion\":\"3\","
+               "\"target_per_minute\":600,"
                "\"bonds\":[\"0\",\"9223372036854775807\"]}"),
          "double or halve"},
         {"{\"rates\":[]}", "no rates"},

@@ -19,9 +19,10 @@ START_TEST(fields__every_kind__read)
     struct pp_refusal refusal = {PP_OK};
     struct pp_fields f;
     uint8_t bytes[8];
-    json_t *object = load("{\"n\":9007199254740991,\"b\":true,\"g\":\"79228162514264337593543950335\","
-                          "\"u\":\"18446744073709551615\",\"p\":\"9223372036854775807\",\"h\":\"0xABcd\",\"x\":\"-_8\","
-                          "\"t\":\"text\",\"o\":{},\"a\":[1,2]}");
+    json_t *object =
+        load("{\"n\":9007199254740991,\"b\":true,\"g\":\"79228162514264337593543950335\","
+             "\"u\":\"18446744073709551615\",\"p\":\"9223372036854775807\",\"h\":\"0xABcd\",\"x\":\"-_8\","
+             "\"t\":\"text\",\"o\":{},\"a\":[1,2]}");
     pp_fields_init(&f, object, "body", &refusal, NULL);
     ck_assert_uint_eq(pp_fields_number(&f, "n", 0, (UINT64_C(1) << 53) - 1), (UINT64_C(1) << 53) - 1);
     ck_assert(pp_fields_bool(&f, "b"));
@@ -65,19 +66,29 @@ START_TEST(fields__one_fault_each__named)
         char kind;
         enum pp_error expected;
     } cases[] = {
-        {"{}", 'n', PP_MISSING_FIELD},         {"{\"v\":\"1\"}", 'n', PP_BAD_TYPE},
-        {"{\"v\":1.0}", 'n', PP_BAD_TYPE},     {"{\"v\":null}", 'n', PP_BAD_TYPE},
-        {"{\"v\":-1}", 'n', PP_OUT_OF_RANGE},  {"{\"v\":11}", 'n', PP_OUT_OF_RANGE},
-        {"{\"v\":0}", 'b', PP_BAD_TYPE},       {"{}", 'b', PP_MISSING_FIELD},
-        {"{\"v\":\"long!\"}", 't', PP_TOO_LONG},   {"{\"v\":\"0xab\"}", 'h', PP_TRUNCATED},
-        {"{\"v\":\"0xababab\"}", 'h', PP_TOO_LONG}, {"{\"v\":\"abcdab\"}", 'h', PP_BAD_FORMAT},
-        {"{\"v\":\"0xabcg\"}", 'h', PP_BAD_FORMAT}, {"{\"v\":\"AAAA\"}", 'x', PP_TOO_LONG},
-        {"{\"v\":\"A\"}", 'x', PP_BAD_FORMAT}, {"{\"v\":\"AB\"}", 'x', PP_BAD_FORMAT},
-        {"{\"v\":\"A=\"}", 'x', PP_BAD_FORMAT}, {"{\"v\":\"A/\"}", 'x', PP_BAD_FORMAT},
+        {"{}", 'n', PP_MISSING_FIELD},
+        {"{\"v\":\"1\"}", 'n', PP_BAD_TYPE},
+        {"{\"v\":1.0}", 'n', PP_BAD_TYPE},
+        {"{\"v\":null}", 'n', PP_BAD_TYPE},
+        {"{\"v\":-1}", 'n', PP_OUT_OF_RANGE},
+        {"{\"v\":11}", 'n', PP_OUT_OF_RANGE},
+        {"{\"v\":0}", 'b', PP_BAD_TYPE},
+        {"{}", 'b', PP_MISSING_FIELD},
+        {"{\"v\":\"long!\"}", 't', PP_TOO_LONG},
+        {"{\"v\":\"0xab\"}", 'h', PP_TRUNCATED},
+        {"{\"v\":\"0xababab\"}", 'h', PP_TOO_LONG},
+        {"{\"v\":\"abcdab\"}", 'h', PP_BAD_FORMAT},
+        {"{\"v\":\"0xabcg\"}", 'h', PP_BAD_FORMAT},
+        {"{\"v\":\"AAAA\"}", 'x', PP_TOO_LONG},
+        {"{\"v\":\"A\"}", 'x', PP_BAD_FORMAT},
+        {"{\"v\":\"AB\"}", 'x', PP_BAD_FORMAT},
+        {"{\"v\":\"A=\"}", 'x', PP_BAD_FORMAT},
+        {"{\"v\":\"A/\"}", 'x', PP_BAD_FORMAT},
         {"{\"v\":\"18446744073709551616\"}", 'u', PP_OUT_OF_RANGE},
         {"{\"v\":\"9223372036854775808\"}", 'p', PP_OUT_OF_RANGE},
         {"{\"v\":\"18446744073709551616\"}", 'p', PP_OUT_OF_RANGE},
-        {"{\"v\":[1,2,3]}", 'a', PP_TOO_MANY}, {"{\"v\":{}}", 'a', PP_BAD_TYPE},
+        {"{\"v\":[1,2,3]}", 'a', PP_TOO_MANY},
+        {"{\"v\":{}}", 'a', PP_BAD_TYPE},
         {"{\"v\":[]}", 'o', PP_BAD_TYPE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -114,8 +125,8 @@ START_TEST(fields__one_fault_each__named)
         default:
             pp_fields_object(&f, "v");
         }
-        ck_assert_msg(pp_fields_finish(&f) == cases[i].expected && refusal.error == cases[i].expected, "%s: %s",
-                      cases[i].json, pp_error_name(f.error));
+        ck_assert_msg(pp_fields_finish(&f) == cases[i].expected && refusal.error == cases[i].expected,
+                      "%s: %s", cases[i].json, pp_error_name(f.error));
         ck_assert_str_eq(refusal.field, "v");
         json_decref(object);
     }
@@ -127,7 +138,8 @@ START_TEST(fields__unknown_member__named)
     struct pp_refusal refusal = {PP_OK};
     struct pp_fields f;
     char name[PP_FIELD_NAME_MAX];
-    json_t *object = load("{\"known\":1,\"a name that is so long that it is cut before its very end is reached\":2}");
+    json_t *object =
+        load("{\"known\":1,\"a name that is so long that it is cut before its very end is reached\":2}");
     pp_fields_init(&f, object, "body", &refusal, name);
     pp_fields_number(&f, "known", 0, 1);
     ck_assert_error(pp_fields_finish(&f), PP_UNKNOWN_FIELD);
@@ -145,16 +157,27 @@ START_TEST(json__in_another_form__refused)
         const char *text;
         enum pp_error expected;
     } cases[] = {
-        {"", PP_BAD_FORMAT},           {"{", PP_BAD_FORMAT},        {"{}x", PP_BAD_FORMAT},   {"{}{}", PP_BAD_FORMAT},
-        {"[]", PP_BAD_TYPE},           {"null", PP_BAD_FORMAT},     {"{\"a\":1,\"a\":1}", PP_BAD_FORMAT},
-        {"{a:1}", PP_BAD_FORMAT},      {"{\"a\":01}", PP_BAD_FORMAT}, {"{\"a\":NaN}", PP_BAD_FORMAT},
-        {"{\"a\":1,}", PP_BAD_FORMAT}, {"// c\n{}", PP_BAD_FORMAT}, {"{\"a\":\"\\ud800\"}", PP_BAD_FORMAT},
+        {"", PP_BAD_FORMAT},
+        {"{", PP_BAD_FORMAT},
+        {"{}x", PP_BAD_FORMAT},
+        {"{}{}", PP_BAD_FORMAT},
+        {"[]", PP_BAD_TYPE},
+        {"null", PP_BAD_FORMAT},
+        {"{\"a\":1,\"a\":1}", PP_BAD_FORMAT},
+        {"{a:1}", PP_BAD_FORMAT},
+        {"{\"a\":01}", PP_BAD_FORMAT},
+        {"{\"a\":NaN}", PP_BAD_FORMAT},
+        {"{\"a\":1,}", PP_BAD_FORMAT},
+        {"// c\n{}", PP_BAD_FORMAT},
+        {"{\"a\":\"\\ud800\"}", PP_BAD_FORMAT},
         {"{\"a\":99999999999999999999}", PP_BAD_FORMAT},
     };
     struct pp_refusal refusal;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ck_assert_msg(pp_json_load(cases[i].text, strlen(cases[i].text), &refusal) == NULL, "%s", cases[i].text);
-        ck_assert_msg(refusal.error == cases[i].expected, "%s: %s", cases[i].text, pp_error_name(refusal.error));
+        ck_assert_msg(pp_json_load(cases[i].text, strlen(cases[i].text), &refusal) == NULL, "%s",
+                      cases[i].text);
+        ck_assert_msg(refusal.error == cases[i].expected, "%s: %s", cases[i].text,
+                      pp_error_name(refusal.error));
     }
     /* Depth is bounded by the library: no stack is used up. */
     static char deep[100000];

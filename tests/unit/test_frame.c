@@ -25,16 +25,21 @@ struct world {
 
 static void make(struct world *w)
 {
-    struct pp_signed_quote quote = {.quote = {.node_id = 1, .rate_version = 1, .base_grains = 5, .issued_ms = 1000,
-                                              .expires_ms = 61000}};
+    struct pp_signed_quote quote = {
+        .quote = {.node_id = 1, .rate_version = 1, .base_grains = 5, .issued_ms = 1000, .expires_ms = 61000}};
     struct pp_hash quote_id;
     size_t quote_length;
     memset(w, 0, sizeof *w);
     memset(quote.signature.bytes, 0x99, sizeof quote.signature.bytes);
     ck_assert_ok(pp_signed_quote_encode(&quote, w->quote, sizeof w->quote, &quote_length));
     pp_quote_id(&quote.quote, &quote_id);
-    w->request = (struct pp_request){.lane = 256, .kind = PP_STAMP_BATCH, .spent = PP_GRAINS_MAX, .refund_ack = pp_grains(3),
-                                     .quote = w->quote, .quote_length = quote_length, .envelopes = w->envelopes,
+    w->request = (struct pp_request){.lane = 256,
+                                     .kind = PP_STAMP_BATCH,
+                                     .spent = PP_GRAINS_MAX,
+                                     .refund_ack = pp_grains(3),
+                                     .quote = w->quote,
+                                     .quote_length = quote_length,
+                                     .envelopes = w->envelopes,
                                      .count = COUNT};
     memset(w->request.channel_id.bytes, 0xca, 32);
     memset(w->request.signature.bytes, 0x51, 65);
@@ -45,15 +50,21 @@ static void make(struct world *w)
         e->topic_length = 1 + i;
         e->payload = w->payloads[i];
         e->payload_length = 10 + 40 * i;
-        e->leaf = (struct pp_leaf){.channel_id = w->request.channel_id, .lane = 256, .from = pp_grains(100 * i),
-                                   .postage = {5, 6, 7, 0}, .size = (uint32_t)e->payload_length, .retention_days = 30,
-                                   .quote_id = quote_id, .not_after_ms = 99999};
+        e->leaf = (struct pp_leaf){.channel_id = w->request.channel_id,
+                                   .lane = 256,
+                                   .from = pp_grains(100 * i),
+                                   .postage = {5, 6, 7, 0},
+                                   .size = (uint32_t)e->payload_length,
+                                   .retention_days = 30,
+                                   .quote_id = quote_id,
+                                   .not_after_ms = 99999};
         pp_envelope_hash(e->topic, e->topic_length, e->payload, e->payload_length, &e->leaf.envelope_hash);
     }
     ck_assert_ok(pp_frame_encode(&w->request, w->frame, sizeof w->frame, &w->length));
 }
 
-static enum pp_error decode(const uint8_t *bytes, size_t length, struct pp_request *out, struct pp_refusal *refusal)
+static enum pp_error decode(const uint8_t *bytes, size_t length, struct pp_request *out,
+                            struct pp_refusal *refusal)
 {
     static struct pp_envelope_view views[PP_LEAVES_MAX];
     uint8_t *exact = malloc(length == 0 ? 1 : length); /* so that the sanitizer sees one byte too far */
@@ -93,13 +104,15 @@ START_TEST(frame__written_and_read__same)
         ck_assert(pp_stamp_id_eq(&id, &expected));
         ck_assert_uint_eq(views[i].topic_length, 1 + i);
         ck_assert_mem_eq(views[i].payload, w.payloads[i], views[i].payload_length);
-        ck_assert(views[i].payload > w.frame && views[i].payload < w.frame + w.length); /* borrowed, not copied */
+        ck_assert(views[i].payload > w.frame &&
+                  views[i].payload < w.frame + w.length); /* borrowed, not copied */
     }
     ck_assert_ok(pp_frame_encode(&read, again, sizeof again, &length));
     ck_assert_uint_eq(length, w.length);
     ck_assert_mem_eq(again, w.frame, length);
     ck_assert_error(pp_frame_encode(&read, again, w.length - 1, &length), PP_OVERFLOW);
-    ck_assert_error(pp_frame_decode(w.frame, w.length, views, COUNT - 1, &read, &refusal), PP_TOO_MANY_LEAVES);
+    ck_assert_error(pp_frame_decode(w.frame, w.length, views, COUNT - 1, &read, &refusal),
+                    PP_TOO_MANY_LEAVES);
 }
 END_TEST
 
@@ -205,8 +218,8 @@ START_TEST(frame__size_zero_or_huge__refused)
                 for (unsigned b = 0; b < 4; b++)
                     entry[at + b] = (uint8_t)(sizes[i] >> (24 - 8 * b));
         enum pp_error error = decode(w.frame, w.length, &read, &refusal);
-        ck_assert_msg(error == PP_ZERO_SIZE || error == PP_TOO_LONG || error == PP_OUT_OF_RANGE || i == 3, "%u: %s",
-                      sizes[i], pp_error_name(error));
+        ck_assert_msg(error == PP_ZERO_SIZE || error == PP_TOO_LONG || error == PP_OUT_OF_RANGE || i == 3,
+                      "%u: %s", sizes[i], pp_error_name(error));
         ck_assert(error != PP_OK);
     }
 }

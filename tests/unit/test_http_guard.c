@@ -77,7 +77,8 @@ START_TEST(guard__each_byte_replaced_by_each__refused_or_read_alike)
                           (changed[i] >= 0x20 && changed[i] < 0x7f));
             }
             passed++;
-            if (guard.state != PP_GUARD_DONE || pp_http_head_parse(changed, guard.length, &parsed, &refusal) != PP_OK)
+            if (guard.state != PP_GUARD_DONE ||
+                pp_http_head_parse(changed, guard.length, &parsed, &refusal) != PP_OK)
                 continue;
             const char *field = strstr(head, "Content-Length: ") + 16;
             uint64_t expected = field == head + at ? (uint64_t)(byte - '0') : 5;
@@ -93,9 +94,10 @@ END_TEST
 
 START_TEST(head__words__taken_apart)
 {
-    static const char full[] = "GET /v1/topics/00ff/envelopes?after=1&limit=2 HTTP/1.1\r\nhost: x:1\r\n"
-                               "AUTHORIZATION:  Payment abc  \r\nContent-type: application/json; charset=utf-8\r\n"
-                               "Connection: CLOSE\r\nContent-Length: 0\r\nX:\r\n\r\n";
+    static const char full[] =
+        "GET /v1/topics/00ff/envelopes?after=1&limit=2 HTTP/1.1\r\nhost: x:1\r\n"
+        "AUTHORIZATION:  Payment abc  \r\nContent-type: application/json; charset=utf-8\r\n"
+        "Connection: CLOSE\r\nContent-Length: 0\r\nX:\r\n\r\n";
     struct pp_http_head parsed;
     struct pp_refusal refusal;
     ck_assert_ok(pp_http_head_parse(full, sizeof full - 1, &parsed, &refusal));

@@ -36,7 +36,8 @@ static struct pp_challenge some_challenge(void)
 
 static struct pp_credential some_credential(void)
 {
-    struct pp_credential credential = {.challenge = some_challenge(), .action = PP_ACTION_VOUCHER, .lane = 256};
+    struct pp_credential credential = {
+        .challenge = some_challenge(), .action = PP_ACTION_VOUCHER, .lane = 256};
     memset(credential.channel_id.bytes, 0xca, 32);
     memset(credential.signature.bytes, 0x51, 65);
     credential.spent = PP_GRAINS_MAX;
@@ -277,8 +278,8 @@ static void expect(size_t i, json_t *value, enum pp_error expected)
         json_object_set(object, members[i].name, value);
     enum pp_error error = parse_json(credential, &refusal);
     char *shown = value == NULL ? strdup("nothing") : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    ck_assert_msg(error == expected && refusal.error == error, "%s.%s = %.80s: %s, expected %s", members[i].path,
-                  members[i].name, shown, pp_error_name(error), pp_error_name(expected));
+    ck_assert_msg(error == expected && refusal.error == error, "%s.%s = %.80s: %s, expected %s",
+                  members[i].path, members[i].name, shown, pp_error_name(error), pp_error_name(expected));
     ck_assert_msg(refusal.field != NULL && strcmp(refusal.field, members[i].name) == 0, "%s: names %s",
                   members[i].name, refusal.field);
     free(shown);
@@ -391,9 +392,11 @@ START_TEST(credential__unknown_repeated_or_trailing__refused)
     json_object_set_new(object_at(credential, "payload"), "action", json_string("close"));
     ck_assert_error(parse_json(credential, &refusal), PP_UNKNOWN_FIELD);
     json_decref(credential);
-    ck_assert_error(parse_text("{\"challenge\":{},\"challenge\":{},\"payload\":{}}", &refusal), PP_BAD_FORMAT);
+    ck_assert_error(parse_text("{\"challenge\":{},\"challenge\":{},\"payload\":{}}", &refusal),
+                    PP_BAD_FORMAT);
     ck_assert_error(parse_text("{\"challenge\":{},\"payload\":{}} ,", &refusal), PP_BAD_FORMAT);
-    ck_assert_error(parse_text("{\"challenge\":{},\"payload\":{\"action\":\"a\\u0000b\"}}", &refusal), PP_BAD_FORMAT);
+    ck_assert_error(parse_text("{\"challenge\":{},\"payload\":{\"action\":\"a\\u0000b\"}}", &refusal),
+                    PP_BAD_FORMAT);
     ck_assert_error(parse_text("[1]", &refusal), PP_BAD_TYPE);
     ck_assert_error(parse_text("", &refusal), PP_BAD_FORMAT);
     ck_assert_error(parse_text("{\"challenge\":{},\"payload\":{}", &refusal), PP_BAD_FORMAT);
@@ -404,7 +407,8 @@ END_TEST
 START_TEST(receipt__printed_and_parsed__same)
 {
     char header[PP_PAYMENT_RECEIPT_MAX], again[PP_PAYMENT_RECEIPT_MAX];
-    struct pp_payment_receipt parsed, receipt = {.lane = 256, .sequence = 77, .time_ms = EXPIRES_MS, .spent = PP_GRAINS_MAX};
+    struct pp_payment_receipt parsed,
+        receipt = {.lane = 256, .sequence = 77, .time_ms = EXPIRES_MS, .spent = PP_GRAINS_MAX};
     memset(receipt.channel_id.bytes, 1, 32);
     memset(receipt.stamp_id.bytes, 2, 32);
     pp_payment_receipt_print(&receipt, header);
@@ -419,10 +423,19 @@ END_TEST
 
 START_TEST(time__printed_and_parsed__same)
 {
-    static const char *const wrong[] = {"", "2026-01-02T03:04:05", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05.6789Z",
-                                        "2026-02-29T03:04:05Z", "2026-00-02T03:04:05Z", "2026-01-00T03:04:05Z",
-                                        "2026-01-02T24:04:05Z", "2026-01-02T03:60:05Z", "2026-01-02T03:04:60Z",
-                                        "1969-12-31T23:59:59Z", "2026-01-02t03:04:05Z", "2026-01-02T03:04:05+00:00",
+    static const char *const wrong[] = {"",
+                                        "2026-01-02T03:04:05",
+                                        "2026-01-02T03:04:05.Z",
+                                        "2026-01-02T03:04:05.6789Z",
+                                        "2026-02-29T03:04:05Z",
+                                        "2026-00-02T03:04:05Z",
+                                        "2026-01-00T03:04:05Z",
+                                        "2026-01-02T24:04:05Z",
+                                        "2026-01-02T03:60:05Z",
+                                        "2026-01-02T03:04:60Z",
+                                        "1969-12-31T23:59:59Z",
+                                        "2026-01-02t03:04:05Z",
+                                        "2026-01-02T03:04:05+00:00",
                                         "2026-01-02T03:04:0 Z"};
     char text[PP_TIME_TEXT_MAX];
     uint64_t ms;

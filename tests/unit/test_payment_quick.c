@@ -11,11 +11,13 @@
 static void random_credential(struct pp_rng *rng, struct pp_credential *out)
 {
     struct pp_challenge_key key;
-    struct pp_challenge_terms terms = {.chain_id = 1 + pp_rng_below(rng, 1u << 30), .node_id = 1, .lane = 256};
+    struct pp_challenge_terms terms = {
+        .chain_id = 1 + pp_rng_below(rng, 1u << 30), .node_id = 1, .lane = 256};
     memset(out, 0, sizeof *out);
     pp_rng_bytes(rng, key.bytes, sizeof key.bytes);
     terms.quote_length = pp_rng_below(rng, 200);
-    ck_assert_ok(pp_challenge_make(&key, "host: 1", &terms, pp_rng_below(rng, UINT64_C(253402300800000)), &out->challenge));
+    ck_assert_ok(pp_challenge_make(&key, "host: 1", &terms, pp_rng_below(rng, UINT64_C(253402300800000)),
+                                   &out->challenge));
     out->action = PP_ACTION_VOUCHER;
     pp_rng_bytes(rng, out->channel_id.bytes, 32);
     pp_rng_bytes(rng, out->signature.bytes, 65);
@@ -24,13 +26,16 @@ static void random_credential(struct pp_rng *rng, struct pp_credential *out)
     out->refund_ack = pp_rng_edge_grains(rng);
     out->topic_length = 1 + pp_rng_below(rng, PP_TOPIC_MAX_BYTES);
     pp_rng_bytes(rng, out->topic, out->topic_length);
-    out->leaf = (struct pp_leaf){.channel_id = out->channel_id, .lane = out->lane, .from = pp_rng_edge_grains(rng),
+    out->leaf = (struct pp_leaf){.channel_id = out->channel_id,
+                                 .lane = out->lane,
+                                 .from = pp_rng_edge_grains(rng),
                                  .size = 1 + (uint32_t)pp_rng_below(rng, PP_ENVELOPE_MAX_BYTES),
                                  .retention_days = (uint16_t)(1 + pp_rng_below(rng, PP_RETENTION_MAX_DAYS)),
                                  .envelope_kind = (uint8_t)pp_rng_below(rng, PP_ENVELOPE_KINDS_MAX),
-                                 .not_after_ms = pp_rng_edge_u64(rng) >> 11, .accept_deadline_ms = pp_rng_edge_u64(rng) >> 11};
-    out->leaf.postage = (struct pp_postage){pp_rng_edge_u64(rng) >> 1, pp_rng_edge_u64(rng) >> 1, pp_rng_edge_u64(rng) >> 1,
-                                            pp_rng_edge_u64(rng) >> 1};
+                                 .not_after_ms = pp_rng_edge_u64(rng) >> 11,
+                                 .accept_deadline_ms = pp_rng_edge_u64(rng) >> 11};
+    out->leaf.postage = (struct pp_postage){pp_rng_edge_u64(rng) >> 1, pp_rng_edge_u64(rng) >> 1,
+                                            pp_rng_edge_u64(rng) >> 1, pp_rng_edge_u64(rng) >> 1};
     pp_rng_bytes(rng, out->leaf.envelope_hash.bytes, 32);
     pp_rng_bytes(rng, out->leaf.accept_key.bytes, 20);
 }
@@ -40,7 +45,8 @@ static size_t json_of(const struct pp_credential *credential, char out[PP_CREDEN
     char header[PP_CREDENTIAL_HEADER_MAX];
     size_t length;
     pp_credential_print(credential, header);
-    ck_assert_ok(pp_base64_parse(header + 8, strlen(header) - 8, (uint8_t *)out, PP_CREDENTIAL_HEADER_MAX, &length));
+    ck_assert_ok(
+        pp_base64_parse(header + 8, strlen(header) - 8, (uint8_t *)out, PP_CREDENTIAL_HEADER_MAX, &length));
     return length;
 }
 

@@ -54,7 +54,8 @@ START_TEST(status__every_error__known)
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
             found = found || known[k] == pp_problem_status(table[i].error);
         ck_assert_msg(found, "%s", table[i].name);
-        ck_assert_msg(table[i].class_ != PP_CLASS_INPUT || pp_problem_status(table[i].error) < 500, "%s", table[i].name);
+        ck_assert_msg(table[i].class_ != PP_CLASS_INPUT || pp_problem_status(table[i].error) < 500, "%s",
+                      table[i].name);
     }
 }
 END_TEST
@@ -106,7 +107,8 @@ START_TEST(problem__nothing_said__null_and_none)
     ck_assert(json_is_null(json_object_get(object, "actual")));
     ck_assert_ptr_null(json_object_get(object, "shortfall"));
     ck_assert_ptr_null(json_object_get(object, "consumed"));
-    ck_assert_uint_eq(pp_json_u64(object, "retry_after_ms"), 200); /* the table's, since the refusal names none */
+    ck_assert_uint_eq(pp_json_u64(object, "retry_after_ms"),
+                      200); /* the table's, since the refusal names none */
     ck_assert_uint_eq(json_array_size(json_object_get(object, "results")), 1);
     json_decref(object);
     pp_text_free(&more);

@@ -53,8 +53,9 @@ START_TEST(text__each_kind__as_written)
     pp_text_base64(&text, (const uint8_t *)"\xfb\xff", 2);
     pp_text_string(&text, "a\"b\\c\x7f\xe4\t");
     pp_text_add_bytes(&text, "", 0);
-    ck_assert_str_eq(pp_text_done_fixed(&text), "018446744073709551615\"79228162514264337593543950335\"\"18446744073709551615\""
-                                                "\"0x\"-_8\"a\\\"b\\\\c\\u007f\\u00e4\\u0009\"");
+    ck_assert_str_eq(pp_text_done_fixed(&text),
+                     "018446744073709551615\"79228162514264337593543950335\"\"18446744073709551615\""
+                     "\"0x\"-_8\"a\\\"b\\\\c\\u007f\\u00e4\\u0009\"");
 }
 END_TEST
 

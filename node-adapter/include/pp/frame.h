@@ -38,7 +38,8 @@ PP_MUST_CHECK enum pp_error pp_frame_count(const uint8_t *bytes, size_t length, 
 /* Reads a frame into *out, whose envelopes are then `envelopes` (room for capacity of them; PP_LEAVES_MAX always fits).
  * Each leaf is whole: channel, lane and quote id are set. No hash is computed but the quote's id.
  * On an error *out_refusal names the field, and the entry as its actual value where an entry is wrong. */
-PP_MUST_CHECK enum pp_error pp_frame_decode(const uint8_t *bytes, size_t length, struct pp_envelope_view *envelopes,
-                                            size_t capacity, struct pp_request *out, struct pp_refusal *out_refusal);
+PP_MUST_CHECK enum pp_error pp_frame_decode(const uint8_t *bytes, size_t length,
+                                            struct pp_envelope_view *envelopes, size_t capacity,
+                                            struct pp_request *out, struct pp_refusal *out_refusal);
 
 #endif

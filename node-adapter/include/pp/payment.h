@@ -26,8 +26,8 @@
 
 #define PP_PAYMENT_METHOD "postage"
 #define PP_PAYMENT_INTENT "session"
-#define PP_REALM_MAX 128u            /* a host name with its port */
-#define PP_CHALLENGE_ID_LENGTH 43u   /* 32 bytes in base64url */
+#define PP_REALM_MAX 128u              /* a host name with its port */
+#define PP_CHALLENGE_ID_LENGTH 43u     /* 32 bytes in base64url */
 #define PP_CHALLENGE_REQUEST_MAX 2048u /* base64url of the terms' JSON with a quote of PP_QUOTE_MAX_BYTES */
 #define PP_CHALLENGE_HEADER_MAX 2560u
 #define PP_CREDENTIAL_HEADER_MAX 8192u
@@ -50,9 +50,9 @@ struct pp_challenge_terms {
     struct pp_address token;
     struct pp_address operator_address; /* "recipient" */
     uint32_t node_id;
-    uint32_t lane;                      /* the lane that this node process writes */
-    uint64_t amount_grains;             /* base fee of one envelope, at least 1: for display, the quote binds */
-    uint8_t quote[PP_QUOTE_MAX_BYTES];  /* encoded, with its signature */
+    uint32_t lane;          /* the lane that this node process writes */
+    uint64_t amount_grains; /* base fee of one envelope, at least 1: for display, the quote binds */
+    uint8_t quote[PP_QUOTE_MAX_BYTES]; /* encoded, with its signature */
     size_t quote_length;
 };
 
@@ -67,11 +67,13 @@ PP_MUST_CHECK enum pp_error pp_challenge_make(const struct pp_challenge_key *key
                                               const struct pp_challenge_terms *terms, uint64_t expires_ms,
                                               struct pp_challenge *out);
 /* CHALLENGE_INVALID when the id does not bind these parameters, or when it has expired. */
-PP_MUST_CHECK enum pp_error pp_challenge_verify(const struct pp_challenge_key *key, const struct pp_challenge *challenge,
-                                                uint64_t now_ms, struct pp_refusal *out_refusal);
+PP_MUST_CHECK enum pp_error pp_challenge_verify(const struct pp_challenge_key *key,
+                                                const struct pp_challenge *challenge, uint64_t now_ms,
+                                                struct pp_refusal *out_refusal);
 /* Reads `request`; strict. */
 PP_MUST_CHECK enum pp_error pp_challenge_terms_read(const struct pp_challenge *challenge,
-                                                    struct pp_challenge_terms *out, struct pp_refusal *out_refusal);
+                                                    struct pp_challenge_terms *out,
+                                                    struct pp_refusal *out_refusal);
 
 /* The value of WWW-Authenticate, and back. Parsing takes the first Payment challenge of method postage and intent
  * session in the value; parameters that it does not know are ignored (the scheme asks for it). NOT_FOUND: none. */
@@ -92,13 +94,13 @@ struct pp_credential {
     enum pp_credential_action action;
     struct pp_channel_id channel_id;
     uint32_t lane;
-    struct pp_signature signature;  /* VOUCHER: of the voucher; CLOSE: of Leave */
+    struct pp_signature signature; /* VOUCHER: of the voucher; CLOSE: of Leave */
     /* VOUCHER only: */
     struct pp_grains spent;
     struct pp_grains refund_ack;
-    struct pp_leaf leaf;            /* whole, but quote_id: that of the challenge's quote, set by the caller */
+    struct pp_leaf leaf; /* whole, but quote_id: that of the challenge's quote, set by the caller */
     uint8_t topic[PP_TOPIC_MAX_BYTES];
-    size_t topic_length;            /* 1.. */
+    size_t topic_length;             /* 1.. */
     char unknown[PP_FIELD_NAME_MAX]; /* scratch: an unknown member's name, for the refusal */
 };
 
@@ -115,11 +117,12 @@ struct pp_payment_receipt {
     uint32_t lane;
     struct pp_stamp_id stamp_id; /* "reference" */
     uint64_t sequence;
-    uint64_t time_ms;            /* "timestamp" */
-    struct pp_grains spent;      /* the lane's S */
+    uint64_t time_ms;       /* "timestamp" */
+    struct pp_grains spent; /* the lane's S */
 };
 char *pp_payment_receipt_print(const struct pp_payment_receipt *receipt, char out[PP_PAYMENT_RECEIPT_MAX]);
-PP_MUST_CHECK enum pp_error pp_payment_receipt_parse(const char *value, size_t length, struct pp_payment_receipt *out);
+PP_MUST_CHECK enum pp_error pp_payment_receipt_parse(const char *value, size_t length,
+                                                     struct pp_payment_receipt *out);
 
 /* ---- text ---- */
 
