@@ -27,6 +27,7 @@ struct bench_figures {
 void bench_single_durable(const struct bench_options *options, struct bench_figures *out);
 void bench_batch64_store(const struct bench_options *options, struct bench_figures *out);
 void bench_http_single(const struct bench_options *options, struct bench_figures *out);
+void bench_journal_append(const struct bench_options *options, struct bench_figures *out);
 void bench_lane_idle_bytes(const struct bench_options *options, struct bench_figures *out);
 
 /* ---- bench.c: runs ---- */

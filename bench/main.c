@@ -20,6 +20,7 @@ static const struct entry entries[] = {
      bench_batch64_store},
     {"http_single", "stamps/s of a core", "1 / (1 / empty handler + 1 / verify), per second of a core", bench_http_single},
     {"lane_idle_bytes", "bytes", "at most", bench_lane_idle_bytes},
+    {"journal_append", "records/s", "a preallocated log, one fdatasync a group of 64, per second", bench_journal_append},
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
 
