@@ -108,21 +108,21 @@ static enum pp_error known_in_journal(struct pp_node *node, struct pp_txn *txn, 
                                       const struct pp_leaf *leaf, const struct pp_stamp_id *id, struct known *out)
 {
     uint64_t sequence;
-    struct pp_record record;
+    const struct pp_record *record = &node->look.record;
     enum pp_error error = pp_index_find(node->data.derived, slot, leaf->from, &sequence);
     if (error == PP_NOT_FOUND)
         return PP_OK;
     PP_TRY(error);
-    PP_TRY(pp_journal_find(txn, sequence, node->room, &record, NULL));
+    PP_TRY(pp_journal_look(&node->look, txn, sequence));
     const struct pp_row_charged *row =
-        record.type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(&record, sequence) : NULL;
-    if (!row || !pp_channel_id_eq(&record.charged.channel_id, &leaf->channel_id) ||
+        record->type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(record, sequence) : NULL;
+    if (!row || !pp_channel_id_eq(&record->charged.channel_id, &leaf->channel_id) ||
         !pp_grains_eq(row->leaf.from, leaf->from))
         return PP_CORRUPT; /* the index leads elsewhere */
     out->found = pp_stamp_id_eq(&row->stamp_id, id);
     out->sequence = sequence;
-    out->time_ms = record.time_ms;
-    return out->found && record.charged.tickets ? ticket_is_cancelled(txn, sequence, &out->cancelled) : PP_OK;
+    out->time_ms = record->time_ms;
+    return out->found && record->charged.tickets ? ticket_is_cancelled(txn, sequence, &out->cancelled) : PP_OK;
 }
 
 /* The same leaf twice in one request. */
@@ -182,7 +182,13 @@ static enum pp_error stamp_decide(struct pp_node *node, struct pp_txn *txn, stru
     PP_TRY(refusal_place(item, &refusal));
     enum pp_lane_answer answer = pp_lane_check(node->draft, &facts, refusal);
     if (answer == PP_LANE_LOOK_UP) {
-        PP_TRY(known_find(node, txn, item, index, slot, &known));
+        enum pp_error error = known_find(node, txn, item, index, slot, &known);
+        if (error == PP_BUSY) { /* NODE-046: its neighbours took all the searching that one request gets */
+            pp_refusal_init(refusal, PP_BUSY, "from");
+            refusal->retry_after_ms = RETRY_BUSY_MS;
+            return stamp_refused(node, item, index, slot, refusal);
+        }
+        PP_TRY(error);
         if (known.found && known.cancelled) {
             pp_refusal_init(refusal, PP_TICKET_CLOSED, "from");
             return stamp_refused(node, item, index, slot, refusal);
@@ -353,6 +359,7 @@ enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item 
     *out_again = false;
     item->admitted = item->known = item->refusal_count = 0;
     item->error = PP_OK;
+    node->look = (struct pp_journal_look){.room = node->room, .rows_left = PP_LOOK_ROWS_KNOWN};
     if (refused_whole(node, item, &slot))
         return PP_OK;
     if (!item->examined) { /* the lane became known since */

@@ -152,6 +152,20 @@ enum pp_error pp_journal_find(struct pp_txn *txn, uint64_t sequence, struct pp_r
     return error;
 }
 
+enum pp_error pp_journal_look(struct pp_journal_look *look, struct pp_txn *txn, uint64_t sequence)
+{
+    const struct pp_record *record = &look->record;
+    if (look->there && sequence >= record->sequence && sequence - record->sequence < pp_record_span(record))
+        return PP_OK;
+    if (look->rows_left == 0)
+        return PP_BUSY;
+    look->there = false;
+    PP_TRY(pp_journal_find(txn, sequence, look->room, &look->record, NULL));
+    look->there = true;
+    look->rows_left -= record->count + 1 < look->rows_left ? record->count + 1 : look->rows_left;
+    return PP_OK;
+}
+
 const struct pp_row_charged *pp_journal_row(const struct pp_record *record, uint64_t sequence)
 {
     PP_ASSERT(record->type == PP_RECORD_TYPE_CHARGED && sequence >= record->sequence);

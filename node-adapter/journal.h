@@ -42,6 +42,15 @@ void pp_journal_walk_close(struct pp_journal_walk *walk);
 /* The record that covers a sequence number, its checksum verified against the one before. reason may be NULL. */
 PP_MUST_CHECK enum pp_error pp_journal_find(struct pp_txn *txn, uint64_t sequence, struct pp_record_room *room,
                                             struct pp_record *out, char *reason);
+/* Many searches in one transaction: neighbours stand in one record, which is read once. What is read is limited, for it may
+ * be anybody who asks, as often as he likes: BUSY when rows_left is used up. record is the one found last. */
+struct pp_journal_look {
+    struct pp_record_room *room;
+    struct pp_record record;
+    uint32_t rows_left;
+    bool there;
+};
+PP_MUST_CHECK enum pp_error pp_journal_look(struct pp_journal_look *look, struct pp_txn *txn, uint64_t sequence);
 /* The row of an admitted stamp by its sequence, in a CHARGED record that covers it. */
 const struct pp_row_charged *pp_journal_row(const struct pp_record *record, uint64_t sequence);
 

@@ -37,6 +37,9 @@
 #define PP_CHECKPOINT_STAMPS (1u << 18)      /* what a recovery replays at most, about: a second or two */
 #define PP_QUOTE_CACHE 256u                  /* verified quotes: more than a node issues in PP_QUOTE_LIFE_MS */
 #define PP_CLOCK_BACK_MAX_MS 60000u          /* how far the clock may go back before the node stops admitting */
+#define PP_LOOK_ROWS_KNOWN (4u * PP_LEAVES_MAX)    /* journal rows read for one request's known stamps: a batch that was
+                                                    * sent before stands in one record, or in few; some milliseconds */
+#define PP_LOOK_ROWS_DELETED (64u * PP_LEAVES_MAX) /* for one request's deletes: about what their signatures cost */
 #define PP_FULL_RETRY_MS 1000u               /* how long a full store is left alone */
 
 struct pp_node;
@@ -125,6 +128,7 @@ struct pp_node {
     struct pp_view view;
     struct pp_lane_draft *draft;
     struct pp_record_room *room;
+    struct pp_journal_look look; /* of one item; its room is the one above */
     struct pp_row_charged *rows; /* PP_RECORD_ROWS_MAX: the record that is being made */
     uint8_t *buffer;             /* PP_RECORD_MAX_BYTES */
     struct pp_result *results;   /* PP_LEAVES_MAX: one answer at a time */

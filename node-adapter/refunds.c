@@ -114,9 +114,9 @@ static void delete_refuse(struct pp_delete_result *result, enum pp_error error, 
     pp_refusal_init(&result->refusal, error, field);
 }
 
-/* The stamp's record: *out_sequence 0 when there is none. */
+/* The stamp's record is node->look.record; *out_sequence 0 when there is none. BUSY: too many records were read. */
 static enum pp_error stamp_find(struct pp_node *node, struct pp_txn *txn, uint32_t slot, const struct pp_delete *asked,
-                                struct pp_record *record, const struct pp_row_charged **out_row, uint64_t *out_sequence)
+                                const struct pp_row_charged **out_row, uint64_t *out_sequence)
 {
     const struct pp_recent_stamp *recent = pp_recent_find(&node->recent, slot, asked->from);
     *out_sequence = recent ? recent->sequence : 0;
@@ -126,7 +126,8 @@ static enum pp_error stamp_find(struct pp_node *node, struct pp_txn *txn, uint32
             return PP_OK;
         PP_TRY(error);
     }
-    PP_TRY(pp_journal_find(txn, *out_sequence, node->room, record, NULL));
+    const struct pp_record *record = &node->look.record;
+    PP_TRY(pp_journal_look(&node->look, txn, *out_sequence));
     *out_row = record->type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(record, *out_sequence) : NULL;
     if (!*out_row)
         return PP_CORRUPT;
@@ -139,26 +140,32 @@ static enum pp_error stamp_find(struct pp_node *node, struct pp_txn *txn, uint32
 static enum pp_error delete_decide(struct pp_node *node, struct pp_txn *txn, uint32_t slot, const struct pp_delete *asked,
                                    struct pp_row_deleted *out_row, struct pp_delete_result *result)
 {
-    struct pp_record record;
+    const struct pp_record *record = &node->look.record;
     const struct pp_row_charged *stamp = NULL;
     struct pp_stamp_row row;
     struct pp_grains amount;
     uint64_t sequence;
-    PP_TRY(stamp_find(node, txn, slot, asked, &record, &stamp, &sequence));
+    enum pp_error error = stamp_find(node, txn, slot, asked, &stamp, &sequence);
+    if (error == PP_BUSY) { /* NODE-046 */
+        delete_refuse(result, PP_BUSY, "stamp_id");
+        result->refusal.retry_after_ms = PP_RETRY_BUSY_MS;
+        return PP_OK;
+    }
+    PP_TRY(error);
     if (sequence == 0) {
         delete_refuse(result, PP_NOT_FOUND, "stamp_id");
         result->refusal.actual = pp_value_bytes(asked->stamp_id.bytes, 32);
         return PP_OK;
     }
     PP_TRY(pp_stamp_row_get(txn, sequence, &row));
-    uint32_t stored_day = record.charged.tickets ? row.stored_day : pp_day_of(record.time_ms);
+    uint32_t stored_day = record->charged.tickets ? row.stored_day : pp_day_of(record->time_ms);
     if (stored_day == 0) { /* a ticket that is open, or was cancelled */
         delete_refuse(result, PP_NOT_DELETABLE, "stamp_id");
         return PP_OK;
     }
     const struct pp_refund_case refund_case = {stamp->leaf.postage, stamp->leaf.retention_days, stored_day,
                                                node->ledger.head.day};
-    enum pp_error error = pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &row.refund, &row.refund, &amount);
+    error = pp_refund_decide(&refund_case, PP_REFUND_EARLY_DELETE, &row.refund, &row.refund, &amount);
     if (error != PP_OK) {
         delete_refuse(result, error, "stamp_id");
         result->refusal.expected = pp_value_number((uint64_t)stored_day + stamp->leaf.retention_days - 1);
@@ -223,6 +230,7 @@ static enum pp_error delete_run(struct pp_node *node, struct pp_txn *txn, void *
     PP_ASSERT(slot != PP_SLOT_NONE); /* its signer was looked up */
     enum pp_error refused = lane_takes_deletes(&node->ledger.lanes[slot]);
     size_t rows = 0;
+    node->look = (struct pp_journal_look){.room = node->room, .rows_left = PP_LOOK_ROWS_DELETED};
     for (size_t i = 0; i < run->count; i++) {
         struct pp_delete_result *result = &run->results[i];
         if (result->refusal.error != PP_OK) /* its signature */

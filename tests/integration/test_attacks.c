@@ -340,6 +340,48 @@ START_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
 }
 END_TEST
 
+/* ---- the writer's time ---- */
+
+/* Leaves of two large records, in turn: each costs the writer a thousand rows, and nobody signs for it. */
+START_TEST(submit__known_stamps_out_of_order__the_search_ends_early)
+{
+    struct world world;
+    struct pp_made_request made[2], mixed;
+    struct pp_answer answer;
+    world_open(&world);
+    for (unsigned i = 0; i < 2; i++) {
+        send_all(&world, &world.sender, &made[i], PP_LEAVES_MAX, (struct pp_parcel_of){20, 1}, &answer);
+        pp_answer_done(&answer);
+    }
+    world_restart(&world); /* so that all is indexed */
+    pp_submit_wait(world.fixture.node, &made[1].request, &answer);
+    ck_assert_ok(answer.error);
+    for (unsigned i = 0; i < PP_LEAVES_MAX; i++)
+        ck_assert(answer.results[i].known);
+    pp_answer_done(&answer);
+    mixed = made[0];
+    mixed.envelopes = calloc(PP_LEAVES_MAX, sizeof *mixed.envelopes);
+    for (unsigned i = 0; i < PP_LEAVES_MAX; i++)
+        mixed.envelopes[i] = made[i % 2].envelopes[i];
+    mixed.request.envelopes = mixed.envelopes;
+    pp_submit_wait(world.fixture.node, &mixed.request, &answer);
+    ck_assert_ok(answer.error);
+    ck_assert(answer.results[0].known && answer.results[1].known);
+    unsigned known = 0;
+    for (unsigned i = 0; i < PP_LEAVES_MAX; i++)
+        if (answer.results[i].refusal.error == PP_OK)
+            known++;
+        else
+            ck_assert_error(answer.results[i].refusal.error, PP_BUSY);
+    ck_assert_uint_le(known, PP_LEAVES_MAX / 2 + PP_LOOK_ROWS_KNOWN / PP_LEAVES_MAX); /* those of the record at hand */
+    pp_answer_done(&answer);
+    free(mixed.envelopes);
+    pp_request_done(&made[0]);
+    pp_request_done(&made[1]);
+    world_close(&world);
+}
+END_TEST
+
 PP_TESTS("attacks")
 PP_TEST(leave__the_days_came_back__the_envelope_is_gone_the_day_after)
 PP_TEST(close__final__the_envelope_of_the_lapsed_postage_is_gone)
@@ -348,4 +390,5 @@ PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
 PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
 PP_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
+PP_TEST(submit__known_stamps_out_of_order__the_search_ends_early)
 PP_TESTS_END
