@@ -1,4 +1,4 @@
-#include "chain_contract.h"
+#include <pp/chain_contract.h>
 
 #include "chain_transport.h"
 
@@ -52,99 +52,99 @@ static enum pp_error decoded(struct pp_rpc *rpc, enum pp_abi_function function, 
         return decoded((contract)->rpc, function, &r, read);                                                 \
     } while (0)
 
-enum pp_error contract_timers(const struct chain_contract *c, struct pp_chain_timers *out)
+enum pp_error pp_contract_timers(const struct pp_contract *c, struct pp_chain_timers *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_TIMERS, pp_abi_write_call(&q.w, PP_ABI_TIMERS),
          pp_abi_read_timers(r.bytes, r.length, out));
 }
 
-enum pp_error contract_token(const struct chain_contract *c, struct pp_address *out)
+enum pp_error pp_contract_token(const struct pp_contract *c, struct pp_address *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_TOKEN, pp_abi_write_call(&q.w, PP_ABI_TOKEN),
          pp_abi_read_address(r.bytes, r.length, out));
 }
 
-enum pp_error contract_treasury(const struct chain_contract *c, struct pp_address *out)
+enum pp_error pp_contract_treasury(const struct pp_contract *c, struct pp_address *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_TREASURY, pp_abi_write_call(&q.w, PP_ABI_TREASURY),
          pp_abi_read_address(r.bytes, r.length, out));
 }
 
-enum pp_error contract_protocol_share(const struct chain_contract *c, uint64_t *out)
+enum pp_error pp_contract_protocol_share(const struct pp_contract *c, uint64_t *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_PROTOCOL_SHARE, pp_abi_write_call(&q.w, PP_ABI_PROTOCOL_SHARE),
          pp_abi_read_u64(r.bytes, r.length, out));
 }
 
-enum pp_error contract_operator(const struct chain_contract *c, uint32_t node_id, struct pp_chain_operator *out)
+enum pp_error pp_contract_operator(const struct pp_contract *c, uint32_t node_id, struct pp_chain_operator *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_OPERATOR_OF, pp_abi_write_call_u32(&q.w, PP_ABI_OPERATOR_OF, node_id),
          pp_abi_read_operator(r.bytes, r.length, out));
 }
 
-enum pp_error contract_pool(const struct chain_contract *c, uint64_t at, struct pp_chain_pool *out)
+enum pp_error pp_contract_pool(const struct pp_contract *c, uint64_t at, struct pp_chain_pool *out)
 {
     VIEW(c, at, PP_ABI_POOL, pp_abi_write_call(&q.w, PP_ABI_POOL), pp_abi_read_pool(r.bytes, r.length, out));
 }
 
-enum pp_error contract_last_report(const struct chain_contract *c, uint64_t at, struct pp_chain_report_head *out)
+enum pp_error pp_contract_last_report(const struct pp_contract *c, uint64_t at, struct pp_chain_report_head *out)
 {
     VIEW(c, at, PP_ABI_LAST_REPORT, pp_abi_write_call(&q.w, PP_ABI_LAST_REPORT),
          pp_abi_read_report_head(r.bytes, r.length, out));
 }
 
-enum pp_error contract_report(const struct chain_contract *c, const struct pp_hash *hash, struct pp_chain_report *out)
+enum pp_error pp_contract_report(const struct pp_contract *c, const struct pp_hash *hash, struct pp_chain_report *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_REPORT_OF, pp_abi_write_call_hash(&q.w, PP_ABI_REPORT_OF, hash->bytes),
          pp_abi_read_report(r.bytes, r.length, out));
 }
 
-enum pp_error contract_channel(const struct chain_contract *c, const struct pp_channel_id *id,
+enum pp_error pp_contract_channel(const struct pp_contract *c, const struct pp_channel_id *id,
                                struct pp_chain_channel *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_CHANNEL_OF, pp_abi_write_call_hash(&q.w, PP_ABI_CHANNEL_OF, id->bytes),
          pp_abi_read_channel(r.bytes, r.length, out));
 }
 
-enum pp_error contract_lane(const struct chain_contract *c, const struct pp_channel_id *id, uint32_t lane,
+enum pp_error pp_contract_lane(const struct pp_contract *c, const struct pp_channel_id *id, uint32_t lane,
                             struct pp_chain_lane *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_LANE_OF, pp_abi_write_lane_of(&q.w, id, lane),
          pp_abi_read_lane(r.bytes, r.length, out));
 }
 
-enum pp_error contract_nonce(const struct chain_contract *c, const struct pp_address *payer, uint64_t *out)
+enum pp_error pp_contract_nonce(const struct pp_contract *c, const struct pp_address *payer, uint64_t *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_NONCE_OF, pp_abi_write_call_address(&q.w, PP_ABI_NONCE_OF, payer),
          pp_abi_read_u64(r.bytes, r.length, out));
 }
 
-enum pp_error contract_payout_claimed(const struct chain_contract *c, uint32_t node_id, struct pp_units *out)
+enum pp_error pp_contract_payout_claimed(const struct pp_contract *c, uint32_t node_id, struct pp_units *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_PAYOUT_CLAIMED, pp_abi_write_call_u32(&q.w, PP_ABI_PAYOUT_CLAIMED, node_id),
          pp_abi_read_units(r.bytes, r.length, out));
 }
 
-enum pp_error token_balance(struct pp_rpc *rpc, const struct pp_address *token, const struct pp_address *owner,
+enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp_address *token, const struct pp_address *owner,
                             struct pp_units *out)
 {
-    const struct chain_contract c = {rpc, *token};
+    const struct pp_contract c = {rpc, *token};
     VIEW(&c, PP_RPC_AT_LATEST, PP_ABI_ERC20_BALANCE_OF,
          pp_abi_write_call_address(&q.w, PP_ABI_ERC20_BALANCE_OF, owner),
          pp_abi_read_units_clamped(r.bytes, r.length, out));
 }
 
-enum pp_error token_allowance(struct pp_rpc *rpc, const struct pp_address *token, const struct pp_address *owner,
+enum pp_error pp_token_allowance(struct pp_rpc *rpc, const struct pp_address *token, const struct pp_address *owner,
                               const struct pp_address *spender, struct pp_units *out)
 {
-    const struct chain_contract c = {rpc, *token};
+    const struct pp_contract c = {rpc, *token};
     VIEW(&c, PP_RPC_AT_LATEST, PP_ABI_ERC20_ALLOWANCE, pp_abi_write_allowance(&q.w, owner, spender),
          pp_abi_read_units_clamped(r.bytes, r.length, out));
 }
 
-enum pp_error token_decimals(struct pp_rpc *rpc, const struct pp_address *token, uint64_t *out)
+enum pp_error pp_token_decimals(struct pp_rpc *rpc, const struct pp_address *token, uint64_t *out)
 {
-    const struct chain_contract c = {rpc, *token};
+    const struct pp_contract c = {rpc, *token};
     VIEW(&c, PP_RPC_AT_LATEST, PP_ABI_ERC20_DECIMALS, pp_abi_write_call(&q.w, PP_ABI_ERC20_DECIMALS),
          pp_abi_read_u64(r.bytes, r.length, out));
 }

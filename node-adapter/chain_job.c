@@ -454,6 +454,12 @@ enum pp_error pp_chain_job_record(struct pp_chain_job *job, uint64_t id, struct 
     return chain_journal_get(job->journal, id, out);
 }
 
+enum pp_error pp_chain_job_data(struct pp_chain_job *job, uint64_t id, uint8_t *out, size_t capacity,
+                                size_t *out_length)
+{
+    return chain_journal_data(job->journal, id, out, capacity, out_length);
+}
+
 enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool live_only, struct pp_job_record *out)
 {
     uint64_t id;
@@ -527,6 +533,21 @@ void pp_chain_job_close(struct pp_chain_job *job)
 const char *pp_chain_job_reason(const struct pp_chain_job *job)
 {
     return job->reason;
+}
+
+enum pp_error pp_chain_job_told(struct pp_chain_job *job, enum pp_error error)
+{
+    return told(job, error);
+}
+
+uint64_t pp_chain_job_chain_id(const struct pp_chain_job *job)
+{
+    return job->config.chain_id;
+}
+
+struct pp_address pp_chain_job_contract(const struct pp_chain_job *job)
+{
+    return job->config.contract;
 }
 
 struct pp_address pp_chain_job_account(const struct pp_chain_job *job)

@@ -25,7 +25,7 @@ static enum pp_error complete(struct chain_poll *poll, struct pp_chain_event *ev
     struct pp_chain_lane lane;
     if (!pp_chain_view_wants_state(event))
         return PP_OK;
-    PP_TRY(contract_lane(&poll->contract, &event->channel_id, event->lane, &lane));
+    PP_TRY(pp_contract_lane(&poll->contract, &event->channel_id, event->lane, &lane));
     event->vested = lane.vested;
     event->refunded = lane.refunded;
     return PP_OK;
@@ -109,7 +109,7 @@ static enum pp_error channel_ask(struct chain_poll *poll, const struct batch *ba
 {
     struct pp_chain_lane lane;
     struct batch opening;
-    PP_TRY(contract_lane(&poll->contract, id, poll->config.lane, &lane));
+    PP_TRY(pp_contract_lane(&poll->contract, id, poll->config.lane, &lane));
     if (lane.cap.raw == 0 && lane.seq == 0)
         return PP_NOT_FOUND;
     if (opening_in(batch, id, out))
@@ -182,8 +182,8 @@ static enum pp_error contract_check(struct chain_poll *poll)
     struct pp_rpc *rpc = poll->contract.rpc;
     if (poll->contract_checked)
         return PP_OK;
-    PP_TRY(contract_timers(&poll->contract, &poll->timers));
-    PP_TRY(contract_token(&poll->contract, &poll->token));
+    PP_TRY(pp_contract_timers(&poll->contract, &poll->timers));
+    PP_TRY(pp_contract_token(&poll->contract, &poll->token));
     if (expected->epoch_seconds && poll->timers.epoch != expected->epoch_seconds)
         return rpc_fail(rpc, PP_CONTRACT_MISMATCH, "the contract's epoch is %u s, the configured one %" PRIu64 " s",
                         poll->timers.epoch, expected->epoch_seconds);
@@ -193,7 +193,7 @@ static enum pp_error contract_check(struct chain_poll *poll)
                         poll->timers.freshness, expected->freshness_seconds);
     if (expected->has_protocol_share) {
         uint64_t share;
-        PP_TRY(contract_protocol_share(&poll->contract, &share));
+        PP_TRY(pp_contract_protocol_share(&poll->contract, &share));
         if (share != expected->protocol_share_bps)
             return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
                             "the contract's protocol share is %" PRIu64 " basis points, the configured one %u", share,
@@ -201,7 +201,7 @@ static enum pp_error contract_check(struct chain_poll *poll)
     }
     if (expected->node_id) {
         struct pp_chain_operator operator;
-        PP_TRY(contract_operator(&poll->contract, expected->node_id, &operator));
+        PP_TRY(pp_contract_operator(&poll->contract, expected->node_id, &operator));
         if (!pp_address_eq(&operator.key, &expected->operator_key))
             return rpc_fail(rpc, PP_CONTRACT_MISMATCH, "node %u is registered with another operator key, or not at all",
                             expected->node_id);
@@ -273,8 +273,8 @@ static enum pp_error head(struct chain_poll *poll)
     struct pp_chain_pool pool = {{0}, {0}};
     struct pp_chain_report_head report = {.hash = {{0}}};
     if (poll->finalized.number >= poll->config.start_block)
-        PP_TRY(contract_pool(&poll->contract, poll->finalized.number, &pool));
-    PP_TRY(contract_last_report(&poll->contract, poll->latest.number, &report));
+        PP_TRY(pp_contract_pool(&poll->contract, poll->finalized.number, &pool));
+    PP_TRY(pp_contract_last_report(&poll->contract, poll->latest.number, &report));
     PP_TRY(pp_chain_view_head(&poll->view, &poll->latest, &pool, &report, gather, poll));
     return hand_over(poll);
 }

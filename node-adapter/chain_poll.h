@@ -4,11 +4,11 @@
 
 #include <pp/chain_watch.h>
 
-#include "chain_contract.h"
+#include <pp/chain_contract.h>
 
 struct chain_poll {
     struct pp_chain_watch_config config; /* strings are the owner's */
-    struct chain_contract contract;
+    struct pp_contract contract;
     struct pp_chain_view view;
     struct pp_chain_event *events; /* gathered, not yet handed over */
     size_t event_count;

@@ -185,3 +185,38 @@ enum pp_error pp_abi_read_operator_set(const uint8_t *data, size_t length, struc
     *out_count = count;
     return PP_OK;
 }
+
+/* In the one form that pp_abi_write_deposit makes. */
+enum pp_error pp_abi_read_deposit(const uint8_t *data, size_t length, uint32_t *lanes, struct pp_units *caps,
+                                  size_t capacity, struct pp_abi_deposit *out)
+{
+    uint8_t open[4], top_up[4], selector[4];
+    struct pp_reader r;
+    struct pp_abi_deposit deposit = {.function = PP_ABI_OPEN};
+    pp_abi_selector(PP_ABI_OPEN, open);
+    pp_abi_selector(PP_ABI_TOP_UP, top_up);
+    pp_reader_init(&r, data, length);
+    pp_read_bytes(&r, selector, sizeof selector);
+    if (r.error == PP_OK && memcmp(selector, open, 4) != 0 && memcmp(selector, top_up, 4) != 0)
+        return PP_BAD_TYPE;
+    if (memcmp(selector, top_up, 4) == 0)
+        deposit.function = PP_ABI_TOP_UP;
+    word_read_address(&r, &deposit.config.payer);
+    word_read_address(&r, &deposit.config.signer);
+    deposit.config.nonce = word_read_u64(&r);
+    deposit.amount = pp_units(word_read_u64(&r));
+    expect(&r, 6 * PP_ABI_WORD);
+    uint64_t caps_at = word_read_u64(&r);
+    uint64_t count = word_read_u64(&r);
+    if (r.error == PP_OK && count > capacity)
+        return PP_TOO_MANY;
+    if (caps_at != (7 + count) * PP_ABI_WORD)
+        pp_reader_fail(&r, PP_BAD_FORMAT);
+    for (size_t i = 0; i < count && r.error == PP_OK; i++)
+        lanes[i] = word_read_u32(&r);
+    expect(&r, count);
+    for (size_t i = 0; i < count && r.error == PP_OK; i++)
+        caps[i] = pp_units(word_read_u64(&r));
+    deposit.count = count;
+    FINISH(r, deposit, out);
+}

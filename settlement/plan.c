@@ -181,15 +181,16 @@ static void lanes_collect(const struct pp_plan_input *input, const struct pp_pla
     }
 }
 
-/* The newest report whose window is over; of those still open, the newest is waited for. */
-static size_t newest_vested(const struct pp_plan_input *input)
+enum pp_error pp_plan_newest_vested(const struct pp_plan_input *input, size_t *out_report)
 {
     for (size_t i = input->report_count; i > 0; i--) {
         uint64_t vests_at = input->reports[i - 1].chain.vests_at_s;
-        if (vests_at != 0 && vests_at <= input->latest.time_s)
-            return i - 1;
+        if (vests_at == 0 || vests_at > input->latest.time_s)
+            continue;
+        *out_report = i - 1;
+        return PP_OK;
     }
-    return NONE;
+    return PP_NOT_FOUND;
 }
 
 static void plan_vesting(const struct pp_plan_input *input, struct pp_plan *plan)
@@ -322,13 +323,14 @@ void pp_plan(const struct pp_plan_input *input, struct pp_plan *plan)
     plan->action_count = 0;
     plan->wait_count = 0;
     plan->lane_count = 0;
-    size_t vested = newest_vested(input);
+    size_t vested = 0;
+    bool has_vested = pp_plan_newest_vested(input, &vested) == PP_OK;
     plan_post(input, plan);
-    if (vested != NONE)
+    if (has_vested)
         plan_settle(input, vested, plan);
     plan_vesting(input, plan);
     plan_release(input, plan);
     plan_refund(input, plan);
-    if (vested != NONE)
+    if (has_vested)
         plan_payouts(input, vested, plan);
 }

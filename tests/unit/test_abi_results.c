@@ -212,7 +212,41 @@ START_TEST(abi_read_operator_set__lying_words__refused)
 }
 END_TEST
 
+/* Goal: a deposit call reads back as it was written, and any other bytes do not. Method: write, read; truncations, flips. */
+START_TEST(abi_read_deposit__own_calls__read_back)
+{
+    uint8_t data[1024];
+    struct pp_writer w;
+    uint32_t lanes[2] = {7, 8}, lanes_back[2];
+    struct pp_units caps[2] = {{70}, {80}}, caps_back[2];
+    const struct pp_channel_config config = {{{1}}, {{2}}, 3};
+    const struct pp_abi_caps list = {lanes, caps, 2};
+    struct pp_abi_deposit deposit;
+    for (unsigned i = 0; i < 2; i++) {
+        enum pp_abi_function function = i ? PP_ABI_TOP_UP : PP_ABI_OPEN;
+        pp_writer_init(&w, data, sizeof data);
+        pp_abi_write_deposit(&w, function, &config, pp_units(150), &list);
+        ck_assert_ok(pp_abi_read_deposit(data, w.length, lanes_back, caps_back, 2, &deposit));
+        ck_assert_int_eq(deposit.function, function);
+        ck_assert_mem_eq(&deposit.config.payer, &config.payer, 20);
+        ck_assert_mem_eq(&deposit.config.signer, &config.signer, 20);
+        ck_assert_uint_eq(deposit.config.nonce, 3);
+        ck_assert_uint_eq(deposit.amount.raw, 150);
+        ck_assert_uint_eq(deposit.count, 2);
+        ck_assert_uint_eq(lanes_back[1], 8);
+        ck_assert_uint_eq(caps_back[0].raw, 70);
+        ck_assert_error(pp_abi_read_deposit(data, w.length, lanes_back, caps_back, 1, &deposit), PP_TOO_MANY);
+        for (size_t cut = 0; cut < w.length; cut++)
+            ck_assert_int_ne(pp_abi_read_deposit(data, cut, lanes_back, caps_back, 2, &deposit), PP_OK);
+        ck_assert_error(pp_abi_read_deposit(data, w.length + 1, lanes_back, caps_back, 2, &deposit), PP_TRAILING_BYTES);
+    }
+    data[0] ^= 1;
+    ck_assert_error(pp_abi_read_deposit(data, w.length, lanes_back, caps_back, 2, &deposit), PP_BAD_TYPE);
+}
+END_TEST
+
 PP_TESTS("abi_results")
+PP_TEST(abi_read_deposit__own_calls__read_back)
 PP_TEST(abi_read__vectors_of_viem__same_values)
 PP_TEST(abi_read_units__above_64_bits__overflow_or_clamped)
 PP_TEST(abi_read_lane__damaged__refused_and_untouched)

@@ -43,6 +43,8 @@ PP_MUST_CHECK enum pp_error pp_chain_job_open(const struct pp_chain_job_config *
                                               char out_reason[PP_RPC_TEXT_MAX]);
 void pp_chain_job_close(struct pp_chain_job *job);
 const char *pp_chain_job_reason(const struct pp_chain_job *job);
+/* For whoever asks the chain between two rounds: the connection's words become the job's. Returns the error. */
+enum pp_error pp_chain_job_told(struct pp_chain_job *job, enum pp_error error);
 /* Who pays for gas. */
 struct pp_address pp_chain_job_account(const struct pp_chain_job *job);
 /* The job's connection, for questions between rounds. */
@@ -55,6 +57,9 @@ PP_MUST_CHECK enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const s
 PP_MUST_CHECK enum pp_error pp_chain_job_find(struct pp_chain_job *job, const struct pp_hash *key,
                                               struct pp_job_record *out);
 PP_MUST_CHECK enum pp_error pp_chain_job_record(struct pp_chain_job *job, uint64_t id, struct pp_job_record *out);
+/* What the transaction calls. */
+PP_MUST_CHECK enum pp_error pp_chain_job_data(struct pp_chain_job *job, uint64_t id, uint8_t *out, size_t capacity,
+                                              size_t *out_length);
 /* The records above `after`, ascending by id; live_only: those not over. NOT_FOUND: no more. */
 PP_MUST_CHECK enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool live_only,
                                               struct pp_job_record *out);
@@ -65,6 +70,8 @@ PP_MUST_CHECK enum pp_error pp_chain_job_round(struct pp_chain_job *job);
  * something is still on its way. */
 PP_MUST_CHECK enum pp_error pp_chain_job_finish(struct pp_chain_job *job);
 
+uint64_t pp_chain_job_chain_id(const struct pp_chain_job *job);
+struct pp_address pp_chain_job_contract(const struct pp_chain_job *job);
 /* The latest block of the last round. */
 struct pp_chain_block pp_chain_job_latest(const struct pp_chain_job *job);
 

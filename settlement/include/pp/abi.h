@@ -170,6 +170,17 @@ void pp_abi_write_post_report(struct pp_writer *w, const struct pp_epoch_report_
 void pp_abi_write_claim_payout(struct pp_writer *w, const struct pp_epoch_report_fields *report,
                                const struct pp_payout *payout, const struct pp_payout_proof *proof);
 
+/* The calldata of OPEN or TOP_UP back: what an earlier run of a program wanted. Room for `capacity` lanes and caps each.
+ * BAD_TYPE: another call. */
+struct pp_abi_deposit {
+    enum pp_abi_function function;
+    struct pp_channel_config config;
+    struct pp_units amount;
+    size_t count;
+};
+PP_MUST_CHECK enum pp_error pp_abi_read_deposit(const uint8_t *data, size_t length, uint32_t *lanes,
+                                                struct pp_units *caps, size_t capacity, struct pp_abi_deposit *out);
+
 /* ---- results ---- */
 
 enum pp_channel_chain_state {

@@ -107,6 +107,8 @@ struct pp_plan {
 };
 
 void pp_plan(const struct pp_plan_input *input, struct pp_plan *plan);
+/* The newest report whose window is over: by it lanes are settled and payouts claimed. NOT_FOUND: there is none. */
+PP_MUST_CHECK enum pp_error pp_plan_newest_vested(const struct pp_plan_input *input, size_t *out_report);
 
 /* The calldata, in buffer, and what says that it worked. */
 PP_MUST_CHECK enum pp_error pp_plan_intent(const struct pp_plan_input *input, const struct pp_plan *plan,
