@@ -53,6 +53,9 @@ struct cli_verb {
     V(read, "read", "NUMBER", "read a stored envelope back")                                                 \
     V(list, "list", "--topic TEXT | --sent", "list a topic's envelopes, or what this wallet sent")           \
     V(status, "status", "[CHANNEL]", "show a channel: deposited, spent, refunded, deferred, free")           \
+    V(settle, "settle", "--data DIR --rpc URL --key FILE",                                                   \
+      "a node's job: post reports, settle lanes, claim payouts")                                             \
+    V(payout, "payout", "--data DIR --rpc URL --key FILE", "show and claim what the pool owes a node")       \
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
     V(errors, "errors", "[NAME | NUMBER]", "explain an error")
 
