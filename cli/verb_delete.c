@@ -142,7 +142,10 @@ static enum pp_error body_make(struct deletion *d, const struct cli_stamp *const
         json_pack("{s:s, s:I, s:o}", "channel_id", hex, "lane", (json_int_t)s->lane->lane, "deletes", list);
     *out = json_dumps(object, JSON_COMPACT);
     json_decref(object);
-    return *out ? PP_OK : cli_problem_set(d->problem, PP_NO_MEMORY, "a deletion");
+    if (*out)
+        return PP_OK;
+    cli_problem_set(d->problem, PP_NO_MEMORY, "a deletion");
+    return PP_NO_MEMORY;
 }
 
 /* Asking twice is safe: a deletion that happened is answered with ALREADY_DELETED. */
@@ -257,8 +260,11 @@ static enum pp_error group_delete(struct deletion *d, const struct cli_stamp *co
     char *body = NULL;
     json_t *object = NULL;
     struct cli_deleted *results = calloc(count, sizeof *results);
-    enum pp_error error =
-        results ? body_make(d, stamps, count, &body) : cli_problem_set(d->problem, PP_NO_MEMORY, "deleting");
+    if (!results) {
+        cli_problem_set(d->problem, PP_NO_MEMORY, "deleting");
+        return PP_NO_MEMORY;
+    }
+    enum pp_error error = body_make(d, stamps, count, &body);
     if (error == PP_OK)
         error = body_post(d, body, &object);
     if (error == PP_OK)
