@@ -17,8 +17,8 @@ struct telling {
 
 static json_t *finding_json(const struct pp_verify_finding *finding)
 {
-    json_t *object = json_pack("{s:s, s:s, s:s}", "error", pp_error_name(finding->error), "what", finding->what,
-                               "detail", finding->detail);
+    json_t *object = json_pack("{s:s, s:s, s:s}", "error", pp_error_name(finding->error), "what",
+                               finding->what, "detail", finding->detail);
     if (object && finding->sequence != 0)
         json_object_set_new(object, "sequence", json_integer((json_int_t)finding->sequence));
     if (object && finding->lane_slot != UINT64_MAX)
@@ -55,7 +55,8 @@ static void progress_tell(void *context, const struct pp_verify_progress *progre
     const struct telling *telling = context;
     if (!telling->progress)
         return;
-    fprintf(telling->cli->err, "\r\033[Kverified %" PRIu64 " of %" PRIu64, progress->sequence, progress->sequence_end);
+    fprintf(telling->cli->err, "\r\033[Kverified %" PRIu64 " of %" PRIu64, progress->sequence,
+            progress->sequence_end);
     fflush(telling->cli->err);
 }
 
@@ -67,7 +68,8 @@ static void counts_put(struct cli_answer *answer, const struct pp_verify_summary
     cli_put_number(answer, "stamps", "stamps", summary->stamps);
     cli_put_number(answer, "envelopes", "envelopes", summary->envelopes);
     cli_put_number(answer, "envelopes_gone", "deleted or expired", summary->envelopes_gone);
-    cli_put_number(answer, "open_tickets", summary->open_tickets ? "open tickets" : NULL, summary->open_tickets);
+    cli_put_number(answer, "open_tickets", summary->open_tickets ? "open tickets" : NULL,
+                   summary->open_tickets);
     cli_put_number(answer, "days", "days", summary->days);
     cli_put_number(answer, "deletes", "deletions", summary->deletes);
     cli_put_number(answer, "refunds", "refunds", summary->refunds);

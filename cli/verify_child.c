@@ -133,7 +133,8 @@ static void broken_tell(const struct pp_verify_config *config, struct cli_verifi
     struct pp_verify_finding finding = {
         .error = PP_CORRUPT, .what = "pages", .sequence = out->progress.sequence, .lane_slot = UINT64_MAX};
     snprintf(finding.detail, sizeof finding.detail,
-             "a page of journal.mdb or derived.mdb leads nowhere: reading it ended with signal %d", out->signal);
+             "a page of journal.mdb or derived.mdb leads nowhere: reading it ended with signal %d",
+             out->signal);
     out->error = PP_CORRUPT;
     out->summary.findings++;
     config->finding(config->context, &finding);

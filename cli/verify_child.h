@@ -10,8 +10,8 @@
 #include <pp/verify.h>
 
 struct cli_verified {
-    enum pp_error error;      /* what pp_verify_dir said */
-    int signal;               /* what ended the child; 0: it came to its end */
+    enum pp_error error;                /* what pp_verify_dir said */
+    int signal;                         /* what ended the child; 0: it came to its end */
     struct pp_verify_progress progress; /* how far it had come */
     struct pp_verify_summary summary;
 };
