@@ -15,14 +15,24 @@ struct telling {
     bool progress;
 };
 
+static bool is_of_lane(const struct pp_verify_finding *finding)
+{
+    return finding->lane_slot != UINT64_MAX;
+}
+
 static json_t *finding_json(const struct pp_verify_finding *finding)
 {
-    json_t *object = json_pack("{s:s, s:s, s:s}", "error", pp_error_name(finding->error), "what",
-                               finding->what, "detail", finding->detail);
+    char hex[2 + 2 * 32 + 1] = "0x";
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s}", "check", pp_verify_check_name(finding->check), "error",
+                  pp_error_name(finding->error), "what", finding->what, "detail", finding->detail);
     if (object && finding->sequence != 0)
         json_object_set_new(object, "sequence", json_integer((json_int_t)finding->sequence));
-    if (object && finding->lane_slot != UINT64_MAX)
+    if (object && is_of_lane(finding)) {
         json_object_set_new(object, "lane_slot", json_integer((json_int_t)finding->lane_slot));
+        pp_hex_print(finding->channel_id.bytes, 32, hex + 2);
+        json_object_set_new(object, "channel_id", json_string(hex));
+    }
     return object;
 }
 
@@ -36,17 +46,19 @@ static void finding_tell(void *context, const struct pp_verify_finding *finding)
 {
     struct telling *telling = context;
     FILE *out = telling->cli->out;
+    char hex[2 * 32 + 1];
     if (++telling->told > FINDINGS_TOLD_MAX)
         return;
     json_array_append_new(telling->findings, finding_json(finding));
     if (telling->cli->json)
         return;
     progress_clear(telling);
-    fprintf(out, "%s  %s", pp_error_name(finding->error), finding->what);
+    fprintf(out, "%s: %s: %s", pp_verify_check_name(finding->check), pp_error_name(finding->error),
+            finding->what);
     if (finding->sequence != 0)
         fprintf(out, ", record %" PRIu64, finding->sequence);
-    if (finding->lane_slot != UINT64_MAX)
-        fprintf(out, ", lane %" PRIu64, finding->lane_slot);
+    if (is_of_lane(finding))
+        fprintf(out, ", channel 0x%s", pp_hex_print(finding->channel_id.bytes, 32, hex));
     fprintf(out, ": %s\n", finding->detail);
 }
 
@@ -58,6 +70,40 @@ static void progress_tell(void *context, const struct pp_verify_progress *progre
     fprintf(telling->cli->err, "\r\033[Kverified %" PRIu64 " of %" PRIu64, progress->sequence,
             progress->sequence_end);
     fflush(telling->cli->err);
+}
+
+static const char *result_of(const struct pp_verify_tally *tally, char out[32])
+{
+    if (tally->findings == 0)
+        return tally->count == 0 ? "-" : "ok";
+    snprintf(out, 32, "%" PRIu64 " %s", tally->findings, tally->findings == 1 ? "finding" : "findings");
+    return out;
+}
+
+static void checks_print(const struct cli *cli, const struct pp_verify_summary *summary)
+{
+    static const char *const headers[] = {"check", ">compared", "result", "what holds"};
+    struct cli_table *table = cli_table_new(headers, 4);
+    for (unsigned i = 0; i < PP_VERIFY_CHECK_COUNT; i++) {
+        char count[24], result[32];
+        snprintf(count, sizeof count, "%" PRIu64, summary->checks[i].count);
+        cli_table_row(table, (const char *const[]){pp_verify_check_name(i), count,
+                                                   result_of(&summary->checks[i], result),
+                                                   pp_verify_check_holds(i)});
+    }
+    cli_table_print(table, cli->out);
+    fprintf(cli->out, "\n");
+}
+
+static json_t *checks_json(const struct pp_verify_summary *summary)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < PP_VERIFY_CHECK_COUNT; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I}", "check", pp_verify_check_name(i),
+                                              "holds", pp_verify_check_holds(i), "count",
+                                              (json_int_t)summary->checks[i].count, "findings",
+                                              (json_int_t)summary->checks[i].findings));
+    return list;
 }
 
 static void counts_put(struct cli_answer *answer, const struct pp_verify_summary *summary)
@@ -86,7 +132,13 @@ static int verified_print(struct cli *cli, const struct telling *telling, const 
     struct cli_answer answer;
     char line[CLI_CELL_MAX];
     cli_answer_init(&answer, cli);
+    if (!cli->json)
+        checks_print(cli, &verified->summary);
+    cli_put_json(&answer, "checks", checks_json(&verified->summary));
     counts_put(&answer, &verified->summary);
+    cli_put_bool(&answer, "complete", NULL, verified->summary.complete);
+    cli_put_bool(&answer, "checkpoint", "checkpoint compared", verified->summary.has_checkpoint);
+    cli_put_bool(&answer, "index", "index compared", verified->summary.has_index);
     cli_put_number(&answer, "findings_count", NULL, telling->told);
     cli_put_json(&answer, "findings", json_incref(telling->findings));
     if (verified->error == PP_OK) {
@@ -97,7 +149,9 @@ static int verified_print(struct cli *cli, const struct telling *telling, const 
     pp_refusal_init(&refusal, verified->error, NULL);
     cli_put_bool(&answer, "ok", NULL, false);
     cli_put_json(&answer, "error", cli_refusal_json(&refusal));
-    snprintf(line, sizeof line, "%" PRIu64 " %s", telling->told, telling->told == 1 ? "finding" : "findings");
+    snprintf(line, sizeof line, "%" PRIu64 " %s%s", telling->told,
+             telling->told == 1 ? "finding" : "findings",
+             verified->summary.complete ? "" : "; it stopped there, and compared nothing behind it");
     cli_put_text(&answer, NULL, "result", line);
     cli_answer_print(&answer);
     return CLI_FAILED;
@@ -115,10 +169,11 @@ static int verify_run(struct cli *cli, const char *dir)
     int status;
     if (error != PP_OK)
         status = cli_fail(cli, error, "%s: no process to read it with", dir);
-    else if (verified.error == PP_OK || telling.told > 0)
+    else if (verified.error == PP_OK ||
+             telling.told > 0) /* an end by a fault, too, after what it had found */
         status = verified_print(cli, &telling, &verified);
     else
-        status = cli_fail(cli, verified.error, "%s could not be examined", dir);
+        status = cli_fail(cli, verified.error, "%s: %s", dir, verified.summary.reason);
     json_decref(telling.findings);
     return status;
 }

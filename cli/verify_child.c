@@ -97,13 +97,19 @@ static bool message_receive(int pipe_end, struct message *out)
     return true;
 }
 
+static void finding_count(struct cli_verified *out, enum pp_verify_check check)
+{
+    out->summary.findings++;
+    out->summary.checks[check].findings++;
+}
+
 static bool messages_take(int pipe_end, const struct pp_verify_config *config, struct cli_verified *out)
 {
     struct message message;
     while (message_receive(pipe_end, &message))
         switch (message.kind) {
         case MESSAGE_FINDING:
-            out->summary.findings++;
+            finding_count(out, message.finding.check);
             config->finding(config->context, &message.finding);
             break;
         case MESSAGE_PROGRESS:
@@ -131,12 +137,17 @@ static int child_wait(pid_t child)
 static void broken_tell(const struct pp_verify_config *config, struct cli_verified *out)
 {
     struct pp_verify_finding finding = {
-        .error = PP_CORRUPT, .what = "pages", .sequence = out->progress.sequence, .lane_slot = UINT64_MAX};
+        .check = PP_VERIFY_RECORDS,
+        .error = PP_CORRUPT,
+        .what = "pages",
+        .sequence = out->progress.sequence,
+        .lane_slot = UINT64_MAX,
+    };
     snprintf(finding.detail, sizeof finding.detail,
              "a page of journal.mdb or derived.mdb leads nowhere: reading it ended with signal %d",
              out->signal);
     out->error = PP_CORRUPT;
-    out->summary.findings++;
+    finding_count(out, finding.check);
     config->finding(config->context, &finding);
 }
 

@@ -225,6 +225,15 @@ static enum pp_error rows_drop(struct pp_txn *txn, uint8_t kind)
     }
 }
 
+void pp_checkpoint_row_next(struct pp_reader *r, struct pp_slice *out_key, struct pp_slice *out_value)
+{
+    out_key->length = pp_read_u8(r);
+    out_key->bytes = pp_read_slice(r, out_key->length);
+    out_value->length = pp_read_u32(r);
+    out_value->bytes = pp_read_slice(r, out_value->length);
+    PP_ASSERT(r->error == PP_OK);
+}
+
 static enum pp_error rows_write(void *context, struct pp_txn *txn)
 {
     const struct pp_checkpoint *checkpoint = context;
@@ -235,11 +244,7 @@ static enum pp_error rows_write(void *context, struct pp_txn *txn)
     pp_reader_init(&r, checkpoint->bytes, checkpoint->length);
     while (pp_reader_left(&r) > 0) {
         struct pp_slice key, part;
-        key.length = pp_read_u8(&r);
-        key.bytes = pp_read_slice(&r, key.length);
-        part.length = pp_read_u32(&r);
-        part.bytes = pp_read_slice(&r, part.length);
-        PP_ASSERT(r.error == PP_OK);
+        pp_checkpoint_row_next(&r, &key, &part);
         PP_TRY(pp_txn_put(txn, PP_TABLE_CHECKPOINT, key, &part, 1));
     }
     return PP_OK;
@@ -268,17 +273,25 @@ static enum pp_error corrupt(const struct load *load, const char *row, uint64_t 
     return PP_CORRUPT;
 }
 
+bool pp_checkpoint_row_is_whole(struct pp_slice key, struct pp_slice value)
+{
+    uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
+    if (value.length < sizeof checksum)
+        return false;
+    value.length -= sizeof checksum;
+    seal(key, value, checksum);
+    return memcmp(checksum, value.bytes + value.length, sizeof checksum) == 0;
+}
+
 /* The value of a row without its checksum. */
 static enum pp_error row_open(const struct load *load, struct pp_slice key, struct pp_slice value, const char *row,
                               uint64_t number, struct pp_slice *out)
 {
-    uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
-    if (value.length < sizeof checksum)
+    if (value.length < PP_RECORD_CHECKSUM_BYTES)
         return corrupt(load, row, number, "shorter than a checksum");
-    *out = pp_slice(value.bytes, value.length - sizeof checksum);
-    seal(key, *out, checksum);
-    if (memcmp(checksum, out->bytes + out->length, sizeof checksum) != 0)
+    if (!pp_checkpoint_row_is_whole(key, value))
         return corrupt(load, row, number, "the checksum is not that of its bytes");
+    *out = pp_slice(value.bytes, value.length - PP_RECORD_CHECKSUM_BYTES);
     return PP_OK;
 }
 
@@ -421,21 +434,6 @@ static enum pp_error load_run(void *context, struct pp_txn *txn)
         return corrupt(load, "head", 0, "not a head");
     PP_TRY(lanes_load(load, txn, lanes));
     return tickets_load(load, txn, tickets);
-}
-
-enum pp_error pp_checkpoint_load_in(struct pp_txn *txn, struct pp_ledger *ledger, struct pp_journal_head *out_journal,
-                                    char *out_reason)
-{
-    struct load load = {ledger, out_journal, out_reason};
-    return load_run(&load, txn);
-}
-
-enum pp_error pp_checkpoint_lane_row(struct pp_txn *txn, uint32_t slot, struct pp_slice *out)
-{
-    struct row_key key = lane_key(slot);
-    PP_TRY(pp_txn_get(txn, PP_TABLE_CHECKPOINT, pp_slice(key.bytes, key.length), out));
-    out->length -= out->length < PP_RECORD_CHECKSUM_BYTES ? out->length : PP_RECORD_CHECKSUM_BYTES;
-    return PP_OK;
 }
 
 enum pp_error pp_checkpoint_load(struct pp_store *derived, struct pp_ledger *ledger, struct pp_journal_head *out_journal,

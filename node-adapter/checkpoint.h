@@ -28,11 +28,10 @@ PP_MUST_CHECK enum pp_error pp_checkpoint_write(const struct pp_checkpoint *chec
 /* Into a ledger that was just opened. out_reason: PP_STORE_REASON_BYTES. */
 PP_MUST_CHECK enum pp_error pp_checkpoint_load(struct pp_store *derived, struct pp_ledger *ledger,
                                                struct pp_journal_head *out_journal, char *out_reason);
-/* The same inside a transaction. */
-PP_MUST_CHECK enum pp_error pp_checkpoint_load_in(struct pp_txn *txn, struct pp_ledger *ledger,
-                                                  struct pp_journal_head *out_journal, char *out_reason);
-/* A lane's row as it is stored, without its checksum, which is not examined. NOT_FOUND. */
-PP_MUST_CHECK enum pp_error pp_checkpoint_lane_row(struct pp_txn *txn, uint32_t slot, struct pp_slice *out);
+/* The rows that were taken, one by one: from a reader over checkpoint->bytes. */
+void pp_checkpoint_row_next(struct pp_reader *r, struct pp_slice *out_key, struct pp_slice *out_value);
+/* Whether a stored row ends in the checksum of its bytes. */
+bool pp_checkpoint_row_is_whole(struct pp_slice key, struct pp_slice value);
 /* One lane's row, for comparing two ledgers; room for PP_CHECKPOINT_LANE_MAX_BYTES. */
 PP_MUST_CHECK enum pp_error pp_checkpoint_lane_encode(const struct pp_ledger *ledger, uint32_t slot, uint8_t *out,
                                                       size_t capacity, size_t *out_length);

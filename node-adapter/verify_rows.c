@@ -1,226 +1,390 @@
-/* The tables beside the journal: envelopes, what happened to stamps, checkpoint and indexes. */
+/* The tables beside the journal: envelopes, and what happened to stamps. */
 #include "node.h"
 #include "verify_run.h"
 
 #include <pp/assert.h>
+#include <pp/day.h>
 
+#include <stdlib.h>
 #include <string.h>
 
-/* ---- one stamp ---- */
+#define BIT_OF(reason) (1u << ((unsigned)(reason)-1))
 
-static enum pp_error stamp_row(struct pp_verify_run *run, uint64_t sequence, struct pp_stamp_row *out)
+/* ---- marks ---- */
+
+/* Grown with the journal, so never more than is on disk. */
+static enum pp_error marks_reserve(struct pp_verify_run *run, uint64_t end)
+{
+    if (end <= run->marks_capacity)
+        return PP_OK;
+    if (end > SIZE_MAX / 2)
+        return PP_NO_MEMORY;
+    size_t capacity = 2 * (size_t)end + 65536;
+    uint8_t *grown = realloc(run->marks, capacity);
+    if (!grown)
+        return PP_NO_MEMORY;
+    memset(grown + run->marks_capacity, 0, capacity - run->marks_capacity);
+    run->marks = grown;
+    run->marks_capacity = capacity;
+    return PP_OK;
+}
+
+/* ---- looking up ---- */
+
+enum pp_error pp_verify_stamp(struct pp_verify_run *run, uint64_t sequence,
+                              const struct pp_record **out_record, const struct pp_row_charged **out_row)
+{
+    struct pp_record *found = &run->found;
+    *out_record = found;
+    *out_row = NULL;
+    if (sequence == 0)
+        return PP_OK;
+    if (found->sequence == 0 || sequence < found->sequence ||
+        sequence - found->sequence >= pp_record_span(found)) {
+        found->sequence = 0;
+        enum pp_error error = pp_journal_find(run->journal, sequence, run->found_room, found, NULL);
+        if (error != PP_OK) {
+            found->sequence = 0;
+            return error == PP_NOT_FOUND || error == PP_CORRUPT ? PP_OK : error;
+        }
+    }
+    if (found->type == PP_RECORD_TYPE_CHARGED)
+        *out_row = pp_journal_row(found, sequence);
+    return PP_OK;
+}
+
+enum pp_error pp_verify_stamp_row(struct pp_verify_run *run, uint64_t sequence, struct pp_stamp_row *out)
 {
     enum pp_error error = pp_stamp_row_get(run->journal, sequence, out);
     if (error != PP_CORRUPT)
         return error;
-    pp_verify_tell(run, error, "stamps row", sequence, PP_VERIFY_NO_LANE, "it is no row");
+    *out = (struct pp_stamp_row){0};
+    pp_verify_tell(run, PP_VERIFY_STAMPS, error, "stamps row", PP_SLOT_NONE,
+                   "the row of stamp %llu is no row", (unsigned long long)sequence);
     return PP_OK;
 }
 
-static bool may_be_gone(const struct pp_verify_run *run, const struct pp_record *record, const struct pp_leaf *leaf,
-                        const struct pp_stamp_row *row)
+/* ---- envelopes ---- */
+
+/* Takes the row that was found, or the next one whose key is a number; tells what stands in between. after: the number before it,
+ * NULL for the first. */
+static enum pp_error envelope_next(struct pp_verify_run *run, enum pp_error found, const uint64_t *after)
 {
-    bool deleted = row->refund.reasons & 1u << (PP_REFUND_EARLY_DELETE - 1);
-    return deleted || pp_day_of(record->time_ms) + leaf->retention_days <= run->last_day;
+    run->has_envelope = false;
+    while (found == PP_OK) {
+        if (run->envelopes.key.length != 8) {
+            pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope key", PP_SLOT_NONE,
+                           "%zu bytes long", run->envelopes.key.length);
+        } else if (!after || pp_key8_number(run->envelopes.key.bytes) > *after) {
+            run->has_envelope = true;
+            return PP_OK;
+        } else {
+            return PP_CORRUPT; /* keys that do not ascend: pages that lead in a circle */
+        }
+        found = pp_scan_next(&run->envelopes);
+    }
+    return found == PP_NOT_FOUND ? PP_OK : found;
 }
 
-static void envelope_compare(struct pp_verify_run *run, const struct pp_leaf *leaf, uint64_t sequence, uint32_t slot,
-                             struct pp_slice value, struct pp_slice *out_topic)
+enum pp_error pp_verify_rows_begin(struct pp_verify_run *run)
+{
+    struct pp_key8 key = pp_key8_of(run->head.next_sequence);
+    run->has_envelope = false;
+    PP_TRY(pp_scan_open(run->journal, PP_TABLE_ENVELOPES, &run->envelopes));
+    /* In the first pass from the very first row, whatever its key is. */
+    enum pp_error found = run->head.next_sequence == 1
+                              ? pp_scan_first(&run->envelopes)
+                              : pp_scan_first_from(&run->envelopes, pp_slice(key.bytes, 8));
+    return envelope_next(run, found, NULL);
+}
+
+void pp_verify_rows_close(struct pp_verify_run *run)
+{
+    pp_scan_close(&run->envelopes);
+    run->has_envelope = false;
+}
+
+static enum pp_error orphan_tell(struct pp_verify_run *run, uint64_t sequence)
+{
+    uint64_t told_with = run->sequence;
+    run->sequence = sequence;
+    pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope", PP_SLOT_NONE,
+                   "%zu bytes that no stamp of this node's paid for", run->envelopes.value.length);
+    run->sequence = told_with;
+    return envelope_next(run, pp_scan_next(&run->envelopes), &sequence);
+}
+
+/* Every row up to `end` that was not asked for. */
+static enum pp_error orphans_tell(struct pp_verify_run *run, uint64_t end)
+{
+    while (run->has_envelope && pp_key8_number(run->envelopes.key.bytes) < end)
+        PP_TRY(orphan_tell(run, pp_key8_number(run->envelopes.key.bytes)));
+    return PP_OK;
+}
+
+/* JRN-068. The scan stands on it. */
+static enum pp_error envelope_compare(struct pp_verify_run *run, const struct pp_leaf *leaf, uint32_t slot,
+                                      struct pp_slice *out_topic)
 {
     struct pp_envelope_row row;
     struct pp_hash hash;
+    uint64_t sequence = pp_key8_number(run->envelopes.key.bytes);
     run->summary->envelopes++;
-    if (pp_envelope_row_read(value, &row) != PP_OK) {
-        pp_verify_tell(run, PP_CORRUPT, "envelope", sequence, slot, "it is no row");
-        return;
+    if (pp_envelope_row_read(run->envelopes.value, &row) != PP_OK) {
+        pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope", slot, "%zu bytes that are no row",
+                       run->envelopes.value.length);
+    } else {
+        pp_envelope_hash(row.topic.bytes, row.topic.length, row.payload.bytes, row.payload.length, &hash);
+        pp_verify_bytes(run, PP_VERIFY_ENVELOPES, "envelope", slot, leaf->envelope_hash.bytes, hash.bytes,
+                        32);
+        pp_verify_number(run, PP_VERIFY_ENVELOPES, "envelope size", slot, leaf->size, row.payload.length);
+        *out_topic = row.topic;
     }
-    *out_topic = row.topic;
-    pp_envelope_hash(row.topic.bytes, row.topic.length, row.payload.bytes, row.payload.length, &hash);
-    if (!pp_hash_eq(&hash, &leaf->envelope_hash) || row.payload.length != leaf->size)
-        pp_verify_tell(run, PP_CORRUPT, "envelope", sequence, slot, "%zu bytes that are not the ones its stamp paid for",
-                       row.payload.length);
+    return envelope_next(run, pp_scan_next(&run->envelopes), &sequence);
 }
 
-static enum pp_error index_row(struct pp_verify_run *run, unsigned table, struct pp_slice key, const char *what,
-                               uint64_t sequence, uint32_t slot, struct pp_slice *out)
+/* Whether the bytes may go by now: the node keeps them to the end of their last day. */
+static bool is_expired(const struct pp_verify_run *run, uint64_t time_ms, const struct pp_leaf *leaf)
 {
-    enum pp_error error = pp_txn_get(run->derived, table, key, out);
-    if (error == PP_NOT_FOUND)
-        pp_verify_tell(run, PP_CORRUPT, what, sequence, slot, "the row is missing");
-    return error;
+    return pp_day_of(time_ms) + leaf->retention_days <= run->last_day;
 }
 
-static enum pp_error index_compare(struct pp_verify_run *run, const struct pp_leaf *leaf, uint64_t sequence, uint32_t day,
-                                   uint32_t slot, struct pp_slice topic)
+static enum pp_error envelope_look(struct pp_verify_run *run, const struct pp_record *record,
+                                   const struct pp_leaf *leaf, uint64_t sequence, uint32_t slot,
+                                   struct pp_slice *out_topic)
 {
-    struct pp_index_stamp_key stamp_key;
-    struct pp_index_topic_key topic_key;
-    struct pp_index_expiry_key expiry_key;
-    struct pp_slice value;
-    pp_index_stamp_key_of(slot, leaf->from, &stamp_key);
-    enum pp_error error = index_row(run, PP_TABLE_INDEX_STAMP, pp_slice(stamp_key.bytes, sizeof stamp_key.bytes),
-                                    "index_stamp", sequence, slot, &value);
-    if (error == PP_OK && (value.length != 8 || pp_key8_number(value.bytes) != sequence))
-        pp_verify_tell(run, PP_CORRUPT, "index_stamp", sequence, slot, "the row leads elsewhere");
-    run->indexed_stamps++;
-    if ((error != PP_OK && error != PP_NOT_FOUND) || topic.length == 0)
-        return error == PP_NOT_FOUND ? PP_OK : error;
-    pp_index_topic_key_of(topic.bytes, topic.length, sequence, &topic_key);
-    error = index_row(run, PP_TABLE_INDEX_TOPIC, pp_slice(topic_key.bytes, sizeof topic_key.bytes), "index_topic",
-                      sequence, slot, &value);
-    if (error != PP_OK && error != PP_NOT_FOUND)
-        return error;
-    pp_index_expiry_key_of(day + leaf->retention_days, sequence, &expiry_key);
-    error = index_row(run, PP_TABLE_INDEX_EXPIRY, pp_slice(expiry_key.bytes, sizeof expiry_key.bytes), "index_expiry",
-                      sequence, slot, &value);
+    PP_TRY(orphans_tell(run, sequence));
+    pp_verify_count(run, PP_VERIFY_ENVELOPES);
+    if (run->has_envelope && pp_key8_number(run->envelopes.key.bytes) == sequence)
+        return envelope_compare(run, leaf, slot, out_topic);
+    if (is_expired(run, record->time_ms, leaf))
+        run->summary->envelopes_gone++;
+    else
+        run->marks[sequence] |= PP_MARK_MISSING; /* it may have been deleted: later records say */
+    return PP_OK;
+}
+
+/* ---- CHARGED ---- */
+
+static enum pp_error charged_rows(struct pp_verify_run *run, const struct pp_record *record)
+{
+    uint32_t slot = pp_ledger_find(&run->ledger, &record->charged.channel_id);
+    uint64_t sequence = record->sequence;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct pp_row_charged *row = &record->charged_rows[i];
+        struct pp_slice topic = {NULL, 0};
+        if (!row->admitted)
+            continue;
+        run->sequence = sequence;
+        run->marks[sequence] |= record->charged.tickets ? PP_MARK_TICKET : PP_MARK_ENVELOPE;
+        if (!record->charged.tickets)
+            PP_TRY(envelope_look(run, record, &row->leaf, sequence, slot, &topic));
+        if (!run->index_has_tail)
+            PP_TRY(pp_verify_index_stamp(run, record->time_ms, &row->leaf, sequence, topic));
+        sequence++;
+    }
+    return PP_OK;
+}
+
+/* ---- DELETED ---- */
+
+static void row_compare(struct pp_verify_run *run, uint32_t slot, const struct pp_stamp_row *expected,
+                        const struct pp_stamp_row *actual)
+{
+    pp_verify_count(run, PP_VERIFY_STAMPS);
+    pp_verify_number(run, PP_VERIFY_STAMPS, "stamps row, reasons", slot, expected->refund.reasons,
+                     actual->refund.reasons);
+    pp_verify_grains(run, PP_VERIFY_STAMPS, "stamps row, refunded", slot, expected->refund.refunded,
+                     actual->refund.refunded);
+    pp_verify_number(run, PP_VERIFY_STAMPS, "stamps row, stored day", slot, expected->stored_day,
+                     actual->stored_day);
+}
+
+/* JRN-064: what is deleted is a stamp of this lane that was stored, and it is deleted once. */
+static void deletion_compare(struct pp_verify_run *run, uint32_t slot, const struct pp_row_deleted *deleted,
+                             const struct pp_record *record, const struct pp_row_charged *stamp,
+                             uint32_t stored_day)
+{
+    uint8_t *mark = &run->marks[deleted->sequence];
+    const enum pp_verify_check check = PP_VERIFY_DELETIONS;
+    const struct pp_channel_id *channel_id = &run->ledger.lanes[slot].channel_id;
+    pp_verify_bytes(run, check, "channel of a deletion", slot, record->charged.channel_id.bytes,
+                    channel_id->bytes, 32);
+    pp_verify_bytes(run, check, "stamp of a deletion", slot, stamp->stamp_id.bytes, deleted->stamp_id.bytes,
+                    32);
+    pp_verify_number(run, check, "storage of a deletion", slot, stamp->leaf.postage.storage_grains,
+                     deleted->storage_grains);
+    pp_verify_number(run, check, "days of a deletion", slot, stamp->leaf.retention_days,
+                     deleted->retention_days);
+    pp_verify_number(run, check, "stored day of a deletion", slot, stored_day, deleted->stored_day);
+    if (*mark & PP_MARK_DELETED)
+        pp_verify_tell(run, check, PP_INVARIANT, "deleted twice", slot, "stamp %llu",
+                       (unsigned long long)deleted->sequence);
+    if (*mark & PP_MARK_TICKET && !(*mark & PP_MARK_STORED))
+        pp_verify_tell(run, check, PP_INVARIANT, "deleted, never stored", slot, "ticket %llu",
+                       (unsigned long long)deleted->sequence);
+    *mark |= PP_MARK_DELETED;
+}
+
+static enum pp_error deletion_rows(struct pp_verify_run *run, uint32_t slot,
+                                   const struct pp_row_deleted *deleted)
+{
+    const struct pp_record *record;
+    const struct pp_row_charged *stamp = NULL;
+    struct pp_stamp_row row, expected = {{BIT_OF(PP_REFUND_EARLY_DELETE), pp_grains(deleted->amount)}, 0};
+    if (deleted->sequence < run->sequence)
+        PP_TRY(pp_verify_stamp(run, deleted->sequence, &record, &stamp));
+    if (!stamp) {
+        pp_verify_tell(run, PP_VERIFY_DELETIONS, PP_INVARIANT, "stamp of a deletion", slot,
+                       "there is no stamp %llu", (unsigned long long)deleted->sequence);
+        return PP_OK;
+    }
+    PP_TRY(pp_verify_stamp_row(run, deleted->sequence, &row));
+    if (record->charged.tickets)
+        expected.stored_day = row.stored_day; /* compared when it was stored */
+    deletion_compare(run, slot, deleted, record, stamp,
+                     record->charged.tickets ? row.stored_day : pp_day_of(record->time_ms));
+    row_compare(run, slot, &expected, &row);
+    return PP_OK;
+}
+
+static enum pp_error deleted_rows(struct pp_verify_run *run, const struct pp_record *record)
+{
+    uint32_t slot = pp_ledger_find(&run->ledger, &record->deleted.channel_id);
+    for (uint32_t i = 0; i < record->count; i++)
+        PP_TRY(deletion_rows(run, slot, &record->deleted_rows[i]));
+    return PP_OK;
+}
+
+/* ---- STORED, CANCELLED ---- */
+
+static enum pp_error ticket_rows(struct pp_verify_run *run, const struct pp_record *record)
+{
+    bool stored = record->type == PP_RECORD_TYPE_STORED;
+    uint32_t last_slot = PP_SLOT_NONE;
+    for (uint32_t i = 0; i < record->count; i++) {
+        uint64_t ticket = record->ticket_rows[i].ticket; /* it was open, so it is below, and a stamp */
+        const struct pp_record *charged;
+        const struct pp_row_charged *stamp;
+        struct pp_stamp_row row, expected = {0};
+        PP_TRY(pp_verify_stamp(run, ticket, &charged, &stamp));
+        PP_TRY(pp_verify_stamp_row(run, ticket, &row));
+        uint32_t slot = stamp ? pp_ledger_find(&run->ledger, &charged->charged.channel_id) : PP_SLOT_NONE;
+        run->marks[ticket] |= stored ? PP_MARK_STORED : PP_MARK_CANCELLED;
+        if (stored) {
+            expected.stored_day = run->ledger.head.day;
+            if (row.refund.reasons == BIT_OF(PP_REFUND_EARLY_DELETE))
+                expected.refund = row.refund; /* deleted since: compared there */
+            if (slot != PP_SLOT_NONE && slot != last_slot)
+                pp_verify_lane(run, slot);
+            last_slot = slot;
+        } else {
+            expected.refund.reasons = BIT_OF(PP_REFUND_NOT_STORED);
+            if (stamp && pp_postage_total(&stamp->leaf.postage, &expected.refund.refunded) != PP_OK)
+                expected.refund.refunded = PP_GRAINS_MAX;
+        }
+        row_compare(run, slot, &expected, &row);
+    }
+    return PP_OK;
+}
+
+enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *record)
+{
+    uint64_t end = record->sequence + pp_record_span(record);
+    PP_TRY(marks_reserve(run, end));
+    if (record->type == PP_RECORD_TYPE_CHARGED)
+        PP_TRY(charged_rows(run, record));
+    PP_TRY(orphans_tell(run, end));
+    if (record->type == PP_RECORD_TYPE_DELETED)
+        return deleted_rows(run, record);
+    if (record->type == PP_RECORD_TYPE_STORED || record->type == PP_RECORD_TYPE_CANCELLED)
+        return ticket_rows(run, record);
+    return PP_OK;
+}
+
+/* ---- the end ---- */
+
+static void stamp_row_end(struct pp_verify_run *run, uint64_t sequence, const struct pp_stamp_row *row)
+{
+    uint8_t mark = sequence < run->head.next_sequence ? run->marks[sequence] : 0;
+    const uint8_t touched = PP_MARK_DELETED | PP_MARK_STORED | PP_MARK_CANCELLED;
+    uint8_t reasons = (uint8_t)((mark & PP_MARK_DELETED ? BIT_OF(PP_REFUND_EARLY_DELETE) : 0) |
+                                (mark & PP_MARK_CANCELLED ? BIT_OF(PP_REFUND_NOT_STORED) : 0));
+    run->sequence = sequence;
+    if (!(mark & touched))
+        pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps row", PP_SLOT_NONE,
+                       "no record did anything to it");
+    else if (row->refund.reasons != reasons || (row->stored_day != 0) != ((mark & PP_MARK_STORED) != 0))
+        pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps row", PP_SLOT_NONE,
+                       "expected reasons %u, found %u; stored day %u", reasons, row->refund.reasons,
+                       row->stored_day);
+}
+
+/* Rows that no record asked for. */
+static enum pp_error stamp_rows_end(struct pp_verify_run *run, struct pp_scan *scan)
+{
+    uint64_t before = 0;
+    enum pp_error error = pp_scan_first(scan);
+    for (bool first = true; error == PP_OK; error = pp_scan_next(scan), first = false) {
+        struct pp_stamp_row row;
+        run->sequence = 0;
+        if (scan->key.length != 8) {
+            pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps key", PP_SLOT_NONE, "%zu bytes long",
+                           scan->key.length);
+            continue;
+        }
+        uint64_t sequence = pp_key8_number(scan->key.bytes);
+        if (!first && sequence <= before)
+            return PP_CORRUPT;
+        before = sequence;
+        PP_TRY(pp_verify_stamp_row(run, sequence, &row));
+        stamp_row_end(run, sequence, &row);
+    }
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
 
-static enum pp_error stamp_compare(struct pp_verify_run *run, const struct pp_record *record,
-                                   const struct pp_row_charged *stamp, uint64_t sequence, uint32_t slot)
+/* JRN-068: gone is what was deleted, and nothing else; and what was deleted is gone. */
+static enum pp_error envelope_end(struct pp_verify_run *run, uint64_t sequence)
 {
     struct pp_key8 key = pp_key8_of(sequence);
-    struct pp_slice value, topic = {NULL, 0};
-    struct pp_stamp_row row;
-    PP_TRY(stamp_row(run, sequence, &row));
+    struct pp_slice value;
+    uint8_t mark = run->marks[sequence];
+    run->sequence = sequence;
+    if (mark & PP_MARK_MISSING) {
+        run->summary->envelopes_gone += (mark & PP_MARK_DELETED) != 0;
+        if (!(mark & PP_MARK_DELETED))
+            pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope", PP_SLOT_NONE,
+                           "it is missing, neither deleted nor expired");
+        return PP_OK;
+    }
+    if (!(mark & PP_MARK_DELETED) || !(mark & PP_MARK_ENVELOPE))
+        return PP_OK;
     enum pp_error error = pp_txn_get(run->journal, PP_TABLE_ENVELOPES, pp_slice(key.bytes, 8), &value);
-    if (error == PP_OK && record->charged.tickets)
-        pp_verify_tell(run, PP_INVARIANT, "envelope", sequence, slot, "the host keeps it, but there is a row");
-    else if (error == PP_OK)
-        envelope_compare(run, &stamp->leaf, sequence, slot, value, &topic);
-    else if (error != PP_NOT_FOUND)
-        return error;
-    else if (!record->charged.tickets && may_be_gone(run, record, &stamp->leaf, &row))
-        run->summary->envelopes_gone++;
-    else if (!record->charged.tickets)
-        pp_verify_tell(run, PP_CORRUPT, "envelope", sequence, slot, "it is missing");
-    if (!run->derived || sequence >= run->indexed.next_sequence)
-        return PP_OK;
-    return index_compare(run, &stamp->leaf, sequence, pp_day_of(record->time_ms), slot, topic);
+    if (error == PP_OK)
+        pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope", PP_SLOT_NONE,
+                       "it was deleted, and is there");
+    return error == PP_NOT_FOUND ? PP_OK : error;
 }
 
-enum pp_error pp_verify_rows_charged(struct pp_verify_run *run, const struct pp_record *record, uint32_t slot)
+static enum pp_error envelopes_beyond(struct pp_verify_run *run)
 {
-    uint64_t sequence = record->sequence;
-    for (uint32_t i = 0; i < record->count; i++)
-        if (record->charged_rows[i].admitted)
-            PP_TRY(stamp_compare(run, record, &record->charged_rows[i], sequence++, slot));
-    return PP_OK;
-}
-
-/* ---- what happened to stamps ---- */
-
-/* The stamp's own record; *out_row NULL when there is none. */
-static enum pp_error original_find(struct pp_verify_run *run, uint64_t sequence, struct pp_record *out,
-                                   const struct pp_row_charged **out_row)
-{
-    *out_row = NULL;
-    enum pp_error error = pp_journal_find(run->journal, sequence, run->other_room, out, NULL);
-    if (error == PP_OK && out->type == PP_RECORD_TYPE_CHARGED)
-        *out_row = pp_journal_row(out, sequence);
-    return error == PP_NOT_FOUND || error == PP_CORRUPT ? PP_OK : error;
-}
-
-static enum pp_error deleted_compare(struct pp_verify_run *run, const struct pp_record *record,
-                                     const struct pp_row_deleted *deleted, uint32_t slot)
-{
-    struct pp_record original;
-    const struct pp_row_charged *stamp;
-    struct pp_stamp_row row;
-    PP_TRY(original_find(run, deleted->sequence, &original, &stamp));
-    PP_TRY(stamp_row(run, deleted->sequence, &row));
-    if (!stamp || deleted->sequence >= record->sequence) {
-        pp_verify_tell(run, PP_INVARIANT, "deleted stamp", record->sequence, slot, "there is no stamp %llu",
-                       (unsigned long long)deleted->sequence);
-        return PP_OK;
-    }
-    uint32_t stored_day = original.charged.tickets ? row.stored_day : pp_day_of(original.time_ms);
-    if (!pp_stamp_id_eq(&stamp->stamp_id, &deleted->stamp_id) || stored_day != deleted->stored_day ||
-        stamp->leaf.postage.storage_grains != deleted->storage_grains ||
-        stamp->leaf.retention_days != deleted->retention_days)
-        pp_verify_tell(run, PP_INVARIANT, "deleted stamp", record->sequence, slot, "it is not what stamp %llu is",
-                       (unsigned long long)deleted->sequence);
-    if (row.refund.reasons != 1u << (PP_REFUND_EARLY_DELETE - 1) ||
-        !pp_grains_eq(row.refund.refunded, pp_grains(deleted->amount)))
-        pp_verify_tell(run, PP_CORRUPT, "stamps row", deleted->sequence, slot, "it does not say what record %llu refunded",
-                       (unsigned long long)record->sequence);
-    if (!original.charged.tickets)
-        run->stamp_rows++;
-    return PP_OK;
-}
-
-enum pp_error pp_verify_rows_deleted(struct pp_verify_run *run, const struct pp_record *record, uint32_t slot)
-{
-    for (uint32_t i = 0; i < record->count; i++)
-        PP_TRY(deleted_compare(run, record, &record->deleted_rows[i], slot));
-    return PP_OK;
-}
-
-enum pp_error pp_verify_rows_tickets(struct pp_verify_run *run, const struct pp_record *record)
-{
-    bool stored = record->type == PP_RECORD_TYPE_STORED;
-    for (uint32_t i = 0; i < record->count; i++) {
-        struct pp_stamp_row row;
-        uint64_t ticket = record->ticket_rows[i].ticket;
-        PP_TRY(stamp_row(run, ticket, &row));
-        bool cancelled = row.refund.reasons & 1u << (PP_REFUND_NOT_STORED - 1);
-        if (stored ? row.stored_day != pp_day_of(record->time_ms) : !cancelled)
-            pp_verify_tell(run, PP_CORRUPT, "stamps row", ticket, PP_VERIFY_NO_LANE, "it does not say what record %llu did",
-                           (unsigned long long)record->sequence);
-        run->stamp_rows++;
-    }
-    return PP_OK;
-}
-
-/* ---- the checkpoint ---- */
-
-static enum pp_error lane_compare(struct pp_verify_run *run, uint32_t slot)
-{
-    uint8_t ours[PP_CHECKPOINT_LANE_MAX_BYTES];
-    size_t length;
-    struct pp_slice stored;
-    PP_TRY(pp_checkpoint_lane_encode(&run->ledger, slot, ours, sizeof ours, &length));
-    enum pp_error error = pp_checkpoint_lane_row(run->derived, slot, &stored);
-    if (error == PP_NOT_FOUND)
-        stored = pp_slice(NULL, 0);
-    else
-        PP_TRY(error);
-    if (stored.length != length || memcmp(stored.bytes, ours, length) != 0)
-        pp_verify_tell(run, PP_CORRUPT, "checkpoint", run->checkpoint.next_sequence - 1, slot,
-                       "the lane's row is not what the journal says");
-    return PP_OK;
-}
-
-enum pp_error pp_verify_checkpoint(struct pp_verify_run *run)
-{
-    if (run->checkpoint_lanes != run->ledger.head.lane_count)
-        pp_verify_tell(run, PP_CORRUPT, "checkpoint", run->checkpoint.next_sequence - 1, PP_VERIFY_NO_LANE,
-                       "%llu lanes, the journal says %u", (unsigned long long)run->checkpoint_lanes,
-                       run->ledger.head.lane_count);
-    for (uint32_t slot = 0; slot < run->ledger.head.lane_count; slot++)
-        PP_TRY(lane_compare(run, slot));
-    return PP_OK;
-}
-
-/* ---- how many ---- */
-
-static enum pp_error count_compare(struct pp_verify_run *run, struct pp_txn *txn, unsigned table, const char *what,
-                                   uint64_t expected)
-{
-    uint64_t actual;
-    PP_TRY(pp_txn_count(txn, table, &actual));
-    if (actual != expected)
-        pp_verify_tell(run, PP_CORRUPT, what, 0, PP_VERIFY_NO_LANE, "%llu rows, the journal says %llu",
-                       (unsigned long long)actual, (unsigned long long)expected);
-    return PP_OK;
+    enum pp_error error = pp_verify_rows_begin(run);
+    while (error == PP_OK && run->has_envelope)
+        error = orphan_tell(run, pp_key8_number(run->envelopes.key.bytes));
+    pp_verify_rows_close(run);
+    return error;
 }
 
 enum pp_error pp_verify_rows_end(struct pp_verify_run *run)
 {
-    PP_TRY(count_compare(run, run->journal, PP_TABLE_ENVELOPES, "envelopes", run->summary->envelopes));
-    PP_TRY(count_compare(run, run->journal, PP_TABLE_STAMPS, "stamps", run->stamp_rows));
-    PP_TRY(count_compare(run, run->journal, PP_TABLE_REPORTS, "reports", run->summary->reports));
-    if (!run->derived)
-        return PP_OK;
-    return count_compare(run, run->derived, PP_TABLE_INDEX_STAMP, "index_stamp", run->indexed_stamps);
+    struct pp_scan scan;
+    PP_TRY(pp_scan_open(run->journal, PP_TABLE_STAMPS, &scan));
+    enum pp_error error = stamp_rows_end(run, &scan);
+    pp_scan_close(&scan);
+    PP_TRY(error);
+    for (uint64_t sequence = 1; sequence < run->head.next_sequence; sequence++)
+        PP_TRY(envelope_end(run, sequence));
+    PP_TRY(envelopes_beyond(run));
+    run->sequence = 0;
+    return PP_OK;
 }

@@ -1,4 +1,10 @@
-/* verify_run.h - what the parts of `verify` share. Not for hosts. */
+/* verify_run.h - what the parts of `verify` share. Not for hosts.
+ *
+ * Shape:  one record at a time: _record_before (what it says, against the ledger before it), the ledger's step, _record_after
+ *         (invariants), _rows (the tables beside the journal, and the indexes). At the end, in one transaction of each file: _end of each.
+ *         Errors that these functions return are faults of the disk or of memory; what disagrees is told with
+ *         pp_verify_tell.
+ */
 #ifndef PP_VERIFY_RUN_H
 #define PP_VERIFY_RUN_H
 
@@ -11,46 +17,137 @@
 #include <pp/eip712.h>
 #include <pp/verify.h>
 
-#define PP_VERIFY_NO_LANE UINT64_MAX
+struct pp_stamp_row; /* node.h */
+
+/* What is known of a sequence number; one byte each. */
+enum pp_verify_mark {
+    PP_MARK_ENVELOPE = 1, /* a stamp whose envelope is the node's to keep */
+    PP_MARK_TICKET = 2,   /* a stamp whose envelope is the host's */
+    PP_MARK_MISSING = 4,  /* its envelope is not there, and not expired */
+    PP_MARK_DELETED = 8,
+    PP_MARK_STORED = 16,
+    PP_MARK_CANCELLED = 32,
+    PP_MARK_TOPIC = 64, /* a row of the index leads to it */
+    PP_MARK_EXPIRY = 128,
+};
+
+/* Where a lane's grains went, beside what its ledger entry says. */
+struct pp_verify_lane {
+    struct pp_grains left;   /* refunded because the sender left */
+    struct pp_grains lapsed; /* of tickets that were open when the lane ended */
+    struct pp_grains bonds;  /* of stamps that earn */
+    struct pp_grains open;   /* of open tickets; at the end */
+};
+
+struct pp_verify_report {
+    uint64_t epoch, block_number, end_time_s;
+    struct pp_hash hash;
+};
 
 struct pp_verify_run {
     const struct pp_verify_config *config;
     struct pp_verify_summary *summary;
-    struct pp_data data;
-    struct pp_ledger ledger;
+    enum pp_error worst;
+    bool stopped;   /* nothing behind this means anything */
+    bool caught_up; /* the last walk came to the journal's end */
     struct pp_crypto *crypto;
     struct pp_domain domain;
-    struct pp_record_room *room, *other_room;
-    struct pp_stamp_id *ids;   /* PP_LEAVES_MAX */
-    struct pp_hash *scratch;   /* PP_LEAVES_MAX */
-    struct pp_txn *journal;    /* one snapshot of each file */
-    struct pp_txn *derived;    /* NULL: there is none */
-    uint64_t end;              /* behind the last record */
-    uint32_t last_day;         /* of the snapshot */
-    struct pp_journal_head indexed, checkpoint; /* next_sequence 1: none */
-    uint64_t checkpoint_lanes;
-    uint64_t indexed_stamps;   /* that the index must hold */
-    uint64_t stamp_rows;       /* that the table of stamps must hold */
-    enum pp_error worst;
-    char reason[PP_STORE_REASON_BYTES];
+    struct pp_data data;
+    struct pp_ledger ledger;
+    struct pp_journal_head head; /* behind the last record that was taken */
+    uint64_t end;                /* of the journal, when last looked at */
+    uint32_t last_day;           /* of its last record */
+    uint64_t sequence;           /* of the record that is being compared, or 0 */
+
+    struct pp_record_room *room, *found_room;
+    struct pp_record found; /* sequence 0: none. The record that was last looked up */
+    struct pp_stamp_id *ids;
+    struct pp_hash *scratch;
+    struct pp_verify_lane *lanes; /* by slot */
+    size_t lanes_bytes;
+    uint8_t *marks; /* by sequence */
+    size_t marks_capacity;
+    struct pp_verify_report *reports; /* in order */
+    size_t report_count, report_capacity;
+
+    /* of the transactions that are open */
+    struct pp_txn *journal;
+    struct pp_txn *derived; /* NULL: there is none */
+    struct pp_scan envelopes;
+    bool has_envelope; /* the scan stands on one */
+
+    uint64_t checkpoint_end;      /* where the checkpoint stands; 0: there is none */
+    uint64_t checkpoint_compared; /* the same, of the one that was compared */
+    uint64_t checkpoint_asked;    /* where the walk last stood when it was asked for */
+    uint64_t indexed_end;         /* stamps below are indexed */
+    bool index_has_tail;
+    struct pp_journal_head index_tail; /* records from here on were not compared with the index */
 };
 
-/* Tells a finding. detail is printf's. */
-__attribute__((format(printf, 6, 7))) void pp_verify_tell(struct pp_verify_run *run, enum pp_error error,
-                                                          const char *what, uint64_t sequence, uint64_t lane_slot,
-                                                          const char *detail, ...);
+/* ---- verify.c ---- */
 
-/* verify_rows.c: after the record's step. Errors are those of the store. */
-PP_MUST_CHECK enum pp_error pp_verify_rows_charged(struct pp_verify_run *run, const struct pp_record *record, uint32_t slot);
-PP_MUST_CHECK enum pp_error pp_verify_rows_deleted(struct pp_verify_run *run, const struct pp_record *record, uint32_t slot);
-PP_MUST_CHECK enum pp_error pp_verify_rows_tickets(struct pp_verify_run *run, const struct pp_record *record);
-/* How many rows each table has in the end. */
+/* detail is printf's. slot: PP_SLOT_NONE when it is of no lane. Told with run->sequence. */
+__attribute__((format(printf, 6, 7))) void pp_verify_tell(struct pp_verify_run *run,
+                                                          enum pp_verify_check check, enum pp_error error,
+                                                          const char *what, uint32_t slot, const char *detail,
+                                                          ...);
+void pp_verify_count(struct pp_verify_run *run, enum pp_verify_check check);
+/* INVARIANT when they differ. */
+void pp_verify_grains(struct pp_verify_run *run, enum pp_verify_check check, const char *what, uint32_t slot,
+                      struct pp_grains expected, struct pp_grains actual);
+void pp_verify_number(struct pp_verify_run *run, enum pp_verify_check check, const char *what, uint32_t slot,
+                      uint64_t expected, uint64_t actual);
+void pp_verify_bytes(struct pp_verify_run *run, enum pp_verify_check check, const char *what, uint32_t slot,
+                     const uint8_t *expected, const uint8_t *actual, size_t length);
+/* Whether that account signed. */
+void pp_verify_signer(struct pp_verify_run *run, enum pp_verify_check check, const char *what, uint32_t slot,
+                      const struct pp_hash *digest, const struct pp_signature *signature,
+                      const struct pp_address *signer);
+
+/* ---- verify_record.c ---- */
+PP_MUST_CHECK enum pp_error pp_verify_record_before(struct pp_verify_run *run,
+                                                    const struct pp_record *record);
+/* The ledger refused it, and was put back. */
+void pp_verify_record_refused(struct pp_verify_run *run, const struct pp_record *record, enum pp_error error);
+void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *record);
+
+/* ---- verify_lane.c ---- */
+void pp_verify_lane(struct pp_verify_run *run, uint32_t slot);
+/* What goes where, before the step. */
+PP_MUST_CHECK enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_record *record);
+PP_MUST_CHECK enum pp_error pp_verify_lanes_end(struct pp_verify_run *run);
+
+/* ---- verify_rows.c ---- */
+PP_MUST_CHECK enum pp_error pp_verify_rows_begin(struct pp_verify_run *run);
+void pp_verify_rows_close(struct pp_verify_run *run);
+PP_MUST_CHECK enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *record);
 PP_MUST_CHECK enum pp_error pp_verify_rows_end(struct pp_verify_run *run);
-/* When the walk stands where the checkpoint was taken. */
-PP_MUST_CHECK enum pp_error pp_verify_checkpoint(struct pp_verify_run *run);
+/* The stamp with this number; *out_row NULL when there is none. Borrowed until the next call. */
+PP_MUST_CHECK enum pp_error pp_verify_stamp(struct pp_verify_run *run, uint64_t sequence,
+                                            const struct pp_record **out_record,
+                                            const struct pp_row_charged **out_row);
+/* The row of a stamp; all zero when there is none, or it is told as none. */
+PP_MUST_CHECK enum pp_error pp_verify_stamp_row(struct pp_verify_run *run, uint64_t sequence,
+                                                struct pp_stamp_row *out);
 
-/* verify_signed.c */
-PP_MUST_CHECK enum pp_error pp_verify_signed(struct pp_verify_run *run, const struct pp_record *record, uint32_t slot);
+/* ---- verify_report.c ---- */
 PP_MUST_CHECK enum pp_error pp_verify_report(struct pp_verify_run *run, const struct pp_record *record);
+PP_MUST_CHECK enum pp_error pp_verify_reports_end(struct pp_verify_run *run);
+
+/* ---- verify_checkpoint.c ---- */
+/* Where the checkpoint stands. */
+PP_MUST_CHECK enum pp_error pp_verify_checkpoint_look(struct pp_verify_run *run);
+/* Compares it if the walk stands there. */
+PP_MUST_CHECK enum pp_error pp_verify_checkpoint(struct pp_verify_run *run);
+PP_MUST_CHECK enum pp_error pp_verify_checkpoint_end(struct pp_verify_run *run);
+
+/* ---- verify_index.c ---- */
+/* How far the index goes. */
+PP_MUST_CHECK enum pp_error pp_verify_index_look(struct pp_verify_run *run);
+/* One stamp of a record with the index. topic: of its envelope, empty when there is none (any more). */
+PP_MUST_CHECK enum pp_error pp_verify_index_stamp(struct pp_verify_run *run, uint64_t time_ms,
+                                                  const struct pp_leaf *leaf, uint64_t sequence,
+                                                  struct pp_slice topic);
+PP_MUST_CHECK enum pp_error pp_verify_index_end(struct pp_verify_run *run);
 
 #endif

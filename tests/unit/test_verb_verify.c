@@ -8,6 +8,8 @@
 #include "tables.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -82,6 +84,63 @@ START_TEST(verify__a_sound_folder_with_and_without_its_node__nothing_disagrees)
 }
 END_TEST
 
+struct traffic {
+    struct world *world;
+    _Atomic bool stop;
+    uint64_t stamps;
+};
+
+static void *traffic_main(void *context)
+{
+    struct traffic *traffic = context;
+    for (unsigned i = 0; !atomic_load(&traffic->stop); i++) {
+        struct pp_made_request made;
+        struct pp_answer answer;
+        struct pp_delete delete;
+        struct pp_delete_result result;
+        struct pp_signed_refund refund;
+        pp_request_make(&made, &traffic->world->fixture, &traffic->world->sender, 1 + i % 7,
+                        (struct pp_parcel_of){500, 4}, i);
+        pp_submit_wait(traffic->world->fixture.node, &made.request, &answer);
+        ck_assert_ok(answer.error);
+        traffic->stamps += made.request.count;
+        if (i % 3 == 0) {
+            pp_delete_make(&traffic->world->fixture, &traffic->world->sender, &made.envelopes[0].leaf,
+                           &made.ids[0], &delete);
+            ck_assert_ok(pp_node_delete(traffic->world->fixture.node, &delete, 1, &result, &refund));
+            ck_assert_ok(result.refusal.error);
+        }
+        pp_answer_done(&answer);
+        pp_request_done(&made);
+    }
+    return NULL;
+}
+
+/* JRN-063: stamps, deletions, indexes and a checkpoint are written while it reads. */
+START_TEST(verify__while_the_node_writes_on__nothing_disagrees)
+{
+    struct world world;
+    world_open(&world);
+    struct traffic traffic = {.world = &world};
+    pthread_t thread;
+    uint64_t seen = 0;
+    ck_assert_int_eq(pthread_create(&thread, NULL, traffic_main, &traffic), 0);
+    for (unsigned round = 0; round < 8; round++) {
+        json_t *object = verify(&world, CLI_OK);
+        ck_assert_uint_ge(pp_json_u64(object, "stamps"), seen);
+        seen = pp_json_u64(object, "stamps");
+        json_decref(object);
+    }
+    atomic_store(&traffic.stop, true);
+    pthread_join(thread, NULL);
+    pp_fixture_close(&world.fixture);
+    json_t *object = verify(&world, CLI_OK);
+    ck_assert_uint_eq(pp_json_u64(object, "stamps"), 210 + traffic.stamps);
+    json_decref(object);
+    world_close(&world);
+}
+END_TEST
+
 static enum pp_error record_flip(void *context, struct pp_txn *txn)
 {
     uint8_t value[8192];
@@ -132,7 +191,7 @@ static void smash(const char *path, struct pp_rng *rng, off_t from, size_t lengt
     free(bytes);
 }
 
-/* Pages that lead nowhere end the child, not the command; and it is said. */
+/* JRN-071: pages that lead nowhere end the child, not the command; and it is said. */
 START_TEST(verify__smashed_pages__found_and_the_command_lives)
 {
     static const char *const names[] = {"journal.mdb", "derived.mdb"};
@@ -178,6 +237,7 @@ END_TEST
 
 PP_TESTS("verb_verify")
 PP_TEST(verify__a_sound_folder_with_and_without_its_node__nothing_disagrees)
+PP_TEST(verify__while_the_node_writes_on__nothing_disagrees)
 PP_TEST(verify__a_record_was_altered__told_with_its_number)
 PP_TEST(verify__smashed_pages__found_and_the_command_lives)
 PP_TEST(verify__no_folder__told)

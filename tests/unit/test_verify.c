@@ -7,7 +7,9 @@
 #include "journal.h"
 #include "tables.h"
 
+#include <pp/refund.h>
 #include <pp/verify.h>
+#include <pp/voucher.h>
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 struct world {
     struct pp_temp_dir dir;
     struct pp_fixture fixture;
+    struct pp_channel_id channels[2];
     struct pp_verify_finding first;
     unsigned findings;
 };
@@ -40,6 +43,7 @@ static void world_make(struct world *world)
     pp_fixture_head(&world->fixture, 0, NULL);
     for (unsigned i = 0; i < 2; i++) {
         pp_sender_init(&senders[i], &world->fixture, i);
+        world->channels[i] = senders[i].channel_id;
         pp_sender_fund(&senders[i], &world->fixture, 1000000, 0);
         pp_request_make(&made, &world->fixture, &senders[i], 3, (struct pp_parcel_of){500, 6}, i);
         pp_submit_wait(world->fixture.node, &made.request, &answer);
@@ -57,7 +61,8 @@ static void world_make(struct world *world)
     pp_fixture_head(&world->fixture, 0, NULL);
     ck_assert_ok(pp_node_tick(world->fixture.node));
     pp_leave_sign(&world->fixture, &senders[1], &signature);
-    ck_assert_ok(pp_node_leave(world->fixture.node, &senders[1].channel_id, FIXTURE_LANE, &signature, &refund, &release));
+    ck_assert_ok(pp_node_leave(world->fixture.node, &senders[1].channel_id, FIXTURE_LANE, &signature, &refund,
+                               &release));
     pp_fixture_close(&world->fixture);
 }
 
@@ -86,18 +91,29 @@ static enum pp_error verify(struct world *world, struct pp_verify_summary *out)
 enum fault {
     FLIP,
     DROP,
-    ADD,
+    ADD,    /* the row once more, under another key */
+    RESEAL, /* FLIP, and a good checksum: of a checkpoint's row */
 };
 
 struct plant {
     bool derived;
     unsigned table;
     enum fault fault;
-    unsigned row;   /* counted from the first */
-    size_t offset;  /* FLIP: from the value's end when negative_offset */
+    unsigned row;  /* counted from the first */
+    size_t offset; /* FLIP: from the value's end when negative_offset */
     bool from_end;
-    const char *what; /* of the first finding; NULL: any */
+    enum pp_verify_check check; /* of the first finding */
+    const char *what;
+    const char *detail; /* how its detail begins; NULL: any */
 };
+
+static void reseal(struct pp_slice key, uint8_t *value, size_t length)
+{
+    const struct pp_slice parts[] = {key, pp_slice(value, length)};
+    uint8_t digest[32];
+    pp_blake2b("pp.checkpoint.v1", parts, 2, digest);
+    memcpy(value + length, digest, PP_RECORD_CHECKSUM_BYTES);
+}
 
 static enum pp_error plant_run(void *context, struct pp_txn *txn)
 {
@@ -114,12 +130,15 @@ static enum pp_error plant_run(void *context, struct pp_txn *txn)
     ck_assert_uint_le(length, sizeof value);
     memcpy(value, scan.value.bytes, length);
     pp_scan_close(&scan);
+    size_t end = plant->fault == RESEAL ? length - PP_RECORD_CHECKSUM_BYTES : length;
     if (plant->fault == DROP)
         return pp_txn_delete(txn, plant->table, pp_slice(key, key_length));
     if (plant->fault == ADD)
         key[key_length - 1] ^= 0x40;
     else
-        value[plant->from_end ? length - 1 - plant->offset : plant->offset] ^= 1;
+        value[plant->from_end ? end - 1 - plant->offset : plant->offset] ^= 1;
+    if (plant->fault == RESEAL)
+        reseal(pp_slice(key, key_length), value, end);
     const struct pp_slice part = pp_slice(value, length);
     return pp_txn_put(txn, plant->table, pp_slice(key, key_length), &part, 1);
 }
@@ -129,10 +148,12 @@ static void plant_put(struct world *world, struct plant plant)
     struct pp_data data;
     char reason[PP_STORE_REASON_BYTES];
     ck_assert_ok(pp_data_open(world->fixture.dir, UINT64_C(1) << 30, false, &data, reason));
-    ck_assert_ok(pp_store_write(plant.derived ? data.derived : data.journal, PP_STORE_ORDINARY, plant_run, &plant));
+    ck_assert_ok(
+        pp_store_write(plant.derived ? data.derived : data.journal, PP_STORE_ORDINARY, plant_run, &plant));
     pp_data_close(&data);
 }
 
+/* JRN-060, JRN-067 */
 START_TEST(verify__a_sound_folder__no_finding_and_right_sums)
 {
     struct world world;
@@ -152,34 +173,93 @@ START_TEST(verify__a_sound_folder__no_finding_and_right_sums)
     ck_assert(pp_grains_eq(summary.spent, pp_grains(6 * 10000)));
     ck_assert(pp_grains_eq(summary.refunded, pp_grains(5 * 1500 + 3 * 4 * 1500)));
     ck_assert(pp_grains_eq(summary.earned, pp_grains(6 * 1000 + 5 * 2 * 1500 + 1500)));
+    ck_assert(summary.complete && summary.has_checkpoint && summary.has_index);
+    /* 9 records over 13 numbers; rows: 2 lanes and a head; each of 6 stamps, 5 envelopes */
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_RECORDS].count, 9);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_STEPS].count, 9);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_CHANNELS].count, 2);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_VOUCHERS].count, 2);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_DELETIONS].count, 1);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_LEAVES].count, 1);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_REFUNDS].count, 2);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_RELEASES].count, 1);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_REPORTS].count, 1);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_SUMS].count, 3);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_ENVELOPES].count, 6);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_STAMPS].count, 1);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_CHECKPOINT].count, 3);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_INDEX_STAMP].count, 6);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_INDEX_TOPIC].count, 5);
+    ck_assert_uint_eq(summary.checks[PP_VERIFY_INDEX_EXPIRY].count, 5);
     world_done(&world);
 }
 END_TEST
 
+/* JRN-061, JRN-062, JRN-068 to JRN-070, JRN-072 */
 START_TEST(verify__one_fault_anywhere__found_and_named)
 {
     static const struct plant plants[] = {
-        {false, PP_TABLE_ENVELOPES, FLIP, 2, 100, false, "envelope"},
-        {false, PP_TABLE_ENVELOPES, FLIP, 0, 0, false, "envelope"},
-        {false, PP_TABLE_ENVELOPES, DROP, 1, 0, false, "envelope"},
-        {false, PP_TABLE_ENVELOPES, ADD, 1, 0, false, "envelopes"},
-        {false, PP_TABLE_STAMPS, FLIP, 0, 5, false, "stamps row"},
-        {false, PP_TABLE_STAMPS, DROP, 0, 0, false, "envelope"},
-        {false, PP_TABLE_STAMPS, ADD, 0, 0, false, "stamps"},
-        {false, PP_TABLE_REPORTS, FLIP, 0, 40, false, "report"},
-        {false, PP_TABLE_REPORTS, FLIP, 0, 3, true, "report"},
-        {false, PP_TABLE_REPORTS, DROP, 0, 0, false, "report"},
-        {false, PP_TABLE_RECORDS, FLIP, 2, 3, false, "record"},
-        {false, PP_TABLE_RECORDS, DROP, 3, 0, false, "record"},
-        {true, PP_TABLE_CHECKPOINT, FLIP, 1, 50, false, "checkpoint"},
-        {true, PP_TABLE_CHECKPOINT, FLIP, 0, 3, true, "checkpoint"},
-        {true, PP_TABLE_CHECKPOINT, DROP, 2, 0, false, "checkpoint"},
-        {true, PP_TABLE_INDEX_STAMP, FLIP, 1, 7, false, "index_stamp"},
-        {true, PP_TABLE_INDEX_STAMP, DROP, 1, 0, false, "index_stamp"},
-        {true, PP_TABLE_INDEX_STAMP, ADD, 1, 0, false, "index_stamp"},
-        {true, PP_TABLE_INDEX_TOPIC, DROP, 1, 0, false, "index_topic"},
-        {true, PP_TABLE_INDEX_EXPIRY, DROP, 1, 0, false, "index_expiry"},
-        {true, PP_TABLE_INDEX_HEAD, FLIP, 0, 0, false, "derived"},
+        {false, PP_TABLE_ENVELOPES, FLIP, 2, 100, false, PP_VERIFY_ENVELOPES, "envelope", "expected "},
+        {false, PP_TABLE_ENVELOPES, FLIP, 0, 0, false, PP_VERIFY_ENVELOPES, "envelope", "expected "},
+        {false, PP_TABLE_ENVELOPES, DROP, 1, 0, false, PP_VERIFY_ENVELOPES, "envelope", "it is missing"},
+        {false, PP_TABLE_ENVELOPES, ADD, 1, 0, false, PP_VERIFY_ENVELOPES, "envelope",
+         "508 bytes that no stamp"},
+        {false, PP_TABLE_STAMPS, FLIP, 0, 0, false, PP_VERIFY_STAMPS, "stamps row, reasons",
+         "expected 2, found 3"},
+        {false, PP_TABLE_STAMPS, FLIP, 0, 12, false, PP_VERIFY_STAMPS, "stamps row, refunded",
+         "expected 7500, found 7501"},
+        {false, PP_TABLE_STAMPS, FLIP, 0, 0, true, PP_VERIFY_STAMPS, "stamps row, stored day",
+         "expected 0, found 1"},
+        {false, PP_TABLE_STAMPS, DROP, 0, 0, false, PP_VERIFY_STAMPS, "stamps row, reasons",
+         "expected 2, found 0"},
+        {false, PP_TABLE_STAMPS, ADD, 0, 0, false, PP_VERIFY_STAMPS, "stamps row",
+         "no record did anything to it"},
+        {false, PP_TABLE_REPORTS, FLIP, 0, 40, false, PP_VERIFY_REPORTS, "report bundle's hash", "expected "},
+        {false, PP_TABLE_REPORTS, FLIP, 0, 3, true, PP_VERIFY_REPORTS, "report bundle", "of epoch 40742"},
+        {false, PP_TABLE_REPORTS, DROP, 0, 0, false, PP_VERIFY_REPORTS, "report bundle", "of epoch 40742"},
+        {false, PP_TABLE_REPORTS, ADD, 0, 0, false, PP_VERIFY_REPORTS, "report bundle", "0000000000009f66"},
+        {false, PP_TABLE_RECORDS, FLIP, 2, 3, false, PP_VERIFY_RECORDS, "record",
+         "journal record 3 (CHARGED): the checksum"},
+        {false, PP_TABLE_RECORDS, DROP, 3, 0, false, PP_VERIFY_RECORDS, "record",
+         "journal record 6 (UNKNOWN): it is missing"},
+        {true, PP_TABLE_CHECKPOINT, FLIP, 1, 50, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "the checksum"},
+        {true, PP_TABLE_CHECKPOINT, FLIP, 0, 3, true, PP_VERIFY_CHECKPOINT, "checkpoint head",
+         "the checksum"},
+        {true, PP_TABLE_CHECKPOINT, DROP, 2, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "the row is missing"},
+        {true, PP_TABLE_CHECKPOINT, DROP, 0, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
+         "it is missing"},
+        {true, PP_TABLE_CHECKPOINT, ADD, 1, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint row",
+         "7300000040 belongs to no"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 202, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
+         "total spent: expected 60000, found 60001"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 1, 124, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "spent: expected 30000, found 30001"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 2, 136, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "refunded: expected 18000, found 18001"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 2, 1, true, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "its holes, coming days"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 8, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
+         "it stands before 15"},
+        {true, PP_TABLE_INDEX_STAMP, FLIP, 1, 7, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
+         "expected 4, found 5"},
+        {true, PP_TABLE_INDEX_STAMP, DROP, 1, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
+         "the row that leads here is missing"},
+        {true, PP_TABLE_INDEX_STAMP, ADD, 1, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp rows",
+         "expected 6, found 7"},
+        {true, PP_TABLE_INDEX_TOPIC, DROP, 1, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic",
+         "the row that leads here is missing"},
+        {true, PP_TABLE_INDEX_TOPIC, ADD, 1, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the row "},
+        {true, PP_TABLE_INDEX_EXPIRY, DROP, 1, 0, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry",
+         "the row that leads here is missing"},
+        {true, PP_TABLE_INDEX_EXPIRY, ADD, 1, 0, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry", "the row "},
+        {true, PP_TABLE_INDEX_HEAD, FLIP, 0, 7, false, PP_VERIFY_INDEX_STAMP, "index_head",
+         "it stands before record 15"},
+        {true, PP_TABLE_INDEX_HEAD, FLIP, 0, 20, false, PP_VERIFY_INDEX_STAMP, "index_head checksum",
+         "expected "},
+        {true, PP_TABLE_INDEX_HEAD, DROP, 0, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp rows",
+         "expected 0, found 6"},
     };
     for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
         struct world world;
@@ -188,145 +268,403 @@ START_TEST(verify__one_fault_anywhere__found_and_named)
         plant_put(&world, plants[i]);
         enum pp_error error = verify(&world, &summary);
         ck_assert_msg(error == PP_CORRUPT || error == PP_INVARIANT, "plant %zu: %s", i, pp_error_name(error));
-        ck_assert_msg(strcmp(world.first.what, plants[i].what) == 0, "plant %zu: %s: %s, expected %s", i,
-                      world.first.what, world.first.detail, plants[i].what);
+        ck_assert_msg(world.first.check == plants[i].check && strcmp(world.first.what, plants[i].what) == 0 &&
+                          strncmp(world.first.detail, plants[i].detail, strlen(plants[i].detail)) == 0,
+                      "plant %zu: %s: %s: %s, expected %s: %s", i, pp_verify_check_name(world.first.check),
+                      world.first.what, world.first.detail, plants[i].what, plants[i].detail);
+        ck_assert_uint_eq(summary.findings, world.findings);
+        ck_assert_uint_gt(summary.checks[plants[i].check].findings, 0);
+        ck_assert_int_eq(summary.complete, plants[i].table != PP_TABLE_RECORDS || plants[i].derived);
         world_done(&world);
     }
 }
 END_TEST
 
-/* A record that was altered and sealed again by somebody who knows how: only what it says can give it away. */
+/* Records that were altered and sealed again by somebody who knows how: only what they say can give them away. Who has the keys
+ * may sign again, too. */
 struct forge {
-    uint64_t sequence;
-    void (*change)(struct pp_record *record, struct pp_record_room *room);
+    uint64_t sequence; /* 0: a record is appended, made of record 6 */
+    void (*change)(struct world *world, struct pp_record *record, struct pp_record_room *room);
+    const char *what;
+    const char *detail;
 };
+
+struct forging {
+    struct world *world;
+    const struct forge *forge;
+    struct pp_journal_head head;
+    struct pp_record_room *room;
+    uint8_t *buffer;
+    struct {
+        uint64_t sequence;
+        size_t length;
+        uint8_t bytes[8192];
+    } * kept;
+    size_t count;
+};
+
+static enum pp_error records_keep(struct forging *forging, struct pp_txn *txn)
+{
+    struct pp_scan scan;
+    PP_TRY(pp_scan_open(txn, PP_TABLE_RECORDS, &scan));
+    for (enum pp_error error = pp_scan_first(&scan); error == PP_OK; error = pp_scan_next(&scan)) {
+        forging->kept[forging->count].length = scan.value.length;
+        forging->kept[forging->count].sequence = pp_key8_number(scan.key.bytes);
+        memcpy(forging->kept[forging->count++].bytes, scan.value.bytes, scan.value.length);
+    }
+    pp_scan_close(&scan);
+    return pp_txn_clear(txn, PP_TABLE_RECORDS);
+}
+
+static enum pp_error record_put(struct forging *forging, struct pp_txn *txn, size_t i, bool change)
+{
+    struct pp_record record;
+    struct pp_reader r;
+    pp_reader_init(&r, forging->kept[i].bytes, forging->kept[i].length - PP_RECORD_CHECKSUM_BYTES);
+    pp_record_read(&r, forging->room, &record);
+    PP_TRY(pp_reader_finish(&r));
+    if (change) {
+        record.time_ms = record.time_ms > forging->head.time_ms ? record.time_ms : forging->head.time_ms;
+        forging->forge->change(forging->world, &record, forging->room);
+    }
+    return pp_journal_append(txn, &forging->head, &record, forging->buffer);
+}
 
 static enum pp_error forge_run(void *context, struct pp_txn *txn)
 {
-    const struct forge *forge = context;
-    struct pp_record_room *room = malloc(sizeof *room);
-    uint8_t *buffer = malloc(PP_RECORD_MAX_BYTES);
-    struct kept {
-        size_t length;
-        uint8_t bytes[8192];
-        uint64_t sequence;
-    } *kept = calloc(64, sizeof *kept);
-    struct pp_scan scan;
-    size_t count = 0;
-    PP_TRY(pp_scan_open(txn, PP_TABLE_RECORDS, &scan));
-    for (enum pp_error error = pp_scan_first(&scan); error == PP_OK; error = pp_scan_next(&scan)) {
-        kept[count].length = scan.value.length;
-        kept[count].sequence = pp_key8_number(scan.key.bytes);
-        memcpy(kept[count++].bytes, scan.value.bytes, scan.value.length);
+    struct forging *forging = context;
+    size_t deleted = 0;
+    PP_TRY(records_keep(forging, txn));
+    pp_journal_head_init(&forging->head);
+    for (size_t i = 0; i < forging->count; i++) {
+        if (forging->kept[i].sequence == 6)
+            deleted = i;
+        PP_TRY(record_put(forging, txn, i, forging->kept[i].sequence == forging->forge->sequence));
     }
-    pp_scan_close(&scan);
-    PP_TRY(pp_txn_clear(txn, PP_TABLE_RECORDS));
-    struct pp_journal_head head;
-    pp_journal_head_init(&head);
-    for (size_t i = 0; i < count; i++) {
-        struct pp_record record;
-        struct pp_reader r;
-        pp_reader_init(&r, kept[i].bytes, kept[i].length - PP_RECORD_CHECKSUM_BYTES);
-        pp_record_read(&r, room, &record);
-        PP_TRY(pp_reader_finish(&r));
-        if (kept[i].sequence == forge->sequence)
-            forge->change(&record, room);
-        head.next_sequence = kept[i].sequence;
-        PP_TRY(pp_journal_append(txn, &head, &record, buffer));
-    }
-    free(kept);
-    free(room);
-    free(buffer);
-    return PP_OK;
+    return forging->forge->sequence == 0 ? record_put(forging, txn, deleted, true) : PP_OK;
 }
 
-static void forge_voucher(struct pp_record *record, struct pp_record_room *room)
+static void sign_as_operator(struct world *world, const struct pp_hash *digest, struct pp_signature *out)
 {
-    (void)room;
+    ck_assert_ok(pp_sign(world->fixture.crypto, &world->fixture.config.operator_key, digest, out));
+}
+
+static void forge_voucher(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
     record->charged.spent = pp_grains_add_checked(record->charged.spent, pp_grains(1));
 }
 
-static void forge_leaf(struct pp_record *record, struct pp_record_room *room)
+static void forge_kind(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)record;
+    (void)world, (void)room;
+    record->charged.kind = PP_STAMP_SINGLE;
+}
+
+static void forge_leaf(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)record;
     room->charged[1].leaf.size++;
 }
 
-static void forge_price(struct pp_record *record, struct pp_record_room *room)
+static void voucher_sign_again(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)record;
-    room->charged[0].leaf.postage.base_grains++;
+    struct pp_stamp_id ids[8];
+    struct pp_hash scratch[8];
+    struct pp_sender sender;
+    struct pp_voucher voucher = {
+        .channel_id = record->charged.channel_id,
+        .lane = record->charged.lane,
+        .spent = record->charged.spent,
+        .refund_ack = record->charged.refund_ack,
+    };
+    pp_sender_init(&sender, &world->fixture, 0);
+    for (uint32_t i = 0; i < record->count; i++)
+        pp_leaf_id(&room->charged[i].leaf, &ids[i]);
+    ck_assert_ok(pp_voucher_context((enum pp_stamp_kind)record->charged.kind, ids, record->count, scratch,
+                                    &voucher.context));
+    ck_assert_ok(
+        pp_voucher_sign(world->fixture.crypto, &world->fixture.config.domain, &sender.key, &voucher));
+    record->charged.signature = voucher.signature;
 }
 
-static void forge_delete(struct pp_record *record, struct pp_record_room *room)
+static void forge_spent(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)record;
+    record->charged.spent = pp_grains(20000);
+    voucher_sign_again(world, record, room);
+}
+
+static void forge_interval(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    room->charged[2].leaf.from = room->charged[1].leaf.from;
+    voucher_sign_again(world, record, room);
+}
+
+static void forge_ack(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    record->charged.refund_ack = pp_grains(1);
+    voucher_sign_again(world, record, room);
+}
+
+static void forge_late(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    room->charged[2].leaf.not_after_ms = record->time_ms - 1;
+    voucher_sign_again(world, record, room);
+}
+
+static void forge_content(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    room->charged[2].leaf.envelope_hash.bytes[0] ^= 1;
+    voucher_sign_again(world, record, room);
+}
+
+static void forge_delete(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)record;
     room->deleted[0].signature.bytes[7] ^= 1;
 }
 
-static void forge_refund(struct pp_record *record, struct pp_record_room *room)
+static void forge_refund(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)room;
+    (void)world, (void)room;
     record->deleted.refunded = pp_grains_add_checked(record->deleted.refunded, pp_grains(1));
 }
 
-static void forge_amount(struct pp_record *record, struct pp_record_room *room)
+static void forge_reasons(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)record;
+    (void)world, (void)room;
+    record->deleted.reasons.bytes[9] ^= 1;
+}
+
+static void forge_refund_signature(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)room;
+    struct pp_hash digest = {{1}};
+    sign_as_operator(world, &digest, &record->deleted.refund_signature);
+}
+
+static void forge_amount(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)record;
     room->deleted[0].amount--;
 }
 
-static void forge_day(struct pp_record *record, struct pp_record_room *room)
+static void forge_other_stamp(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)room;
+    (void)world, (void)record;
+    room->deleted[0].sequence--;
+}
+
+static void forge_no_stamp(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)record;
+    room->deleted[0].sequence = 9;
+}
+
+/* The same once more, on the second day, all signed: R grows by the four days left, which other stamps still pay for. */
+static void forge_second_delete(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    struct pp_refund_list list;
+    struct pp_refund_leaf leaf = {room->deleted[0].stamp_id, pp_grains(7500), PP_REFUND_EARLY_DELETE};
+    struct pp_hash digest;
+    pp_refund_list_init(&list);
+    ck_assert_ok(pp_refund_list_append(&list, &leaf));
+    leaf.amount = pp_grains(6000);
+    ck_assert_ok(pp_refund_list_append(&list, &leaf));
+    room->deleted[0].amount = 6000;
+    record->deleted.refunded = pp_refund_list_sum(&list);
+    pp_refund_list_root(&list, &record->deleted.reasons);
+    const struct pp_refund_fields fields = {record->deleted.channel_id, FIXTURE_LANE,
+                                            record->deleted.refunded, record->deleted.reasons};
+    pp_refund_digest(&world->fixture.config.domain, &fields, &digest);
+    sign_as_operator(world, &digest, &record->deleted.refund_signature);
+}
+
+static void forge_day(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
     record->day.day++;
 }
 
-static void forge_report(struct pp_record *record, struct pp_record_room *room)
+static void forge_old_day(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)room;
+    (void)world, (void)room;
+    record->day.day--;
+    record->time_ms -= FIXTURE_DAY_MS;
+}
+
+static void forge_report(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
     record->reported.lanes_root.bytes[0] ^= 1;
 }
 
-static void forge_leave(struct pp_record *record, struct pp_record_room *room)
+static void forge_received(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->reported.received_total.raw = 1000;
+}
+
+static void forge_previous(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->reported.previous.bytes[31] = 1;
+}
+
+static void forge_epoch(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->reported.epoch++;
+}
+
+static void forge_report_signature(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
     (void)room;
+    struct pp_hash digest = {{1}};
+    sign_as_operator(world, &digest, &record->reported.signature);
+}
+
+static void forge_leave(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
     record->left.signature.bytes[7] ^= 1;
 }
 
-static void forge_release(struct pp_record *record, struct pp_record_room *room)
+static void forge_leave_amount(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)room;
+    (void)world, (void)room;
+    record->left.amount = pp_grains(1);
+}
+
+static void forge_release(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
     record->left.new_cap.raw++;
 }
 
-static void forge_chain(struct pp_record *record, struct pp_record_room *room)
+static void forge_old_cap(struct world *world, struct pp_record *record, struct pp_record_room *room)
 {
-    (void)room;
+    (void)world, (void)room;
+    record->left.old_cap.raw++;
+}
+
+static void forge_seq(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->left.seq++;
+}
+
+static void forge_chain(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
     record->chain.nonce++;
 }
 
-START_TEST(verify__a_forged_record_with_good_checksums__found)
+static void forge_cap(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->chain.cap.raw = 0;
+}
+
+static void forge_pending(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->chain.kind = PP_CHAIN_LANE_SEEN;
+}
+
+static void forge_vested(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->chain.kind = PP_CHAIN_SETTLED;
+    record->chain.vested = pp_grains(30001);
+    record->chain.channel_id = world->channels[0];
+}
+
+static void forge_domain(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->opened.chain_id++;
+}
+
+static void forge_operator(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->opened.operator_address.bytes[0] ^= 1;
+}
+
+static void forge(struct world *world, const struct forge *forge)
+{
+    struct forging forging = {
+        .world = world,
+        .forge = forge,
+        .room = malloc(sizeof *forging.room),
+        .buffer = malloc(PP_RECORD_MAX_BYTES),
+        .kept = calloc(64, sizeof *forging.kept),
+    };
+    struct pp_data data;
+    char path[400];
+    ck_assert_ok(pp_data_open(world->fixture.dir, UINT64_C(1) << 30, false, &data, NULL));
+    ck_assert_ok(pp_store_write(data.journal, PP_STORE_ORDINARY, forge_run, &forging));
+    pp_data_close(&data);
+    snprintf(path, sizeof path, "%s/derived.mdb", world->fixture.dir); /* so that only the journal speaks */
+    ck_assert_int_eq(unlink(path), 0);
+    free(forging.kept);
+    free(forging.room);
+    free(forging.buffer);
+}
+
+/* JRN-060, JRN-062, JRN-064 to JRN-067, JRN-072 */
+START_TEST(verify__a_forged_record_with_good_checksums__found_with_both_values)
 {
     /* 1 OPENED, 2 CHAIN, 3-5 CHARGED, 6 DELETED, 7 CHAIN, 8-10 CHARGED, 11 DAY, 12 REPORTED, 13 LEFT */
     static const struct forge forges[] = {
-        {3, forge_voucher}, {3, forge_leaf}, {3, forge_price},   {6, forge_delete}, {6, forge_refund}, {6, forge_amount},
-        {11, forge_day},    {12, forge_report}, {13, forge_leave}, {13, forge_release}, {7, forge_chain},
+        {1, forge_domain, "channel id", "expected "},
+        {1, forge_operator, "refund signature", "expected by "},
+        {2, forge_cap, "consumed - R <= cap", "expected 0, found 10000"},
+        {2, forge_pending, "lane state", "[0, 10000) is charged to a lane that is PENDING"},
+        {3, forge_voucher, "voucher signature", "BAD_SIGNATURE: not by signer"},
+        {3, forge_kind, "voucher context", "kind 1 with 3 leaves"},
+        {3, forge_leaf, "voucher signature", "BAD_SIGNATURE: not by signer"},
+        {3, forge_spent, "consumed <= S", "expected 20000, found 30000"},
+        {3, forge_interval, "interval", "[10000, 20000) was consumed before"},
+        {3, forge_ack, "refund_ack <= R", "expected 0, found 1"},
+        {3, forge_late, "not_after", "until 1760054399999, admitted at 1760054400000"},
+        {3, forge_content, "envelope", "expected "},
+        {6, forge_delete, "delete signature", ""},
+        {6, forge_refund, "refunded", "expected 7500, found 7501"},
+        {6, forge_reasons, "reasons", "expected "},
+        {6, forge_refund_signature, "refund signature", "expected by "},
+        {6, forge_amount, "amount of a deletion", "expected 7500, found 7499"},
+        {6, forge_other_stamp, "stamp of a deletion", "expected "},
+        {6, forge_no_stamp, "stamp of a deletion", "there is no stamp 9"},
+        {0, forge_second_delete, "deleted twice", "stamp 4"},
+        {7, forge_chain, "channel id", "expected "},
+        {7, forge_vested, "nothing vests above S", "S 30000, R 7500"},
+        {11, forge_day, "day", "expected 20372, found 20373"},
+        {11, forge_old_day, "days in order", "DAY: the ledger refuses it"},
+        {12, forge_report, "lanes root", "expected "},
+        {12, forge_received, "report payout", "node 0: expected 50, found 0"},
+        {12, forge_previous, "report before", "00000000"},
+        {12, forge_epoch, "report bundle", "of epoch 40743"},
+        {12, forge_report_signature, "report signature", "expected by "},
+        {13, forge_leave, "leave signature", ""},
+        {13, forge_leave_amount, "amount of a leave", "expected 18000, found 1"},
+        {13, forge_release, "release signature", "expected by "},
+        {13, forge_old_cap, "old cap of a release", "expected 1000000, found 1000001"},
+        {13, forge_seq, "seq of a release", "expected 0, found 1"},
     };
     for (size_t i = 0; i < sizeof forges / sizeof forges[0]; i++) {
         struct world world;
         struct pp_verify_summary summary;
-        struct pp_data data;
-        struct forge forge = forges[i];
-        char path[400];
         world_make(&world);
-        ck_assert_ok(pp_data_open(world.fixture.dir, UINT64_C(1) << 30, false, &data, NULL));
-        ck_assert_ok(pp_store_write(data.journal, PP_STORE_ORDINARY, forge_run, &forge));
-        pp_data_close(&data);
-        snprintf(path, sizeof path, "%s/derived.mdb", world.fixture.dir); /* so that only the journal speaks */
-        ck_assert_int_eq(unlink(path), 0);
+        forge(&world, &forges[i]);
         enum pp_error error = verify(&world, &summary);
         ck_assert_msg(error == PP_INVARIANT || error == PP_CORRUPT, "forge %zu: %s", i, pp_error_name(error));
+        ck_assert_msg(strcmp(world.first.what, forges[i].what) == 0 &&
+                          strncmp(world.first.detail, forges[i].detail, strlen(forges[i].detail)) == 0,
+                      "forge %zu: %s: %s, expected %s: %s", i, world.first.what, world.first.detail,
+                      forges[i].what, forges[i].detail);
+        ck_assert(!summary.has_checkpoint && !summary.has_index);
         world_done(&world);
     }
 }
@@ -346,6 +684,6 @@ END_TEST
 PP_TESTS("verify")
 PP_TEST(verify__a_sound_folder__no_finding_and_right_sums)
 PP_TEST(verify__one_fault_anywhere__found_and_named)
-PP_TEST(verify__a_forged_record_with_good_checksums__found)
+PP_TEST(verify__a_forged_record_with_good_checksums__found_with_both_values)
 PP_TEST(verify__no_folder__said_so)
 PP_TESTS_END
