@@ -61,7 +61,7 @@ struct cli_sender_config {
     uint64_t patience_ms;  /* how long without any answer that helps */
     unsigned repeat_every; /* every Nth request is sent twice; 0: none */
     bool reorder;          /* sends in another order than it signed */
-    bool resume;          /* goes on with the newest send: skips what it had acknowledged */
+    bool resume;           /* goes on with the newest send: skips what it had acknowledged */
     FILE *receipts;        /* a JSON line for each envelope acknowledged; or NULL */
     void (*progress)(void *context, const struct cli_send_summary *summary); /* or NULL */
     void *context;

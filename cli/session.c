@@ -168,15 +168,31 @@ enum pp_error cli_session_terms(struct cli_session *session, struct cli_terms *o
                                                 session->node_url);
 }
 
+/* The node of the wallet's only channel. False when there is no such thing: nobody asked for it. */
+static bool node_of_wallet(const struct cli *cli, char out[CLI_URL_MAX])
+{
+    char dir[CLI_PATH_MAX];
+    struct cli_wallet *wallet;
+    struct cli_channel channel;
+    if (!cli_wallet_dir_of(cli, dir) || cli_wallet_open(dir, false, &wallet) != PP_OK)
+        return false;
+    bool found = cli_wallet_channel_find(wallet, NULL, &channel) == PP_OK && channel.lanes_count == 1;
+    if (found)
+        memcpy(out, channel.lanes[0].node_url, CLI_URL_MAX);
+    cli_wallet_close(wallet);
+    return found;
+}
+
 bool cli_node_told(struct cli *cli, struct cli_exchange **out, int *out_status)
 {
-    if (!cli->node_url) {
-        *out_status = cli_usage(cli, "--node URL is needed");
+    char url[CLI_URL_MAX];
+    if (!cli->node_url && !node_of_wallet(cli, url)) {
+        *out_status = cli_usage(cli, "--node URL is needed, or a wallet with one channel");
         return false;
     }
-    enum pp_error error = cli_exchange_open(cli->node_url, out);
+    enum pp_error error = cli_exchange_open(cli->node_url ? cli->node_url : url, out);
     if (error != PP_OK)
-        *out_status = cli_fail(cli, error, "the node's address '%s'", cli->node_url);
+        *out_status = cli_fail(cli, error, "the node's address '%s'", cli->node_url ? cli->node_url : url);
     return error == PP_OK;
 }
 
@@ -193,8 +209,7 @@ static bool terms_pin(struct cli *cli, const struct cli_terms *terms, bool *out_
     *out_pinned = error == PP_OK;
     cli_wallet_close(wallet);
     if (error != PP_OK)
-        cli_refuse(cli, &refusal, "the node at %s, against what was pinned in %s", cli->node_url,
-                   cli->wallet_dir);
+        cli_refuse(cli, &refusal, "the node, against what was pinned in %s", cli->wallet_dir);
     return error == PP_OK;
 }
 

@@ -45,7 +45,7 @@ PP_MUST_CHECK enum pp_error cli_session_terms(struct cli_session *session, struc
 /* Terms of the node at --node, pinned in the wallet folder if there is one. */
 bool cli_terms_told(struct cli *cli, struct cli_exchange *exchange, struct cli_terms *out, bool *out_pinned,
                     bool *out_first);
-/* The exchange with --node; a usage error when there is none. */
+/* The exchange with --node, or with the node of the wallet's only channel; a usage error when there is neither. */
 bool cli_node_told(struct cli *cli, struct cli_exchange **out, int *out_status);
 
 /* --channel and --lane, for a verb's table. */

@@ -34,8 +34,8 @@ static void put_outcome(struct settling *s, struct cli_answer *answer, json_t *d
                         const struct pp_settle_outcome *outcome)
 {
     char hex[67] = "0x", value[PP_AMOUNT_TEXT_MAX], text[CLI_CELL_MAX];
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", pp_job_kind_name(outcome->kind), "what", outcome->label,
-                            "state", pp_job_state_name(outcome->state), "value_units",
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", pp_job_kind_name(outcome->kind), "what",
+                            outcome->label, "state", pp_job_state_name(outcome->state), "value_units",
                             pp_units_print(outcome->value, value), "gas_used", (json_int_t)outcome->gas_used);
     if (outcome->state != PP_JOB_STATE_QUEUED) {
         pp_hex_print(outcome->transaction.bytes, 32, hex + 2);
@@ -46,16 +46,19 @@ static void put_outcome(struct settling *s, struct cli_answer *answer, json_t *d
     if (outcome->skipped)
         json_object_set_new(row, "claims_skipped", json_integer(outcome->skipped));
     json_array_append_new(done, row);
-    snprintf(text, sizeof text, "%.60s%s%.30s", outcome->label, outcome->reason[0] ? ": " : "", outcome->reason);
+    snprintf(text, sizeof text, "%.60s%s%.30s", outcome->label, outcome->reason[0] ? ": " : "",
+             outcome->reason);
     cli_put_text(answer, NULL, s->dry ? "would send" : pp_job_state_name(outcome->state), text);
 }
 
-static void put_wait(struct settling *s, struct cli_answer *answer, json_t *waiting, const struct pp_plan_wait *wait)
+static void put_wait(struct settling *s, struct cli_answer *answer, json_t *waiting,
+                     const struct pp_plan_wait *wait)
 {
     char value[PP_AMOUNT_TEXT_MAX], money[CLI_MONEY_MAX], until[PP_TIME_TEXT_MAX], text[CLI_CELL_MAX];
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", pp_job_kind_name(wait->kind), "reason",
-                            pp_plan_reason_name(wait->reason), "sentence", pp_plan_reason_sentence(wait->reason),
-                            "value_units", pp_units_print(wait->value, value), "count", (json_int_t)wait->count);
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", pp_job_kind_name(wait->kind), "reason",
+                  pp_plan_reason_name(wait->reason), "sentence", pp_plan_reason_sentence(wait->reason),
+                  "value_units", pp_units_print(wait->value, value), "count", (json_int_t)wait->count);
     if (wait->epoch)
         json_object_set_new(row, "epoch", json_integer((json_int_t)wait->epoch));
     if (wait->until_s) {
@@ -77,19 +80,22 @@ static void put_payouts(struct settling *s, struct cli_answer *answer)
     json_t *list = json_array();
     for (size_t i = 0; i < s->result.payout_count; i++) {
         const struct pp_settle_payout *payout = &s->result.payouts[i];
-        char hex[67] = "0x", amount[PP_AMOUNT_TEXT_MAX], claimed[PP_AMOUNT_TEXT_MAX], sum[PP_AMOUNT_TEXT_MAX], label[40];
+        char hex[67] = "0x", amount[PP_AMOUNT_TEXT_MAX], claimed[PP_AMOUNT_TEXT_MAX], sum[PP_AMOUNT_TEXT_MAX],
+             label[40];
         json_t *proof = json_array();
         for (size_t k = 0; k < payout->proof.length; k++) {
             const struct pp_payout_step *step = &payout->proof.path[k];
             pp_hex_print(step->hash.bytes, 32, hex + 2);
             json_array_append_new(proof, json_pack("{s:s, s:s, s:b}", "hash", hex, "sum_units",
-                                                   pp_grains_print((struct pp_grains){step->sum}, sum), "on_left", step->on_left));
+                                                   pp_grains_print((struct pp_grains){step->sum}, sum),
+                                                   "on_left", step->on_left));
         }
         pp_hex_print(payout->payout.payee.bytes, 20, hex + 2);
         json_array_append_new(
-            list, json_pack("{s:I, s:s, s:s, s:s, s:I, s:o}", "node_id", (json_int_t)payout->payout.node_id, "payee", hex,
-                            "cumulative_units", pp_units_print(payout->payout.amount, amount), "claimed_before_units",
-                            pp_units_print(payout->claimed, claimed), "epoch", (json_int_t)payout->epoch, "proof", proof));
+            list, json_pack("{s:I, s:s, s:s, s:s, s:I, s:o}", "node_id", (json_int_t)payout->payout.node_id,
+                            "payee", hex, "cumulative_units", pp_units_print(payout->payout.amount, amount),
+                            "claimed_before_units", pp_units_print(payout->claimed, claimed), "epoch",
+                            (json_int_t)payout->epoch, "proof", proof));
         snprintf(label, sizeof label, payout->payout.node_id ? "node %" PRIu32 ", ever" : "treasury, ever",
                  payout->payout.node_id);
         cli_put_units(answer, NULL, label, payout->payout.amount);
@@ -231,14 +237,16 @@ static int settle_verb(struct settling *s, int argc, char **argv)
     size_t count;
     int status;
     const struct cli_option options[] = {
-        {"data", "FOLDER", CLI_TEXT, &s->data_dir, 0, 0, "the node's data folder; the node may be running", NULL},
+        {"data", "FOLDER", CLI_TEXT, &s->data_dir, 0, 0, "the node's data folder; the node may be running",
+         NULL},
         {"journal", "FOLDER", CLI_TEXT, &s->journal, 0, 0,
          "this job's own journal (default: settlement in the data folder)", NULL},
-        {"dust", "UNITS", CLI_NUMBER, &s->dust, 1, UINT64_MAX, "less than this is left for later (default 1)", NULL},
-        {"max-gas-price", "GWEI", CLI_NUMBER, &s->gas_price_gwei, 1, 1000000, "the most that may be paid per gas (200)",
+        {"dust", "UNITS", CLI_NUMBER, &s->dust, 1, UINT64_MAX, "less than this is left for later (default 1)",
          NULL},
-        {"chain-wait", "SECONDS", CLI_NUMBER, &s->patience_s, 0, 864000, "how long to wait until all is final (1800)",
-         NULL},
+        {"max-gas-price", "GWEI", CLI_NUMBER, &s->gas_price_gwei, 1, 1000000,
+         "the most that may be paid per gas (200)", NULL},
+        {"chain-wait", "SECONDS", CLI_NUMBER, &s->patience_s, 0, 864000,
+         "how long to wait until all is final (1800)", NULL},
         {"stuck-blocks", "N", CLI_NUMBER, &s->stuck_blocks, 1, 100000,
          "blocks without being mined before the fee is raised (10)", NULL},
         {"dry-run", NULL, CLI_FLAG, &s->dry, 0, 0, "say what would be sent, send nothing", NULL},

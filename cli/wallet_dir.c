@@ -553,22 +553,21 @@ enum pp_error cli_wallet_channel_find(const struct cli_wallet *wallet, const cha
 
 /* ---- for verbs ---- */
 
-static bool default_dir(char out[CLI_PATH_MAX])
+bool cli_wallet_dir_of(const struct cli *cli, char out[CLI_PATH_MAX])
 {
     const char *home = getenv("HOME");
+    if (cli->wallet_dir)
+        return snprintf(out, CLI_PATH_MAX, "%s", cli->wallet_dir) < (int)CLI_PATH_MAX;
     return home && snprintf(out, CLI_PATH_MAX, "%s/.pennypost", home) < (int)CLI_PATH_MAX;
 }
 
 bool cli_wallet_open_told(struct cli *cli, bool make, struct cli_wallet **out)
 {
-    char fallback[CLI_PATH_MAX];
-    const char *dir = cli->wallet_dir;
-    if (!dir && !default_dir(fallback)) {
+    char dir[CLI_PATH_MAX];
+    if (!cli_wallet_dir_of(cli, dir)) {
         cli_fail(cli, PP_BAD_CONFIG, "there is no home folder: give --wallet FOLDER");
         return false;
     }
-    if (!dir)
-        dir = fallback;
     enum pp_error error = cli_wallet_open(dir, make, out);
     if (error != PP_OK)
         cli_fail(cli, error, "the wallet folder %s%s", dir,

@@ -100,6 +100,7 @@ cli_wallet_openings(const struct cli_wallet *wallet,
 /* For verbs: opens the wallet of --wallet (or the default) and the channel that `text` names (or the only one). On a failure
  * it has told the user, and returns false. */
 struct cli;
+bool cli_wallet_dir_of(const struct cli *cli, char out[CLI_PATH_MAX]); /* false: there is no home folder */
 bool cli_wallet_open_told(struct cli *cli, bool make, struct cli_wallet **out);
 bool cli_channel_find_told(struct cli *cli, const struct cli_wallet *wallet, const char *text,
                            struct cli_channel *out);

@@ -11,8 +11,8 @@
 
 /* ---- refusals ---- */
 
-void pp_item_refuse_whole(struct pp_item *item, enum pp_error error, const char *field, struct pp_value expected,
-                          struct pp_value actual, uint32_t retry_after_ms)
+void pp_item_refuse_whole(struct pp_item *item, enum pp_error error, const char *field,
+                          struct pp_value expected, struct pp_value actual, uint32_t retry_after_ms)
 {
     pp_refusal_init(&item->refusal, error, field);
     item->refusal.expected = expected;
@@ -38,8 +38,8 @@ static enum pp_error refusal_place(struct pp_item *item, struct pp_refusal **out
 }
 
 /* What the lane cannot know of a refusal. */
-static void refusal_complete(const struct pp_node *node, const struct pp_item *item, size_t index, uint32_t slot,
-                             struct pp_refusal *refusal)
+static void refusal_complete(const struct pp_node *node, const struct pp_item *item, size_t index,
+                             uint32_t slot, struct pp_refusal *refusal)
 {
     const struct pp_envelope_view *envelope = &item->request->envelopes[index];
     struct pp_hash hash;
@@ -50,7 +50,8 @@ static void refusal_complete(const struct pp_node *node, const struct pp_item *i
             refusal->expected = pp_value_number(envelope->leaf.size);
             refusal->actual = pp_value_number(envelope->payload_length);
         } else {
-            pp_envelope_hash(envelope->topic, envelope->topic_length, envelope->payload, envelope->payload_length, &hash);
+            pp_envelope_hash(envelope->topic, envelope->topic_length, envelope->payload,
+                             envelope->payload_length, &hash);
             refusal->field = "envelope_hash";
             refusal->expected = pp_value_bytes(envelope->leaf.envelope_hash.bytes, 32);
             refusal->actual = pp_value_bytes(hash.bytes, 32);
@@ -105,7 +106,8 @@ static enum pp_error ticket_is_cancelled(struct pp_txn *txn, uint64_t sequence, 
 }
 
 static enum pp_error known_in_journal(struct pp_node *node, struct pp_txn *txn, uint32_t slot,
-                                      const struct pp_leaf *leaf, const struct pp_stamp_id *id, struct known *out)
+                                      const struct pp_leaf *leaf, const struct pp_stamp_id *id,
+                                      struct known *out)
 {
     uint64_t sequence;
     const struct pp_record *record = &node->look.record;
@@ -130,14 +132,15 @@ static bool known_in_item(const struct pp_item *item, size_t index, struct known
 {
     for (size_t i = 0; i < index; i++)
         if (item->outcomes[i].sequence != 0 && pp_stamp_id_eq(&item->ids[i], &item->ids[index])) {
-            *out = (struct known){.found = true, .sequence = item->outcomes[i].sequence, .time_ms = item->outcomes[i].time_ms};
+            *out = (struct known){
+                .found = true, .sequence = item->outcomes[i].sequence, .time_ms = item->outcomes[i].time_ms};
             return true;
         }
     return false;
 }
 
-static enum pp_error known_find(struct pp_node *node, struct pp_txn *txn, const struct pp_item *item, size_t index,
-                                uint32_t slot, struct known *out)
+static enum pp_error known_find(struct pp_node *node, struct pp_txn *txn, const struct pp_item *item,
+                                size_t index, uint32_t slot, struct known *out)
 {
     const struct pp_leaf *leaf = &item->request->envelopes[index].leaf;
     *out = (struct known){0};
@@ -164,12 +167,13 @@ static enum pp_error stamp_refused(struct pp_node *node, struct pp_item *item, s
 
 static void stamp_known(struct pp_item *item, size_t index, const struct known *known)
 {
-    item->outcomes[index] = (struct pp_outcome){.sequence = known->sequence, .time_ms = known->time_ms, .known = true};
+    item->outcomes[index] =
+        (struct pp_outcome){.sequence = known->sequence, .time_ms = known->time_ms, .known = true};
     item->known++;
 }
 
-static enum pp_error stamp_decide(struct pp_node *node, struct pp_txn *txn, struct pp_item *item, size_t index,
-                                  uint32_t slot, bool *out_again)
+static enum pp_error stamp_decide(struct pp_node *node, struct pp_txn *txn, struct pp_item *item,
+                                  size_t index, uint32_t slot, bool *out_again)
 {
     struct pp_lane_facts facts = {
         .leaf = &item->request->envelopes[index].leaf,
@@ -286,7 +290,8 @@ static void recent_add(struct pp_node *node, const struct pp_item *item, uint32_
 }
 
 /* From the append on, nothing of ours can fail; the store can, and then the whole group is undone. */
-static enum pp_error charge(struct pp_node *node, struct pp_txn *txn, const struct pp_item *item, uint32_t slot)
+static enum pp_error charge(struct pp_node *node, struct pp_txn *txn, const struct pp_item *item,
+                            uint32_t slot)
 {
     struct pp_record record;
     record_make(node, item, &record);
@@ -315,6 +320,15 @@ static enum pp_error lane_touch(struct pp_node *node, uint32_t slot)
 
 /* ---- the request ---- */
 
+bool pp_store_is_full(const struct pp_node *node)
+{
+    uint64_t until_ms = atomic_load(&node->full_until_ms);
+    if (until_ms == 0)
+        return false;
+    uint64_t now_ms = pp_node_now(node);
+    return now_ms < until_ms && until_ms - now_ms <= PP_FULL_RETRY_MS; /* else the clock was set back */
+}
+
 bool pp_view_is_stale(const struct pp_node *node, uint64_t now_ms)
 {
     const struct pp_view *view = &node->view;
@@ -333,14 +347,14 @@ static bool refused_whole(struct pp_node *node, struct pp_item *item, uint32_t *
     uint32_t slot = pp_ledger_find(&node->ledger, &request->channel_id);
     uint64_t now_ms = pp_node_now(node);
     if (slot == PP_SLOT_NONE)
-        pp_item_refuse_whole(item, PP_UNKNOWN_CHANNEL, "channel_id", none, pp_value_bytes(request->channel_id.bytes, 32),
-                             RETRY_UNKNOWN_MS);
+        pp_item_refuse_whole(item, PP_UNKNOWN_CHANNEL, "channel_id", none,
+                             pp_value_bytes(request->channel_id.bytes, 32), RETRY_UNKNOWN_MS);
     else if (request->lane != pp_ledger_lane_id(&node->ledger))
         pp_item_refuse_whole(item, PP_UNKNOWN_LANE, "lane", pp_value_number(pp_ledger_lane_id(&node->ledger)),
                              pp_value_number(request->lane), 0);
     else if (node->head.time_ms > now_ms && node->head.time_ms - now_ms > PP_CLOCK_BACK_MAX_MS)
-        pp_item_refuse_whole(item, PP_CLOCK, "time_ms", pp_value_number(node->head.time_ms), pp_value_number(now_ms),
-                             RETRY_UNKNOWN_MS);
+        pp_item_refuse_whole(item, PP_CLOCK, "time_ms", pp_value_number(node->head.time_ms),
+                             pp_value_number(now_ms), RETRY_UNKNOWN_MS);
     else if (item->host && node->ledger.tickets.count + request->count > PP_TICKETS_MAX)
         pp_item_refuse_whole(item, PP_BUSY, "tickets", pp_value_number(PP_TICKETS_MAX),
                              pp_value_number(node->ledger.tickets.count), RETRY_BUSY_MS);
@@ -379,6 +393,12 @@ enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item 
     pp_lane_draft_begin(node->draft, &lane->lane, &lane_request, &node->ledger.holes);
     for (size_t i = 0; i < request->count && !*out_again; i++)
         PP_TRY(stamp_decide(node, txn, item, i, slot, out_again));
+    if ((*out_again || item->admitted > 0) && (node->group_is_lost || pp_store_is_full(node))) {
+        struct pp_value none = {0};
+        *out_again = false;
+        pp_item_refuse_whole(item, PP_STORE_FULL, NULL, none, none, PP_FULL_RETRY_MS);
+        return PP_OK;
+    }
     if (*out_again) {
         item->must_verify = true;
         return PP_OK;

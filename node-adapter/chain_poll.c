@@ -11,11 +11,20 @@
 
 /* ---- events ---- */
 
+/* WATCH-006: whoever opens one channel too many must not keep the news of all others from the node. */
+static bool is_refused_for_good(enum pp_error error)
+{
+    return error == PP_TOO_MANY_LANES || error == PP_UNKNOWN_LANE || error == PP_UNKNOWN_CHANNEL || error == PP_BAD_EVENT;
+}
+
 /* What is not taken stays: the view believes that it was given, and does not give it again. */
 static enum pp_error hand_over(struct chain_poll *poll)
 {
+    enum pp_error error = PP_OK;
     if (poll->event_count > 0)
-        PP_TRY(poll->config.events(poll->config.context, poll->events, poll->event_count));
+        error = poll->config.events(poll->config.context, poll->events, poll->event_count);
+    if (error != PP_OK && !is_refused_for_good(error))
+        return error;
     poll->event_count = 0;
     return PP_OK;
 }
@@ -150,7 +159,10 @@ static enum pp_error logs_resolve(struct chain_poll *poll, struct batch *batch, 
             if (error == PP_NOT_FOUND)
                 continue;
             PP_TRY(error);
-            PP_TRY(pp_chain_view_learn(&poll->view, &id, &config));
+            error = pp_chain_view_learn(&poll->view, &id, &config);
+            if (error == PP_TOO_MANY_LANES) /* WATCH-006 */
+                continue;
+            PP_TRY(error);
         }
         out->logs[out->count] = batch->logs[i];
         PP_TRY(time_fill(poll, batch, &out->logs[out->count]));

@@ -18,13 +18,15 @@ static enum pp_error content_check(const struct pp_envelope_view *envelope)
         return PP_TOO_LONG;
     if (envelope->payload_length != envelope->leaf.size)
         return PP_CONTENT_MISMATCH;
-    pp_envelope_hash(envelope->topic, envelope->topic_length, envelope->payload, envelope->payload_length, &hash);
+    pp_envelope_hash(envelope->topic, envelope->topic_length, envelope->payload, envelope->payload_length,
+                     &hash);
     return pp_hash_eq(&hash, &envelope->leaf.envelope_hash) ? PP_OK : PP_CONTENT_MISMATCH;
 }
 
 /* NODE-023: what the price is checked against. */
-static enum pp_error price_check(const struct pp_node *node, const struct pp_item *item, const struct pp_leaf *leaf,
-                                 const struct pp_hash *quote_id, struct pp_postage *out_quoted)
+static enum pp_error price_check(const struct pp_node *node, const struct pp_item *item,
+                                 const struct pp_leaf *leaf, const struct pp_hash *quote_id,
+                                 struct pp_postage *out_quoted)
 {
     const struct pp_parcel parcel = {leaf->size, leaf->retention_days, leaf->envelope_kind};
     if (!pp_hash_eq(&leaf->quote_id, quote_id))
@@ -40,7 +42,8 @@ static void envelopes_examine(struct pp_node *node, struct pp_item *item)
 {
     const struct pp_request *request = item->request;
     struct pp_hash quote_id;
-    enum pp_error quote_error = pp_quote_examine(node, request->quote, request->quote_length, &item->quote, &quote_id);
+    enum pp_error quote_error =
+        pp_quote_examine(node, request->quote, request->quote_length, &item->quote, &quote_id);
     if (quote_error != PP_OK)
         quote_error = PP_QUOTE_INVALID;
     else
@@ -104,7 +107,8 @@ static void voucher_verify(struct pp_node *node, struct pp_item *item, const str
                            struct pp_hash *scratch)
 {
     const struct pp_request *request = item->request;
-    enum pp_error error = pp_voucher_context(request->kind, item->ids, request->count, scratch, &item->voucher.context);
+    enum pp_error error =
+        pp_voucher_context(request->kind, item->ids, request->count, scratch, &item->voucher.context);
     if (error == PP_OK && glance->signer_known)
         error = pp_voucher_verify(node->crypto, &node->config.domain, &item->voucher, &glance->signer_key);
     else if (error == PP_OK) {
@@ -125,7 +129,8 @@ static bool lane_is_known(struct pp_node *node, const struct pp_request *request
     return known;
 }
 
-void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft, struct pp_hash *scratch)
+void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft,
+                struct pp_hash *scratch)
 {
     const struct pp_request *request = item->request;
     struct lane_glance glance;
@@ -145,6 +150,6 @@ void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft
     pthread_rwlock_rdlock(&node->state);
     bool known = lane_look(node, item, draft, &glance);
     pthread_rwlock_unlock(&node->state);
-    if (known && !item->verified && (glance.worth_it || item->must_verify))
+    if (known && !item->verified && (glance.worth_it || item->must_verify) && !pp_store_is_full(node))
         voucher_verify(node, item, &glance, scratch);
 }

@@ -136,9 +136,11 @@ static enum pp_error line_ask(int terminal, const char *prompt, struct pp_passph
     silent = before;
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
     silent.c_lflag |= ICANON | ECHONL;
-    if (write(terminal, prompt, strlen(prompt)) < 0 || tcsetattr(terminal, TCSAFLUSH, &silent) != 0)
+    if (tcsetattr(terminal, TCSAFLUSH, &silent) != 0)
         return PP_IO;
-    enum pp_error error = passphrase_take(terminal, true, out);
+    enum pp_error error = PP_IO;
+    if (write(terminal, prompt, strlen(prompt)) == (ssize_t)strlen(prompt)) /* silent before it asks */
+        error = passphrase_take(terminal, true, out);
     if (tcsetattr(terminal, TCSAFLUSH, &before) != 0 && error == PP_OK)
         error = PP_IO;
     return error;

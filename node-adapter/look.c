@@ -184,7 +184,7 @@ static enum pp_error status_run(struct pp_node *node, struct pp_txn *txn, void *
         .chain_block = node->view.head.finalized_number,
         .chain_time_s = node->view.head.time_s,
         .chain_fresh = !pp_view_is_stale(node, pp_node_now(node)),
-        .store_full = atomic_load(&node->full_until_ms) != 0,
+        .store_full = pp_store_is_full(node),
         .store_used_bytes = usage.used_bytes,
         .store_map_bytes = usage.map_bytes,
     };

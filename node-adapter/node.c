@@ -140,7 +140,7 @@ static enum pp_error memory_take(struct pp_node *node)
     return pp_ledger_open(&node->ledger, node->config.lanes_max, map_key);
 }
 
-/* The index catches up before the node takes work: what it does not know, the writer must remember. */
+/* The index catches up before the node takes work. */
 static enum pp_error index_catch_up(struct pp_node *node)
 {
     enum pp_error error = pp_index_head(node->data.derived, &node->batch.head);
@@ -151,6 +151,54 @@ static enum pp_error index_catch_up(struct pp_node *node)
     atomic_store(&node->indexed_end, node->batch.head.next_sequence);
     node->durable_end = node->head.next_sequence;
     return PP_OK;
+}
+
+/* What the index does not have, the writer remembers. */
+static enum pp_error stamps_remember(struct pp_node *node, const struct pp_record *record)
+{
+    uint64_t sequence = record->sequence;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct pp_row_charged *row = &record->charged_rows[i];
+        if (!row->admitted)
+            continue;
+        if (pp_recent_count(&node->recent) == PP_RECENT_MAX)
+            return PP_STORE_FULL;
+        const struct pp_recent_stamp stamp = {
+            .from = row->leaf.from,
+            .stamp_id = row->stamp_id,
+            .sequence = sequence++,
+            .time_ms = record->time_ms,
+            .slot = pp_ledger_find(&node->ledger, &record->charged.channel_id),
+            .ticket = record->charged.tickets,
+        };
+        pp_recent_add(&node->recent, &stamp);
+    }
+    return PP_OK;
+}
+
+static enum pp_error remember_walk(struct pp_node *node, struct pp_journal_walk *walk)
+{
+    struct pp_record record;
+    enum pp_error error;
+    while ((error = pp_journal_walk_next(walk, &record)) == PP_OK)
+        if (record.type == PP_RECORD_TYPE_CHARGED)
+            PP_TRY(stamps_remember(node, &record));
+    return error == PP_NOT_FOUND ? PP_OK : error;
+}
+
+static enum pp_error remember_run(void *context, struct pp_txn *txn)
+{
+    struct pp_node *node = context;
+    struct pp_journal_head from;
+    struct pp_journal_walk walk;
+    pp_journal_head_init(&from);
+    enum pp_error error = pp_index_head(node->data.derived, &from);
+    if (error != PP_NOT_FOUND)
+        PP_TRY(error);
+    PP_TRY(pp_journal_walk_open(txn, &from, node->room, &walk));
+    error = remember_walk(node, &walk);
+    pp_journal_walk_close(&walk);
+    return error;
 }
 
 static enum pp_error state_take(struct pp_node *node, char *reason)
@@ -201,7 +249,11 @@ static enum pp_error node_start(struct pp_node *node, const struct pp_node_confi
     PP_TRY(pp_data_open(config->data_dir, node->config.map_bytes, false, &node->data, reason));
     PP_TRY(state_take(node, reason));
     PP_TRY(pp_pipeline_start(node));
-    return pp_indexer_flush(node);
+    enum pp_error error = pp_indexer_flush(node);
+    if (error != PP_STORE_FULL)
+        return error;
+    /* No room for the index, so there is none for stamps; all else goes on (NODE-028). The writer is idle still. */
+    return pp_store_read(node->data.journal, remember_run, node);
 }
 
 enum pp_error pp_node_open(const struct pp_node_config *config, struct pp_node **out, char out_reason[256])
@@ -245,21 +297,11 @@ void pp_node_close(struct pp_node *node)
 
 static enum pp_error takes_work(struct pp_node *node)
 {
-    enum pp_error failed = (enum pp_error)atomic_load(&node->failed);
-    if (failed != PP_OK)
-        return failed;
-    uint64_t full_until_ms = atomic_load(&node->full_until_ms);
-    if (full_until_ms == 0)
-        return PP_OK;
-    uint64_t now_ms = pp_node_now(node);
-    if (now_ms < full_until_ms && full_until_ms - now_ms <= PP_FULL_RETRY_MS)
-        return PP_STORE_FULL;
-    atomic_store(&node->full_until_ms, 0);
-    return PP_OK;
+    return (enum pp_error)atomic_load(&node->failed);
 }
 
-static enum pp_error submit(struct pp_node *node, const struct pp_request *request, bool host, pp_submit_done *done,
-                            void *context)
+static enum pp_error submit(struct pp_node *node, const struct pp_request *request, bool host,
+                            pp_submit_done *done, void *context)
 {
     struct pp_item *item;
     if (request->count == 0)
@@ -277,7 +319,8 @@ static enum pp_error submit(struct pp_node *node, const struct pp_request *reque
     return error;
 }
 
-enum pp_error pp_node_submit(struct pp_node *node, const struct pp_request *request, pp_submit_done *done, void *context)
+enum pp_error pp_node_submit(struct pp_node *node, const struct pp_request *request, pp_submit_done *done,
+                             void *context)
 {
     if (!node->config.embedded_store)
         return PP_BAD_CONFIG;

@@ -139,7 +139,8 @@ struct pp_node {
     uint64_t group_time_ms;
     bool group_stale;            /* the view was, when the group began */
     uint64_t flush_ns;           /* how long a commit takes, about */
-    _Atomic uint64_t full_until_ms;
+    _Atomic uint64_t full_until_ms; /* until then no stamp is written; those that are known need no room */
+    bool group_is_lost;          /* the store was full: of this group only what is known is answered */
     _Atomic int failed;          /* enum pp_error: a fault after which nothing is taken */
 
     /* queues */
@@ -205,6 +206,8 @@ void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft
 PP_MUST_CHECK enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item *item, bool *out_again);
 void pp_item_refuse_whole(struct pp_item *item, enum pp_error error, const char *field, struct pp_value expected,
                           struct pp_value actual, uint32_t retry_after_ms);
+/* Whether the store was full a moment ago: stamps are not tried. */
+bool pp_store_is_full(const struct pp_node *node);
 bool pp_view_is_stale(const struct pp_node *node, uint64_t now_ms);
 
 /* ---- writer.c ---- */

@@ -105,6 +105,22 @@ static int folder_flush(const char *path)
     return status;
 }
 
+/* LMDB's table of readers is a sparse file that is mapped: on a full disk, the first touch of a page of it would end the
+ * process (JRN-008). */
+static int readers_reserve(const char *path)
+{
+    char lock[4096];
+    struct stat found;
+    if (snprintf(lock, sizeof lock, "%s-lock", path) >= (int)sizeof lock)
+        return ENAMETOOLONG;
+    int file = open(lock, O_RDWR | O_CLOEXEC);
+    if (file < 0)
+        return errno;
+    int status = fstat(file, &found) == 0 ? posix_fallocate(file, 0, found.st_size) : errno;
+    close(file);
+    return status;
+}
+
 static int tables_open(struct pp_store *store, const struct pp_store_config *config)
 {
     MDB_txn *txn;
@@ -132,7 +148,8 @@ static int env_open(struct pp_store *store, const struct pp_store_config *config
     unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | (config->read_only ? MDB_RDONLY : 0u);
     if ((status = mdb_env_open(store->env, config->path, flags, 0600)))
         return status;
-    if (!config->read_only && (status = folder_flush(config->path)))
+    if (!config->read_only &&
+        ((status = folder_flush(config->path)) || (status = readers_reserve(config->path))))
         return status;
     return tables_open(store, config);
 }
@@ -291,8 +308,8 @@ static void parts_copy(void *to, const struct pp_slice *parts, size_t count)
     }
 }
 
-enum pp_error pp_txn_put(struct pp_txn *txn, unsigned table, struct pp_slice key, const struct pp_slice *parts,
-                         size_t count)
+enum pp_error pp_txn_put(struct pp_txn *txn, unsigned table, struct pp_slice key,
+                         const struct pp_slice *parts, size_t count)
 {
     MDB_val key_val = val_of(key);
     MDB_val value = {.mv_size = parts_length(parts, count)};
@@ -301,8 +318,8 @@ enum pp_error pp_txn_put(struct pp_txn *txn, unsigned table, struct pp_slice key
     return PP_OK;
 }
 
-enum pp_error pp_txn_append(struct pp_txn *txn, unsigned table, struct pp_slice key, const struct pp_slice *parts,
-                            size_t count)
+enum pp_error pp_txn_append(struct pp_txn *txn, unsigned table, struct pp_slice key,
+                            const struct pp_slice *parts, size_t count)
 {
     MDB_cursor **cursor = &txn->appenders[table];
     if (!*cursor)

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#define RETRY_FULL_MS PP_FULL_RETRY_MS
 #define FLUSHES_TO_WAIT 9u /* waiting nine flushes for company costs a tenth of the flushes' time (LIMITS) */
 
 uint64_t pp_monotonic_ns(void)
@@ -51,7 +50,8 @@ enum pp_error pp_writer_append(struct pp_node *node, struct pp_txn *txn, struct 
     pthread_rwlock_wrlock(&node->state);
     enum pp_error error = pp_ledger_step(&node->ledger, record);
     pthread_rwlock_unlock(&node->state);
-    if (error != PP_OK) /* whoever made the record had validated it: part of it may be carried out, the group is lost */
+    if (error !=
+        PP_OK) /* whoever made the record had validated it: part of it may be carried out, the group is lost */
         return loses_group(error) ? error : PP_INVARIANT;
     return pp_journal_append(txn, &node->head, record, node->buffer);
 }
@@ -72,7 +72,8 @@ static enum pp_error alone_run(void *context, struct pp_txn *txn)
     return alone->also ? alone->also(alone->context, txn) : PP_OK;
 }
 
-enum pp_error pp_writer_append_alone(struct pp_node *node, struct pp_record *record, pp_txn_run *also, void *context)
+enum pp_error pp_writer_append_alone(struct pp_node *node, struct pp_record *record, pp_txn_run *also,
+                                     void *context)
 {
     struct alone alone = {.node = node, .record = record, .also = also, .context = context};
     record->sequence = node->head.next_sequence;
@@ -90,7 +91,8 @@ enum pp_error pp_writer_day(struct pp_node *node, uint64_t time_ms)
 {
     if (pp_day_of(time_ms) <= node->ledger.head.day)
         return PP_OK;
-    struct pp_record record = {.type = PP_RECORD_TYPE_DAY, .time_ms = time_ms, .day = {.day = pp_day_of(time_ms)}};
+    struct pp_record record = {
+        .type = PP_RECORD_TYPE_DAY, .time_ms = time_ms, .day = {.day = pp_day_of(time_ms)}};
     return pp_writer_append_alone(node, &record, NULL, NULL);
 }
 
@@ -140,7 +142,8 @@ static void item_answer(struct pp_node *node, struct pp_item *item, const struct
 
 static bool wants_receipt(const struct pp_item *item)
 {
-    return item->kind == PP_ITEM_REQUEST && item->error == PP_OK && !item->host && item->admitted + item->known > 0;
+    return item->kind == PP_ITEM_REQUEST && item->error == PP_OK && !item->host &&
+           item->admitted + item->known > 0;
 }
 
 /* The root over the bodies of what is admitted, in the request's order. */
@@ -171,7 +174,8 @@ static void group_answer(struct pp_node *node, size_t count)
         if (wants_receipt(node->group[i]))
             root_of(node, node->group[i], &node->roots[roots++]);
     if (roots > 0)
-        pp_receipt_group_sign(&node->receipt_secret, node->config.node_id, node->roots, roots, node->receipts);
+        pp_receipt_group_sign(&node->receipt_secret, node->config.node_id, node->roots, roots,
+                              node->receipts);
     uint32_t next = 0;
     for (size_t i = 0; i < count; i++)
         item_answer(node, node->group[i], wants_receipt(node->group[i]) ? &node->receipts[next++] : NULL);
@@ -220,7 +224,8 @@ static enum pp_error group_gather(struct group *group, struct pp_txn *txn)
             break;
         }
         PP_TRY(group_take(group, txn, item));
-        if (group->single || group->stamps + PP_LEAVES_MAX > PP_GROUP_MAX || group->bytes > PP_GROUP_BYTES_MAX)
+        if (group->single || group->stamps + PP_LEAVES_MAX > PP_GROUP_MAX ||
+            group->bytes > PP_GROUP_BYTES_MAX)
             break;
         item = pp_pipeline_next_until(group->node, group->deadline_ns);
     }
@@ -250,7 +255,8 @@ static enum pp_error group_commit(struct group *group, enum pp_store_room room)
     struct pp_journal_head before = node->head;
     pp_ledger_begin(&node->ledger);
     uint64_t wait_ns = node->flush_ns * FLUSHES_TO_WAIT;
-    group->deadline_ns = pp_monotonic_ns() + (wait_ns < PP_GROUP_WAIT_MAX_NS ? wait_ns : PP_GROUP_WAIT_MAX_NS);
+    group->deadline_ns =
+        pp_monotonic_ns() + (wait_ns < PP_GROUP_WAIT_MAX_NS ? wait_ns : PP_GROUP_WAIT_MAX_NS);
     enum pp_error error = pp_store_write(node->data.journal, room, group_run, group);
     if (error != PP_OK) {
         group_undo(node, &before);
@@ -273,30 +279,68 @@ static void write_alone(struct pp_node *node, struct pp_item *item)
     node->group[0] = kept;
     if (error == PP_OK)
         pp_indexer_tell(node);
-    if (error != PP_OK)
+    else
         item->error = error;
+    pp_pipeline_answered(node, item);
+}
+
+static void call_refuse(struct pp_node *node, struct pp_item *item, enum pp_error error)
+{
+    item->error = error;
     pp_pipeline_answered(node, item);
 }
 
 static void group_refuse(struct pp_node *node, size_t count, enum pp_error error)
 {
     struct pp_value none = {0};
-    if (error == PP_STORE_FULL)
-        atomic_store(&node->full_until_ms, pp_node_now(node) + PP_FULL_RETRY_MS);
     if (error == PP_CORRUPT || error == PP_INVARIANT || error == PP_SCHEMA)
         atomic_store(&node->failed, (int)error); /* stop taking work: somebody must look (NODE-026) */
     for (size_t i = 0; i < count; i++) {
         struct pp_item *item = node->group[i];
-        if (item->kind == PP_ITEM_WRITE && error == PP_STORE_FULL) { /* a stamp needs room, but these make some */
-            write_alone(node, item);
+        if (item->kind != PP_ITEM_REQUEST) {
+            call_refuse(node, item, error);
             continue;
         }
-        if (item->kind == PP_ITEM_REQUEST)
-            pp_item_refuse_whole(item, error, NULL, none, none, error == PP_STORE_FULL ? RETRY_FULL_MS : 0);
-        else
-            item->error = error;
+        pp_item_refuse_whole(item, error, NULL, none, none, 0);
         item_answer(node, item, NULL);
     }
+}
+
+/* ---- a full store ---- */
+
+/* Decides once more, with nothing to be written: a stamp that is known needs no room, all others are refused. */
+static enum pp_error known_only_run(void *context, struct pp_txn *txn)
+{
+    const struct group *group = context;
+    for (size_t i = 0; i < group->count; i++) {
+        bool again = false;
+        PP_TRY(pp_admit(group->node, txn, group->node->group[i], &again));
+        PP_ASSERT(!again);
+    }
+    return PP_OK;
+}
+
+/* What is no stamp is tried alone, with the last room: it may be what makes room. Unless nothing can be written at all. */
+static void group_full(struct group *group, bool prepared)
+{
+    struct pp_node *node = group->node;
+    size_t count = group->count;
+    atomic_store(&node->full_until_ms, pp_node_now(node) + PP_FULL_RETRY_MS);
+    group->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (node->group[i]->kind == PP_ITEM_REQUEST)
+            node->group[group->count++] = node->group[i];
+        else if (prepared)
+            write_alone(node, node->group[i]);
+        else
+            call_refuse(node, node->group[i], PP_STORE_FULL);
+    node->group_is_lost = true;
+    enum pp_error error = pp_store_read(node->data.journal, known_only_run, group);
+    node->group_is_lost = false;
+    if (error == PP_OK)
+        group_answer(node, group->count);
+    else
+        group_refuse(node, group->count, error);
 }
 
 /* The index must not fall back further than the writer can remember. */
@@ -337,16 +381,17 @@ static void group_do(struct pp_node *node, struct pp_item *first)
 {
     struct group group = {.node = node, .first = first};
     enum pp_error error = group_prepare(node);
-    if (error != PP_OK) {
-        node->group[0] = first;
-        group_refuse(node, 1, error);
-        return;
-    }
-    error = group_commit(&group, PP_STORE_ORDINARY);
+    bool prepared = error == PP_OK;
+    if (prepared)
+        error = group_commit(&group, PP_STORE_ORDINARY);
+    else
+        node->group[group.count++] = first;
     if (error == PP_OK) {
         pp_indexer_tell(node);
         load_publish(node);
         group_answer(node, group.count);
+    } else if (error == PP_STORE_FULL) {
+        group_full(&group, prepared);
     } else {
         group_refuse(node, group.count, error);
     }

@@ -134,7 +134,7 @@ async function deleteEarly(made) {
 /** The operator's scheduled job, as a timer would run it, with time moving in between, until `done` says so. */
 async function settleUntil(what, done) {
   for (let turn = 0; turn < 40; turn++) {
-    await network.pennypost('settle', ['--data', network.dataDir, '--job', network.jobDir, '--rpc', chain.url, '--key', network.file('gas.key')], { allowed: [0, 3] });
+    await network.pennypost('settle', ['--data', network.dataDir, '--journal', network.jobDir, '--rpc', chain.url, '--key', network.file('gas.key')], { allowed: [0, 3] });
     const answer = await done();
     if (answer) return answer;
     await chain.forward(TIMERS.vesting + 1);
@@ -191,8 +191,8 @@ async function reckon(channel, sent) {
     deposit, spent, refunded, earned, toPool, back: deposit - toPool, operator: toPool - share, protocol: share, dust: earned % GRAINS_PER_UNIT,
   };
 
-  const payout = await network.pennypost('payout', ['--data', network.dataDir, '--json'], { allowed: [0, 3] });
-  const paid = (nodeId) => BigInt(payout.payouts.find((entry) => entry.node_id === nodeId)?.cumulative ?? 0);
+  const payout = await network.pennypost('payout', ['--data', network.dataDir], { allowed: [0, 3] });
+  const paid = (nodeId) => BigInt(payout.payouts.find((entry) => entry.node_id === nodeId)?.cumulative_units ?? 0);
   const nodeEarned = BigInt(node.earned_grains);
   const seenByNode = {
     deposit: BigInt(payout.deposited ?? deposit), spent: BigInt(node.spent_grains), refunded: BigInt(node.refunded_grains), earned: nodeEarned,

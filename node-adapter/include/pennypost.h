@@ -117,7 +117,7 @@ struct pp_response {
 typedef void pp_submit_done(void *context, const struct pp_response *response);
 
 /* Embedded store. OK: done will be called once, after the charge and the envelopes are on disk, or after all was
- * refused. BUSY, SHUTTING_DOWN, STORE_FULL: done is not called. */
+ * refused. BUSY, SHUTTING_DOWN: done is not called. */
 PP_MUST_CHECK enum pp_error pp_node_submit(struct pp_node *node, const struct pp_request *request, pp_submit_done *done,
                                            void *context);
 

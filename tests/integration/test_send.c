@@ -415,15 +415,57 @@ START_TEST(verify__one_byte_wrong__finding_and_status)
     free(wanted);
     json_t *answer = SENDER_RUN(&w, 1, "verify", "--data", w.node.data_dir);
     ck_assert_uint_gt(pp_json_u64(answer, "findings_count"), 0);
-    ck_assert_uint_gt(pp_json_u64(json_array_get(pp_json_member(answer, "findings"), 0), "sequence"),
-                      0);
+    ck_assert_uint_gt(pp_json_u64(json_array_get(pp_json_member(answer, "findings"), 0), "sequence"), 0);
     json_decref(answer);
     node_process_start(&w.node);
     sender_world_done(&w);
 }
 END_TEST
 
+/* A store that is full takes no more and keeps what it acknowledged; with room again, the sender goes on. */
+START_TEST(send__store_full__stopped_and_resumed)
+{
+    struct sender_world w;
+    sender_world_make(&w, PLENTY);
+    node_process_stop(&w.node);
+    strcat(w.node.data_dir, "-small");
+    w.node.map_bytes = 2u << 20;
+    node_process_start(&w.node);
+    sender_world_files(&w, 60, 60000, 60000);
+    json_t *answer =
+        SENDER_RUN(&w, 1, "send", w.folder, "--topic", "t", "--batch", "4", "--patience", "2", "--days", "1");
+    ck_assert_str_eq(cli_run_error(answer), "STORE_FULL");
+    uint64_t stored = pp_json_u64(answer, "acknowledged");
+    ck_assert_uint_lt(stored, 60);
+    ck_assert_uint_eq(pp_json_u64(answer, "unsent"), 60 - stored);
+    json_decref(answer);
+    ck_assert_uint_eq(node_number(&w, "stamps"), stored);
+    node_process_stop(&w.node);
+    w.node.map_bytes = 64u << 20;
+    node_process_start(&w.node);
+    answer = SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t", "--days", "1", "--resume");
+    ck_assert_uint_eq(pp_json_u64(answer, "acknowledged"), 60 - stored);
+    json_decref(answer);
+    world_check(&w, 60);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* --node may be left out when the wallet knows it. */
+START_TEST(quote__without_node__of_the_only_channel)
+{
+    struct sender_world w;
+    sender_world_make(&w, PLENTY);
+    json_t *answer = SENDER_RUN(&w, 0, "quote", "--bytes", "1", "--days", "1");
+    ck_assert(pp_grains_eq(pp_json_grains(answer, "postage_grains"), pp_grains(12000022)));
+    json_decref(answer);
+    sender_world_done(&w);
+}
+END_TEST
+
 PP_TESTS("send")
+PP_TEST(send__store_full__stopped_and_resumed)
+PP_TEST(quote__without_node__of_the_only_channel)
 PP_TEST(verify__one_byte_wrong__finding_and_status)
 PP_TEST(send__batches_over_connections__all_acknowledged_and_read_back)
 PP_TEST(send__single_mixed_repeated_reordered__charged_once)

@@ -22,6 +22,7 @@ struct lies {
     const char *nonsense_method;   /* answers 7 */
     bool claimed_above;            /* the pool paid out more than it has */
     bool no_contract;
+    bool lane_has_cap;             /* of any channel */
     unsigned asked_latest;
 };
 
@@ -52,15 +53,20 @@ static struct pp_fake_answer answer_call(struct lies *lies, const struct pp_fake
     static const struct {
         enum pp_abi_function function;
         unsigned words;
-    } sizes[] = {{PP_ABI_TIMERS, 8}, {PP_ABI_TOKEN, 1}, {PP_ABI_POOL, 2}, {PP_ABI_LAST_REPORT, 4}};
+    } sizes[] = {{PP_ABI_TIMERS, 8}, {PP_ABI_TOKEN, 1}, {PP_ABI_POOL, 2}, {PP_ABI_LAST_REPORT, 4}, {PP_ABI_LANE_OF, 5}};
+    bool is_lane = false;
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         pp_abi_selector(sizes[i].function, selector);
         snprintf(prefix, sizeof prefix, "0x%02x%02x%02x%02x", selector[0], selector[1], selector[2], selector[3]);
-        if (strncmp(prefix, data, 10) == 0)
+        if (strncmp(prefix, data, 10) == 0) {
             words = sizes[i].words;
+            is_lane = sizes[i].function == PP_ABI_LANE_OF;
+        }
     }
-    for (unsigned i = 0; i < words; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%064x", words == 2 && i == 1 && lies->claimed_above ? 1u : 0u);
+    for (unsigned i = 0; i < words; i++) {
+        unsigned word = (words == 2 && i == 1 && lies->claimed_above) || (is_lane && i == 2 && lies->lane_has_cap);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%064x", word);
+    }
     strcat(text, "\"");
     return pp_fake_result(question, text);
 }
@@ -202,6 +208,71 @@ START_TEST(poll__ledger_refuses__handed_over_again)
 }
 END_TEST
 
+static void channel_make(const struct rig *rig, uint64_t nonce, struct pp_channel_id *id, struct pp_channel_config *config)
+{
+    *config = (struct pp_channel_config){{{[19] = 2}}, {{[19] = 3}}, nonce};
+    const struct pp_channel_fields fields = {config->payer, config->signer, nonce};
+    pp_channel_id_of(&rig->poll.config.domain, &fields, id);
+}
+
+#define LOG_HEAD                                                                                             \
+    "{\"address\":\"0x%040x\",\"blockNumber\":\"0x5\",\"blockHash\":\"0x%064x\",\"transactionHash\":\"0x%064x\","   \
+    "\"logIndex\":\"0x%x\",\"removed\":false,"
+
+/* ChannelOpened and LaneCapChanged of one channel, in block 5. */
+static void logs_print(const struct rig *rig, uint64_t nonce, char *out, size_t capacity)
+{
+    struct pp_hash opened, changed;
+    struct pp_channel_id id;
+    struct pp_channel_config config;
+    char topics[2][67], channel[67];
+    channel_make(rig, nonce, &id, &config);
+    pp_abi_topic(PP_LOG_CHANNEL_OPENED, &opened);
+    pp_abi_topic(PP_LOG_LANE_CAP_CHANGED, &changed);
+    pp_hex_print(opened.bytes, 32, topics[0]);
+    pp_hex_print(changed.bytes, 32, topics[1]);
+    pp_hex_print(id.bytes, 32, channel);
+    snprintf(out, capacity,
+             "[" LOG_HEAD "\"topics\":[\"0x%s\",\"0x%s\",\"0x%064x\",\"0x%064x\"],\"data\":\"0x%064x%064x\"}," LOG_HEAD
+             "\"topics\":[\"0x%s\",\"0x%s\",\"0x%064x\"],\"data\":\"0x%064x%064x%064x\"}]",
+             1u, 6u, 9u, 0u, topics[0], channel, 2u, 3u, (unsigned)nonce, 7u, 1u, 6u, 9u, 1u, topics[1], channel, LANE, 0u, 7u,
+             0u);
+}
+
+/* Goal: who opens one channel too many does not stop the news of all others (WATCH-006). Method: the ledger has no place for
+ * it, then the watch itself has none; the head must come. */
+START_TEST(poll__one_channel_too_many__left_out_and_the_head_comes)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        struct rig rig;
+        char logs[4096];
+        rig_start(&rig);
+        rig.lies.lane_has_cap = true;
+        for (uint64_t nonce = 0; round == 1; nonce++) {
+            struct pp_channel_id id;
+            struct pp_channel_config config;
+            channel_make(&rig, nonce, &id, &config);
+            if (pp_chain_view_learn(&rig.poll.view, &id, &config) == PP_TOO_MANY_LANES)
+                break;
+        }
+        logs_print(&rig, 99999, logs, sizeof logs);
+        rig.lies.logs = logs;
+        rig.take = round == 0 ? PP_TOO_MANY_LANES : PP_OK;
+        rig.lies.finalized = 5;
+        rig.lies.latest = 5;
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        rig.lies.logs = NULL;
+        rig.lies.latest = 8;
+        rig.take = PP_OK;
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert_uint_eq(rig.heads, round + 1);
+        ck_assert_uint_eq(rig.others, 0);
+        ck_assert_uint_eq(rig.last.block_number, 8);
+        rig_stop(&rig);
+    }
+}
+END_TEST
+
 /* Goal: twice as long after every failure, up to a minute (WATCH-005). */
 START_TEST(poll_wait__failures__doubled_to_a_minute)
 {
@@ -219,5 +290,6 @@ PP_TESTS("chain_poll")
 PP_TEST(poll__lies__named_error_and_recovery)
 PP_TEST(poll__another_history__conflict_until_it_is_back)
 PP_TEST(poll__ledger_refuses__handed_over_again)
+PP_TEST(poll__one_channel_too_many__left_out_and_the_head_comes)
 PP_TEST(poll_wait__failures__doubled_to_a_minute)
 PP_TESTS_END

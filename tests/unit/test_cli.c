@@ -78,6 +78,7 @@ START_TEST(cli__not_understood__usage)
         {"verify"},
         {"verify", "--data", "x", "y"},
     };
+    setenv("HOME", "/nonexistent", 1); /* nobody's own wallet is looked at */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cli_run run;
         const char *arguments[10] = {NULL};

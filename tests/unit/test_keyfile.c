@@ -5,8 +5,10 @@
 #include "pp_test.h"
 
 #include <pp/keyfile.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct world {
@@ -293,6 +295,57 @@ START_TEST(passphrase__empty_or_too_long__refused)
 }
 END_TEST
 
+/* Typed at a terminal of the test's own: asked with the prompt, not echoed, and compared when asked twice. */
+static enum pp_error typed(const char *keys, bool confirm, struct pp_passphrase *out, char shown[200])
+{
+    int terminal, ends[2], status;
+    size_t length = 0;
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct pp_passphrase phrase = {.length = 0};
+        enum pp_error error = pp_passphrase_ask("Say it: ", confirm, &phrase);
+        if (write(ends[1], &phrase, sizeof phrase) != sizeof phrase)
+            _exit(255);
+        _exit(error == PP_OK ? 0 : 1);
+    }
+    close(ends[1]);
+    while (length < strlen("Say it: ") &&
+           read(terminal, shown + length, 1) == 1) /* typing before would be flushed */
+        length++;
+    for (const char *key = keys; *key; key++) {
+        ck_assert_int_eq(write(terminal, key, 1), 1);
+        for (char seen = 0; *key == '\n' && key[1] && seen != ':';) { /* the second question */
+            ck_assert_int_eq(read(terminal, &seen, 1), 1);
+            shown[length++] = seen;
+        }
+    }
+    ck_assert_int_eq(read(ends[0], out, sizeof *out), sizeof *out);
+    close(ends[0]);
+    ssize_t got = read(terminal, shown + length, 199 - length);
+    shown[got > 0 ? length + (size_t)got : length] = '\0';
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    close(terminal);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status) == 0 ? PP_OK : PP_BAD_PASSPHRASE;
+}
+
+START_TEST(passphrase__at_a_terminal__asked_and_not_shown)
+{
+    struct pp_passphrase phrase;
+    char shown[200];
+    ck_assert_ok(typed("open sesame\n", false, &phrase, shown));
+    ck_assert_uint_eq(phrase.length, 11);
+    ck_assert_mem_eq(phrase.bytes, "open sesame", 11);
+    ck_assert_ptr_null(strstr(shown, "sesame"));
+    ck_assert_ok(typed("twice\ntwice\n", true, &phrase, shown));
+    ck_assert_uint_eq(phrase.length, 5);
+    ck_assert_error(typed("twice\ntwise\n", true, &phrase, shown), PP_BAD_PASSPHRASE);
+    ck_assert_uint_eq(phrase.length, 0);
+}
+END_TEST
+
 START_TEST(key__secret_of_zero_or_above_order__bad_key)
 {
     struct pp_crypto *crypto;
@@ -318,5 +371,6 @@ PP_TEST(keyfile__member_replaced__named_error)
 PP_TEST(keyfile__missing_or_folder__named_error)
 PP_TEST(passphrase__of_file_and_descriptor__taken_exactly)
 PP_TEST(passphrase__empty_or_too_long__refused)
+PP_TEST(passphrase__at_a_terminal__asked_and_not_shown)
 PP_TEST(key__secret_of_zero_or_above_order__bad_key)
 PP_TESTS_END

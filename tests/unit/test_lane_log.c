@@ -5,7 +5,9 @@
 #include "pp_test.h"
 
 #include <lane_log.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -363,7 +365,43 @@ START_TEST(lane_log__many_stamps__found_by_id)
 }
 END_TEST
 
+/* A disk that is full in the middle of a frame: nothing of it stays, what was written before is whole, and the next opening goes on.
+ * The limit on a file's size stands for the disk. */
+START_TEST(lane_log__disk_full__frame_is_taken_back)
+{
+    struct world w;
+    uint64_t ends[4];
+    struct rlimit before, small;
+    world_make(&w);
+    log_make(&w, ends);
+    ck_assert_ptr_ne(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    for (rlim_t more = 0; more < 40; more += 13) {
+        struct stat about;
+        struct cli_lane *lane = lane_open(&w, CLI_LANE_WRITE);
+        struct cli_signed *request = signed_make(lane, 2);
+        small = (struct rlimit){ends[2] + more, before.rlim_max};
+        cli_lane_put_signed(lane, request);
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+        enum pp_error error = cli_lane_commit(lane);
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+        ck_assert_int_eq(error, PP_IO);
+        ck_assert_int_eq(stat(w.path, &about), 0);
+        ck_assert_uint_eq((uint64_t)about.st_size, ends[2]);
+        ck_assert(cli_lane_commit(lane) != PP_OK); /* what is in memory was not written: no more from it */
+        cli_signed_free(request);
+        cli_lane_close(lane);
+    }
+    struct cli_lane *lane = lane_open(&w, CLI_LANE_WRITE);
+    ck_assert_uint_eq(cli_lane_stamps(lane), 3);
+    ck_assert_ok(cli_lane_commit(lane));
+    cli_lane_close(lane);
+    pp_temp_dir_remove(&w.dir);
+}
+END_TEST
+
 PP_TESTS("lane_log")
+PP_TEST(lane_log__disk_full__frame_is_taken_back)
 PP_TEST(lane_log__reopened__everything_is_there)
 PP_TEST(lane_log__unanswered__pending_with_its_leaves)
 PP_TEST(lane_log__cut_anywhere__last_whole_frame_counts)

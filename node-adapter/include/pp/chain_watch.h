@@ -45,7 +45,8 @@ struct pp_chain_watch_config {
     uint32_t timeout_ms;         /* of one question; 0: 10000 */
     struct pp_chain_expected expected;
 
-    /* Any other answer than OK: the turn is repeated later. */
+    /* TOO_MANY_LANES, UNKNOWN_LANE, UNKNOWN_CHANNEL, BAD_EVENT: some of them are not for this ledger, and never will be; they
+     * are not told again (WATCH-006). Any other answer than these and OK: the turn is repeated later. */
     enum pp_error (*events)(void *context, const struct pp_chain_event *events, size_t count);
     /* reason: for people, one line. May be NULL. */
     void (*trouble)(void *context, enum pp_error error, const char *reason);
