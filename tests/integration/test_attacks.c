@@ -68,7 +68,7 @@ static void on_envelope(void *context, const struct pp_leaf *leaf, const uint8_t
     ++*(unsigned *)context;
 }
 
-/* ---- storage that nobody pays for ---- */
+/* ---- storage that nobody pays for: NODE-062 ---- */
 
 START_TEST(leave__the_days_came_back__the_envelope_is_gone_the_day_after)
 {
@@ -122,7 +122,7 @@ START_TEST(close__final__the_envelope_of_the_lapsed_postage_is_gone)
 }
 END_TEST
 
-/* ---- days that did not pass, or may not count ---- */
+/* ---- days that did not pass, or may not count: NODE-045 ---- */
 
 START_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 {
@@ -340,7 +340,7 @@ START_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
 }
 END_TEST
 
-/* ---- the writer's time ---- */
+/* ---- the writer's time: NODE-046 ---- */
 
 /* Leaves of two large records, in turn: each costs the writer a thousand rows, and nobody signs for it. */
 START_TEST(submit__known_stamps_out_of_order__the_search_ends_early)
