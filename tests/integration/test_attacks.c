@@ -149,6 +149,27 @@ START_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 }
 END_TEST
 
+START_TEST(clock__behind_the_journal__refused_beyond_a_minute)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    world_open(&world);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){100, 1}, &answer);
+    sent_done(&made, &answer);
+    for (unsigned late = 0; late < 2; late++) { /* NODE-033 */
+        world.fixture.now_ms = FIXTURE_START_MS - 60000 - late;
+        pp_fixture_head(&world.fixture, 0, NULL);
+        pp_request_make(&made, &world.fixture, &world.sender, 1, (struct pp_parcel_of){100, 1}, 1);
+        pp_submit_wait(world.fixture.node, &made.request, &answer);
+        ck_assert_error(answer.error, late ? PP_CLOCK : PP_OK);
+        sent_done(&made, &answer);
+    }
+    world.fixture.now_ms = FIXTURE_START_MS;
+    world_close(&world);
+}
+END_TEST
+
 START_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 {
     struct world world;
@@ -279,8 +300,8 @@ static void gate_close(struct gate *gate, struct pp_node *node, pthread_t *threa
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* Once so many items wait for the writer. */
-static void gate_open_when(struct gate *gate, uint32_t waiting, pthread_t thread)
+/* Until so many items wait for the writer. */
+static void gate_wait(struct gate *gate, uint32_t waiting)
 {
     for (bool there = false; !there;) {
         pthread_mutex_lock(&gate->node->lock);
@@ -288,6 +309,11 @@ static void gate_open_when(struct gate *gate, uint32_t waiting, pthread_t thread
         pthread_mutex_unlock(&gate->node->lock);
         sched_yield();
     }
+}
+
+static void gate_open_when(struct gate *gate, uint32_t waiting, pthread_t thread)
+{
+    gate_wait(gate, waiting);
     pthread_mutex_lock(&gate->lock);
     gate->open = true;
     pthread_cond_broadcast(&gate->moved);
@@ -336,6 +362,92 @@ START_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
     ck_assert_error(calls[!first].result.refusal.error, PP_ALREADY_DELETED);
     ck_assert(pp_grains_eq(calls[!first].refund.refunded, pp_grains(4 * 300)));
     sent_done(&made, &answer);
+    world_close(&world);
+}
+END_TEST
+
+struct submit_call {
+    struct pp_node *node;
+    const struct pp_request *request;
+    struct pp_answer answer;
+};
+
+static void *submit_thread(void *context)
+{
+    struct submit_call *call = context;
+    pp_submit_wait(call->node, call->request, &call->answer);
+    return NULL;
+}
+
+struct event_call {
+    struct pp_node *node;
+    struct pp_chain_event event;
+};
+
+static void *event_thread(void *context)
+{
+    struct event_call *call = context;
+    ck_assert_ok(pp_node_chain_events(call->node, &call->event, 1));
+    return NULL;
+}
+
+/* Looked at before its cap was raised, a stamp is not worth a signature; at the writer it would be admitted. */
+START_TEST(submit__admissible_only_at_the_writer__its_signature_is_examined)
+{
+    for (unsigned forged = 0; forged < 2; forged++) {
+        struct world world;
+        struct pp_made_request made;
+        struct gate gate;
+        pthread_t gate_id, event_id, submit_id;
+        world_open(&world);
+        pp_request_make(&made, &world.fixture, &world.sender, 1, (struct pp_parcel_of){100, 1}, 3);
+        made.envelopes[0].leaf.from = pp_grains(UINT64_C(25000000) * 1000000);
+        pp_request_sign(&made, &world.fixture, &world.sender);
+        made.request.signature.bytes[40] ^= (uint8_t)forged;
+        gate_close(&gate, world.fixture.node, &gate_id);
+        struct event_call raise = {.node = world.fixture.node};
+        pp_sender_event(&world.sender, PP_CHAIN_LANE_FINAL, 26000000, 1, &raise.event);
+        ck_assert_int_eq(pthread_create(&event_id, NULL, event_thread, &raise), 0);
+        gate_wait(&gate, 1);
+        struct submit_call call = {.node = world.fixture.node, .request = &made.request};
+        ck_assert_int_eq(pthread_create(&submit_id, NULL, submit_thread, &call), 0);
+        gate_open_when(&gate, 2, gate_id);
+        pthread_join(event_id, NULL);
+        pthread_join(submit_id, NULL);
+        ck_assert_ok(call.answer.error);
+        ck_assert_error(call.answer.results[0].refusal.error, forged ? PP_BAD_SIGNATURE : PP_OK);
+        pp_answer_done(&call.answer);
+        pp_request_done(&made);
+        world_close(&world);
+    }
+}
+END_TEST
+
+/* ---- the host's tickets ---- */
+
+START_TEST(host__admitted_again_after_its_cancel__no_second_ticket)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_result results[2];
+    struct pp_refusal refusal;
+    struct pp_lane_status status;
+    pp_temp_dir_make(&world.dir);
+    pp_fixture_init(&world.fixture, world.dir.path, false);
+    pp_fixture_open(&world.fixture);
+    pp_fixture_head(&world.fixture, 0, NULL);
+    pp_sender_init(&world.sender, &world.fixture, 1);
+    pp_sender_fund(&world.sender, &world.fixture, 25000000, 0);
+    pp_request_make(&made, &world.fixture, &world.sender, 2, (struct pp_parcel_of){100, 4}, 1);
+    ck_assert_ok(pp_node_admit(world.fixture.node, &made.request, results, &refusal));
+    ck_assert_ok(pp_node_cancel(world.fixture.node, &results[0].sequence, 1));
+    ck_assert_ok(pp_node_admit(world.fixture.node, &made.request, results, &refusal));
+    ck_assert_error(results[0].refusal.error, PP_TICKET_CLOSED); /* NODE-053 */
+    ck_assert(results[1].known);
+    status_of(&world, &status);
+    ck_assert_uint_eq(status.stamps, 2);
+    ck_assert(pp_grains_eq(status.refunded, pp_grains(1000 + 4 * 300)));
+    pp_request_done(&made);
     world_close(&world);
 }
 END_TEST
@@ -390,5 +502,8 @@ PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
 PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
 PP_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
+PP_TEST(clock__behind_the_journal__refused_beyond_a_minute)
+PP_TEST(submit__admissible_only_at_the_writer__its_signature_is_examined)
+PP_TEST(host__admitted_again_after_its_cancel__no_second_ticket)
 PP_TEST(submit__known_stamps_out_of_order__the_search_ends_early)
 PP_TESTS_END
