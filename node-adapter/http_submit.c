@@ -275,13 +275,6 @@ static void serve_voucher(struct pp_http_job *job, const struct pp_http_verified
     struct pp_credential *credential = &job->credential;
     size_t length;
     const uint8_t *body = pp_http_exchange_body(job->exchange, &length);
-    if (length != credential->leaf.size) { /* HTTP-049 */
-        pp_refusal_init(&job->refusal, PP_CONTENT_MISMATCH, "size");
-        job->refusal.expected = pp_value_number(credential->leaf.size);
-        job->refusal.actual = pp_value_number(length);
-        pp_http_job_refuse(job, &job->refusal);
-        return;
-    }
     memcpy(job->quote, verified->quote,
            verified->quote_length); /* the place may be taken while the engine works */
     credential->leaf.quote_id = verified->quote_id;

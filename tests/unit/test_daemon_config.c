@@ -233,11 +233,27 @@ START_TEST(clock_file__changed__clock_follows)
 }
 END_TEST
 
+/* What a newcomer copies is right but for what is marked. */
+START_TEST(examples__configuration_and_rates__taken)
+{
+    struct pp_daemon_config config;
+    struct pp_rate_table table;
+    char reason[PP_CONFIG_REASON_MAX] = "";
+    char *arguments[] = {(char[]){PP_SOURCE_DIR "/examples/pennypostd.conf"}};
+    ck_assert_msg(pp_daemon_config_load(1, arguments, &config, reason) == PP_OK, "%s", reason);
+    ck_assert_uint_eq(config.node_id, 1);
+    ck_assert_msg(pp_daemon_rates_load(PP_SOURCE_DIR "/examples/rates.json", &table, reason) == PP_OK, "%s",
+                  reason);
+    ck_assert_uint_eq(table.count, 1);
+}
+END_TEST
+
 PP_TESTS("daemon_config")
 PP_TEST(config__good_file__read)
 PP_TEST(config__one_thing_wrong__place_named)
 PP_TEST(config__key_missing__named)
 PP_TEST(listen__text__address_and_port)
 PP_TEST(rates__file__read_or_refused)
+PP_TEST(examples__configuration_and_rates__taken)
 PP_TEST(clock_file__changed__clock_follows)
 PP_TESTS_END

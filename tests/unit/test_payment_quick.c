@@ -114,7 +114,32 @@ START_TEST(quick__one_byte_changed__not_taken_or_same_as_slow)
 }
 END_TEST
 
+/* The smallest values, so that one digit changed leaves the range downwards. */
+START_TEST(quick__smallest_values_with_one_digit_changed__not_taken_or_same_as_slow)
+{
+    struct pp_rng rng;
+    struct pp_credential credential;
+    char json[PP_CREDENTIAL_HEADER_MAX];
+    pp_rng_init(&rng, 3);
+    random_credential(&rng, &credential);
+    credential.lane = credential.leaf.lane = 1;
+    credential.leaf.size = 1;
+    credential.leaf.retention_days = 1;
+    credential.leaf.not_after_ms = 1;
+    size_t length = json_of(&credential, json);
+    for (size_t at = 0; at < length; at++) {
+        const char kept = json[at];
+        for (char digit = '0'; digit <= '9'; digit++) {
+            json[at] = digit;
+            (void)compare(json, length);
+        }
+        json[at] = kept;
+    }
+}
+END_TEST
+
 PP_TESTS("payment_quick")
 PP_TEST(quick__credentials_of_all_values__same_as_slow)
 PP_TEST(quick__one_byte_changed__not_taken_or_same_as_slow)
+PP_TEST(quick__smallest_values_with_one_digit_changed__not_taken_or_same_as_slow)
 PP_TESTS_END
