@@ -33,7 +33,7 @@ struct pp_txn {
 };
 
 /* The one place that knows what LMDB's numbers mean to us (JRN-004). */
-static enum pp_error translate(int status)
+enum pp_error pp_store_error_of(int status)
 {
     switch (status) {
     case MDB_SUCCESS:
@@ -87,7 +87,7 @@ static enum pp_error refuse(int status, const char *path, const char *doing, cha
 {
     if (out_reason)
         snprintf(out_reason, PP_STORE_REASON_BYTES, "%s: %s: %s", path, doing, mdb_strerror(status));
-    return status == ENOENT ? PP_NOT_FOUND : translate(status);
+    return status == ENOENT ? PP_NOT_FOUND : pp_store_error_of(status);
 }
 
 /* A new file is only there after a crash when its folder was flushed, too (JRN-003). */
@@ -207,7 +207,7 @@ static void txn_drop_appenders(struct pp_txn *txn)
 static enum pp_error commit_error(struct pp_store *store, int status)
 {
     if (status != EIO)
-        return translate(status);
+        return pp_store_error_of(status);
     int file;
     struct stat stat_now;
     struct statvfs disk;
@@ -227,7 +227,7 @@ static enum pp_error write_once(struct pp_store *store, pp_txn_run *run, void *c
     struct pp_txn txn = {.store = store};
     int status = mdb_txn_begin(store->env, NULL, 0, &txn.handle);
     if (status)
-        return translate(status);
+        return pp_store_error_of(status);
     enum pp_error error = run(context, &txn);
     if (error == PP_OK && store->fault)
         error = store->fault(store->fault_context);
@@ -246,7 +246,7 @@ static enum pp_error map_resize(struct pp_store *store, uint64_t bytes)
     pthread_rwlock_wrlock(&store->map_lock);
     int status = mdb_env_set_mapsize(store->env, bytes);
     pthread_rwlock_unlock(&store->map_lock);
-    return translate(status);
+    return pp_store_error_of(status);
 }
 
 enum pp_error pp_store_write(struct pp_store *store, enum pp_store_room room, pp_txn_run *run, void *context)
@@ -267,7 +267,7 @@ static enum pp_error read_once(struct pp_store *store, pp_txn_run *run, void *co
     int status = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn.handle);
     *out_resized = status == MDB_MAP_RESIZED;
     if (status)
-        return translate(status);
+        return pp_store_error_of(status);
     enum pp_error error = run(context, &txn);
     mdb_txn_abort(txn.handle);
     return error;
@@ -313,7 +313,7 @@ enum pp_error pp_txn_put(struct pp_txn *txn, unsigned table, struct pp_slice key
 {
     MDB_val key_val = val_of(key);
     MDB_val value = {.mv_size = parts_length(parts, count)};
-    PP_TRY(translate(mdb_put(txn->handle, txn->store->tables[table], &key_val, &value, MDB_RESERVE)));
+    PP_TRY(pp_store_error_of(mdb_put(txn->handle, txn->store->tables[table], &key_val, &value, MDB_RESERVE)));
     parts_copy(value.mv_data, parts, count);
     return PP_OK;
 }
@@ -323,13 +323,13 @@ enum pp_error pp_txn_append(struct pp_txn *txn, unsigned table, struct pp_slice 
 {
     MDB_cursor **cursor = &txn->appenders[table];
     if (!*cursor)
-        PP_TRY(translate(mdb_cursor_open(txn->handle, txn->store->tables[table], cursor)));
+        PP_TRY(pp_store_error_of(mdb_cursor_open(txn->handle, txn->store->tables[table], cursor)));
     MDB_val key_val = val_of(key);
     MDB_val value = {.mv_size = parts_length(parts, count)};
     int status = mdb_cursor_put(*cursor, &key_val, &value, MDB_RESERVE | MDB_APPEND);
     if (status == MDB_KEYEXIST)
         return PP_INVARIANT;
-    PP_TRY(translate(status));
+    PP_TRY(pp_store_error_of(status));
     parts_copy(value.mv_data, parts, count);
     return PP_OK;
 }
@@ -338,7 +338,7 @@ enum pp_error pp_txn_get(struct pp_txn *txn, unsigned table, struct pp_slice key
 {
     MDB_val key_val = val_of(key);
     MDB_val value;
-    PP_TRY(translate(mdb_get(txn->handle, txn->store->tables[table], &key_val, &value)));
+    PP_TRY(pp_store_error_of(mdb_get(txn->handle, txn->store->tables[table], &key_val, &value)));
     *out = slice_of(&value);
     return PP_OK;
 }
@@ -346,18 +346,18 @@ enum pp_error pp_txn_get(struct pp_txn *txn, unsigned table, struct pp_slice key
 enum pp_error pp_txn_delete(struct pp_txn *txn, unsigned table, struct pp_slice key)
 {
     MDB_val key_val = val_of(key);
-    return translate(mdb_del(txn->handle, txn->store->tables[table], &key_val, NULL));
+    return pp_store_error_of(mdb_del(txn->handle, txn->store->tables[table], &key_val, NULL));
 }
 
 enum pp_error pp_txn_clear(struct pp_txn *txn, unsigned table)
 {
-    return translate(mdb_drop(txn->handle, txn->store->tables[table], 0));
+    return pp_store_error_of(mdb_drop(txn->handle, txn->store->tables[table], 0));
 }
 
 enum pp_error pp_txn_count(struct pp_txn *txn, unsigned table, uint64_t *out)
 {
     MDB_stat stat_now;
-    PP_TRY(translate(mdb_stat(txn->handle, txn->store->tables[table], &stat_now)));
+    PP_TRY(pp_store_error_of(mdb_stat(txn->handle, txn->store->tables[table], &stat_now)));
     *out = stat_now.ms_entries;
     return PP_OK;
 }
@@ -367,7 +367,7 @@ enum pp_error pp_txn_count(struct pp_txn *txn, unsigned table, uint64_t *out)
 enum pp_error pp_scan_open(struct pp_txn *txn, unsigned table, struct pp_scan *out)
 {
     MDB_cursor *cursor;
-    PP_TRY(translate(mdb_cursor_open(txn->handle, txn->store->tables[table], &cursor)));
+    PP_TRY(pp_store_error_of(mdb_cursor_open(txn->handle, txn->store->tables[table], &cursor)));
     *out = (struct pp_scan){.cursor = cursor};
     return PP_OK;
 }
@@ -383,7 +383,7 @@ static enum pp_error scan_move(struct pp_scan *scan, struct pp_slice from, MDB_c
 {
     MDB_val key = val_of(from);
     MDB_val value;
-    PP_TRY(translate(mdb_cursor_get(scan->cursor, &key, &value, op)));
+    PP_TRY(pp_store_error_of(mdb_cursor_get(scan->cursor, &key, &value, op)));
     scan->key = slice_of(&key);
     scan->value = slice_of(&value);
     return PP_OK;

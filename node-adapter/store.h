@@ -80,6 +80,9 @@ PP_MUST_CHECK enum pp_error pp_scan_last(struct pp_scan *scan);
 PP_MUST_CHECK enum pp_error pp_scan_next(struct pp_scan *scan);
 PP_MUST_CHECK enum pp_error pp_scan_previous(struct pp_scan *scan);
 
+/* What a number of LMDB or the system means to us. */
+enum pp_error pp_store_error_of(int status);
+
 struct pp_store_usage {
     uint64_t used_bytes;
     uint64_t map_bytes;
