@@ -142,12 +142,15 @@ enum pp_error pp_node_chain_events(struct pp_node *node, const struct pp_chain_e
 static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *context)
 {
     (void)txn;
-    (void)context;
+    uint32_t *out_day = context;
     PP_TRY(pp_writer_day(node, pp_writer_time(node)));
+    *out_day = node->ledger.head.day;
     return pp_report_epoch_end(node);
 }
 
 enum pp_error pp_node_tick(struct pp_node *node)
 {
-    return pp_pipeline_call(node, PP_ITEM_LOOK, tick_run, NULL);
+    uint32_t day;
+    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, tick_run, &day));
+    return pp_sweep(node, day);
 }

@@ -256,7 +256,7 @@ enum pp_error pp_checkpoint_write(const struct pp_checkpoint *checkpoint, struct
         const struct pp_checkpoint *in;
         void *out;
     } context = {.in = checkpoint};
-    return pp_store_write(derived, PP_STORE_RESERVE, rows_write, context.out);
+    return pp_store_write(derived, PP_STORE_RESERVE_IF_FULL, rows_write, context.out);
 }
 
 /* ---- loading ---- */

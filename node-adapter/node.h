@@ -245,6 +245,10 @@ struct pp_lane_leaf;
 PP_MUST_CHECK enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_leaf *out, size_t *out_count);
 PP_MUST_CHECK enum pp_error pp_report_epoch_end(struct pp_node *node);
 
+/* ---- sweep.c ---- */
+/* Removes what has expired by this day, some thousand at most. On the caller's thread. */
+PP_MUST_CHECK enum pp_error pp_sweep(struct pp_node *node, uint32_t today);
+
 /* ---- refunds.c ---- */
 /* What R will be after these: lists[0] is the lane's list, copied and appended to. Signs it. */
 struct pp_refund_draft {

@@ -21,6 +21,7 @@ struct pp_store {
     unsigned table_count;
     uint64_t map_bytes;
     bool read_only;
+    pthread_mutex_t write_lock;
     pthread_rwlock_t map_lock; /* shared: a read uses the map; exclusive: the map is replaced */
     pp_store_fault *fault;
     void *fault_context;
@@ -154,6 +155,21 @@ static int env_open(struct pp_store *store, const struct pp_store_config *config
     return tables_open(store, config);
 }
 
+static void locks_init(struct pp_store *store)
+{
+    pthread_rwlockattr_t attributes;
+    int status = pthread_rwlockattr_init(&attributes);
+    PP_ASSERT(status == 0);
+    /* Or a stream of readers would keep the map from ever being replaced. No read of a store is inside another of it. */
+    status = pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    PP_ASSERT(status == 0);
+    status = pthread_rwlock_init(&store->map_lock, &attributes);
+    PP_ASSERT(status == 0);
+    pthread_rwlockattr_destroy(&attributes);
+    status = pthread_mutex_init(&store->write_lock, NULL);
+    PP_ASSERT(status == 0);
+}
+
 enum pp_error pp_store_open(const struct pp_store_config *config, struct pp_store **out, char *out_reason)
 {
     PP_ASSERT(config->table_count <= PP_STORE_TABLES_MAX);
@@ -163,8 +179,7 @@ enum pp_error pp_store_open(const struct pp_store_config *config, struct pp_stor
     struct pp_store *store = calloc(1, sizeof *store);
     if (!store)
         return PP_NO_MEMORY;
-    int lock_status = pthread_rwlock_init(&store->map_lock, NULL);
-    PP_ASSERT(lock_status == 0);
+    locks_init(store);
     store->table_count = config->table_count;
     store->map_bytes = config->map_bytes;
     store->read_only = config->read_only;
@@ -185,6 +200,7 @@ void pp_store_close(struct pp_store *store)
     if (store->env)
         mdb_env_close(store->env);
     pthread_rwlock_destroy(&store->map_lock);
+    pthread_mutex_destroy(&store->write_lock);
     free(store);
 }
 
@@ -249,16 +265,25 @@ static enum pp_error map_resize(struct pp_store *store, uint64_t bytes)
     return pp_store_error_of(status);
 }
 
-enum pp_error pp_store_write(struct pp_store *store, enum pp_store_room room, pp_txn_run *run, void *context)
+/* The map never shrinks below what is used, so what was taken of the reserve stays usable (JRN-005). */
+static enum pp_error write_with_reserve(struct pp_store *store, pp_txn_run *run, void *context)
 {
-    PP_ASSERT(!store->read_only);
-    if (room == PP_STORE_ORDINARY)
-        return write_once(store, run, context);
-    /* The map never shrinks below what is used, so what was taken of the reserve stays usable (JRN-005). */
     PP_TRY(map_resize(store, store->map_bytes + PP_STORE_RESERVE_BYTES));
     enum pp_error error = write_once(store, run, context);
     enum pp_error back = map_resize(store, store->map_bytes);
     return error == PP_OK ? back : error;
+}
+
+enum pp_error pp_store_write(struct pp_store *store, enum pp_store_room room, pp_txn_run *run, void *context)
+{
+    PP_ASSERT(!store->read_only);
+    pthread_mutex_lock(&store->write_lock);
+    enum pp_error error = room == PP_STORE_RESERVE ? write_with_reserve(store, run, context)
+                                                   : write_once(store, run, context);
+    if (error == PP_STORE_FULL && room == PP_STORE_RESERVE_IF_FULL)
+        error = write_with_reserve(store, run, context);
+    pthread_mutex_unlock(&store->write_lock);
+    return error;
 }
 
 static enum pp_error read_once(struct pp_store *store, pp_txn_run *run, void *context, bool *out_resized)

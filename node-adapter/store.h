@@ -40,6 +40,7 @@ struct pp_store_config {
 enum pp_store_room {
     PP_STORE_ORDINARY,
     PP_STORE_RESERVE,
+    PP_STORE_RESERVE_IF_FULL, /* without it first: the callback may be called twice */
 };
 #define PP_STORE_RESERVE_BYTES (UINT64_C(16) << 20)
 
@@ -49,7 +50,7 @@ typedef enum pp_error pp_txn_run(void *context, struct pp_txn *txn);
 PP_MUST_CHECK enum pp_error pp_store_open(const struct pp_store_config *config, struct pp_store **out, char *out_reason);
 void pp_store_close(struct pp_store *store);
 
-/* Writes are of one thread at a time. */
+/* Writes wait for each other. In a callback: no other write of the same store. */
 PP_MUST_CHECK enum pp_error pp_store_write(struct pp_store *store, enum pp_store_room room, pp_txn_run *run, void *context);
 PP_MUST_CHECK enum pp_error pp_store_read(struct pp_store *store, pp_txn_run *run, void *context);
 

@@ -88,7 +88,7 @@ static enum pp_error files_open(const char *dir, uint64_t map_bytes, bool read_o
     PP_TRY(file_open(dir, "journal.mdb", journal_tables, PP_JOURNAL_TABLES, map_bytes, read_only, &out->journal,
                      out_reason));
     enum pp_error error = read_only ? pp_store_read(out->journal, schema_check, NULL)
-                                    : pp_store_write(out->journal, PP_STORE_RESERVE, schema_write, NULL);
+                                    : pp_store_write(out->journal, PP_STORE_RESERVE_IF_FULL, schema_write, NULL);
     if (error == PP_NOT_FOUND)
         error = PP_SCHEMA;
     if (error != PP_OK)
