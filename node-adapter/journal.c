@@ -170,6 +170,8 @@ const struct pp_row_charged *pp_journal_row(const struct pp_record *record, uint
 {
     PP_ASSERT(record->type == PP_RECORD_TYPE_CHARGED && sequence >= record->sequence);
     uint64_t index = sequence - record->sequence;
+    if (index < record->count && pp_record_span(record) == record->count) /* as nearly always: all were admitted */
+        return &record->charged_rows[index];
     for (uint32_t i = 0; i < record->count; i++)
         if (record->charged_rows[i].admitted && index-- == 0)
             return &record->charged_rows[i];

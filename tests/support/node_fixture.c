@@ -200,7 +200,8 @@ void pp_request_make(struct pp_made_request *made, struct pp_fixture *fixture, s
     made->envelopes = calloc(count, sizeof *made->envelopes);
     made->ids = calloc(count, sizeof *made->ids);
     made->payloads = malloc(count * parcel.size);
-    snprintf(made->topic, sizeof made->topic, "topic/%llu", (unsigned long long)(seed % 1000));
+    made->topic = malloc(32);
+    snprintf(made->topic, 32, "topic/%llu", (unsigned long long)(seed % 1000));
     pp_rng_init(&rng, seed);
     pp_rng_bytes(&rng, made->payloads, count * parcel.size);
     for (size_t i = 0; i < count; i++) {
@@ -228,6 +229,7 @@ void pp_request_done(struct pp_made_request *made)
     free(made->envelopes);
     free(made->ids);
     free(made->payloads);
+    free(made->topic);
     *made = (struct pp_made_request){0};
 }
 

@@ -61,7 +61,7 @@ struct pp_made_request {
     struct pp_envelope_view *envelopes;
     struct pp_stamp_id *ids;
     uint8_t *payloads;
-    char topic[32];
+    char *topic;
     uint8_t quote[PP_QUOTE_MAX_BYTES];
 };
 /* count stamps in a row from sender->head, which moves on. Payloads are made from `seed`. */
