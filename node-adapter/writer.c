@@ -77,7 +77,7 @@ enum pp_error pp_writer_append_alone(struct pp_node *node, struct pp_record *rec
 {
     struct alone alone = {.node = node, .record = record, .also = also, .context = context};
     record->sequence = node->head.next_sequence;
-    PP_TRY(pp_store_write(node->data.journal, PP_STORE_RESERVE, alone_run, &alone));
+    PP_TRY(pp_store_write(node->data.journal, PP_STORE_RESERVE_IF_FULL, alone_run, &alone));
     node->head = alone.head;
     pthread_rwlock_wrlock(&node->state);
     enum pp_error error = pp_ledger_step(&node->ledger, record);
