@@ -256,6 +256,29 @@ enum pp_error cli_refund_read(const json_t *object, const struct pp_channel_id *
     return PP_OK;
 }
 
+enum pp_error cli_left_read(const json_t *object, const struct pp_channel_id *channel_id, uint32_t lane,
+                            struct cli_left *out, struct cli_problem *problem)
+{
+    struct members m = {.object = json_object_get(object, "release"), .what = "the node's release"};
+    struct cli_left left;
+    memset(&left, 0, sizeof left);
+    PP_TRY(cli_refund_read(json_object_get(object, "refund"), channel_id, lane, &left.refund,
+                           &left.refund_signature, &left.has_refund, problem));
+    member_hex(&m, "channel_id", left.release.channel_id.bytes, sizeof left.release.channel_id.bytes);
+    left.release.lane = (uint32_t)member_number(&m, "lane", UINT32_MAX);
+    left.release.old_cap = member_units(&m, "old_cap");
+    left.release.new_cap = member_units(&m, "new_cap");
+    left.release.seq = member_number(&m, "seq", INT64_MAX);
+    member_hex(&m, "signature", left.release_signature.bytes, sizeof left.release_signature.bytes);
+    PP_TRY(members_finish(&m, problem));
+    if (!pp_channel_id_eq(&left.release.channel_id, channel_id) || left.release.lane != lane ||
+        left.release.new_cap.raw > left.release.old_cap.raw)
+        return cli_problem_set(problem, PP_NODE_TOLD_OTHERWISE,
+                               "the node's release is of another lane, or none");
+    *out = left;
+    return PP_OK;
+}
+
 static enum pp_error deletion_read(const json_t *object, size_t index, struct cli_deleted *out,
                                    struct cli_problem *problem)
 {

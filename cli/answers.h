@@ -95,6 +95,18 @@ PP_MUST_CHECK enum pp_error cli_refund_read(const json_t *object, const struct p
                                             struct pp_signature *out_signature, bool *out_there,
                                             struct cli_problem *problem);
 
+/* What a node signed for a sender that leaves; signatures are not verified here. */
+struct cli_left {
+    bool has_refund;
+    struct pp_refund_fields refund;
+    struct pp_signature refund_signature;
+    struct pp_lane_release_fields
+        release; /* new_cap = old_cap: there is nothing to release, and no signature */
+    struct pp_signature release_signature;
+};
+PP_MUST_CHECK enum pp_error cli_left_read(const json_t *object, const struct pp_channel_id *channel_id,
+                                          uint32_t lane, struct cli_left *out, struct cli_problem *problem);
+
 /* One deletion's answer. */
 struct cli_deleted {
     bool deleted;

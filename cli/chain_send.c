@@ -1,38 +1,52 @@
 #include "chain_send.h"
 #include "atomic_file.h"
+#include "clock.h"
 #include "output.h"
-#include "send_record.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <pp/hash.h>
+
 #include <inttypes.h>
-#include <stdlib.h>
-#include <sys/file.h>
-#include <time.h>
-#include <unistd.h>
 
-#define GAS_MARGIN 20000u     /* the estimate holds for the latest block; the next one may find other slots */
+#define GWEI 1000000000u
 #define STUCK_BLOCKS 12u      /* without being mined, then dearer */
-#define SILENCE_MAX_MS 60000u /* of the chain's node, in a row */
-#define PAUSE_MIN_MS 100u
+#define SILENCE_MAX_MS 60000u /* of the chain's node */
+#define PAUSE_MIN_MS 50u
 #define PAUSE_MAX_MS 2000u
 
 /* ---- the account ---- */
 
-static enum pp_error lock_take(const struct cli_wallet *wallet, int *out)
+static enum pp_error journal_dir(const struct cli_wallet *wallet, const struct cli_contract *contract,
+                                 const struct pp_address *account, char out[CLI_PATH_MAX])
 {
-    char path[CLI_PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/payer.lock", cli_wallet_path(wallet)) >= (int)sizeof path)
+    char contract_hex[41], account_hex[41];
+    if (snprintf(out, CLI_PATH_MAX, "%s/sent", cli_wallet_path(wallet)) >= (int)CLI_PATH_MAX)
         return PP_TOO_LONG;
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0)
-        return PP_IO;
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        close(descriptor);
-        return errno == EWOULDBLOCK ? PP_LOCKED : PP_IO;
-    }
-    *out = descriptor;
-    return PP_OK;
+    PP_TRY(cli_folder_make(out));
+    int length = snprintf(out, CLI_PATH_MAX, "%s/sent/%" PRIu64 "-%s-%s", cli_wallet_path(wallet),
+                          contract->chain_id, pp_hex_print(contract->address.bytes, 20, contract_hex),
+                          pp_hex_print(account->bytes, 20, account_hex));
+    return length >= (int)CLI_PATH_MAX ? PP_TOO_LONG : PP_OK;
+}
+
+static bool job_open(struct cli_payer *payer, const struct cli_wallet *wallet, const struct pp_key *key)
+{
+    char dir[CLI_PATH_MAX], reason[PP_RPC_TEXT_MAX] = "";
+    struct pp_secret_key secret;
+    pp_key_secret_copy(key, &secret);
+    const struct pp_chain_job_config config = {.dir = dir,
+                                               .rpc_url = payer->cli->rpc_url,
+                                               .chain_id = payer->contract->chain_id,
+                                               .contract = payer->contract->address,
+                                               .key = &secret,
+                                               .fees = payer->fees};
+    enum pp_error error = journal_dir(wallet, payer->contract, &key->address, dir);
+    if (error == PP_OK)
+        error = pp_chain_job_open(&config, &payer->job, reason);
+    pp_secret_key_done(&secret);
+    if (error != PP_OK)
+        cli_fail(payer->cli, error, "the payer's journal in %s: %s", cli_wallet_path(wallet),
+                 reason[0] ? reason : pp_error_sentence(error));
+    return error == PP_OK;
 }
 
 static bool key_open(struct cli *cli, const struct cli_payer_options *options, struct pp_key *out)
@@ -45,452 +59,339 @@ static bool key_open(struct cli *cli, const struct cli_payer_options *options, s
     return opened;
 }
 
-static bool key_take(struct cli *cli, const struct cli_payer_options *options,
-                     const struct pp_address *expected, struct cli_payer *payer)
+static bool key_is(struct cli *cli, const struct pp_key *key, const struct pp_address *expected)
 {
-    struct pp_key key;
     struct pp_refusal refusal;
-    if (!key_open(cli, options, &key))
-        return false;
-    bool right = !expected || pp_address_eq(&key.address, expected);
-    if (right) {
-        pp_key_secret_copy(&key, &payer->key);
-        payer->address = key.address;
-    } else {
-        pp_refusal_init(&refusal, PP_BAD_KEY, "payer");
-        refusal.expected = pp_value_bytes(expected->bytes, sizeof expected->bytes);
-        refusal.actual = pp_value_bytes(key.address.bytes, sizeof key.address.bytes);
-        cli_refuse(cli, &refusal, "this is not the key of the channel's payer");
-    }
-    pp_key_done(&key);
-    return right;
+    if (!expected || pp_address_eq(&key->address, expected))
+        return true;
+    pp_refusal_init(&refusal, PP_BAD_KEY, "payer");
+    refusal.expected = pp_value_bytes(expected->bytes, sizeof expected->bytes);
+    refusal.actual = pp_value_bytes(key->address.bytes, sizeof key->address.bytes);
+    cli_refuse(cli, &refusal, "this is not the key of the channel's payer");
+    return false;
 }
 
 bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, const struct cli_payer_options *options,
                     const struct cli_contract *contract, const struct pp_address *expected,
                     struct cli_payer *out)
 {
-    struct cli_payer payer = {.cli = cli, .contract = contract, .wait_s = options->wait_s};
-    enum pp_error error = lock_take(wallet, &payer.lock);
-    if (error != PP_OK) {
-        cli_fail(cli, error, "another command sends for the payer of %s", cli_wallet_path(wallet));
+    struct cli_payer payer = {.cli = cli,
+                              .contract = contract,
+                              .fees = {(pp_u128)options->max_gas_price * GWEI, STUCK_BLOCKS},
+                              .wait_s = options->wait_s};
+    struct pp_key key;
+    if (!key_open(cli, options, &key))
         return false;
-    }
-    if (!key_take(cli, options, expected, &payer)) {
-        close(payer.lock);
-        return false;
-    }
-    *out = payer;
-    return true;
+    payer.address = key.address;
+    bool opened = key_is(cli, &key, expected) && job_open(&payer, wallet, &key);
+    pp_key_done(&key);
+    if (opened)
+        *out = payer;
+    return opened;
 }
 
 void cli_payer_close(struct cli_payer *payer)
 {
-    pp_secret_key_done(&payer->key);
-    if (payer->cli)
-        close(payer->lock);
-    payer->cli = NULL;
+    pp_chain_job_close(payer->job);
+    payer->job = NULL;
 }
 
-void cli_sent_done(struct cli_sent *sent)
+/* ---- waiting ---- */
+
+struct waiting {
+    uint64_t heard, until;
+    unsigned turn;
+};
+
+static void waiting_begin(const struct cli_payer *payer, struct waiting *waiting)
 {
-    pp_rpc_receipt_done(&sent->receipt);
+    waiting->heard = cli_clock_ms();
+    waiting->until = waiting->heard + payer->wait_s * 1000;
+    waiting->turn = 0;
 }
 
-/* ---- signing ---- */
-
-/* Twice the base fee: it survives six full blocks. */
-static enum pp_error fees_now(struct pp_rpc *rpc, struct pp_tx_fees *out)
+/* Time helps; anything else is for the user to decide. */
+static bool may_pass(enum pp_error error)
 {
-    struct pp_rpc_block latest;
-    struct pp_tx_fees fees;
-    PP_TRY(pp_rpc_block(rpc, PP_RPC_LATEST, &latest));
-    enum pp_error error = pp_rpc_priority_fee(rpc, &fees.priority);
-    if (error == PP_CHAIN_REFUSED) { /* not every node has an opinion */
-        fees.priority = 1000000000u;
-        error = PP_OK;
+    switch ((int)error) {
+    case PP_CHAIN_DOWN:
+    case PP_CHAIN_STALE:
+    case PP_CHAIN_REORG:
+    case PP_CHAIN_REFUSED:
+    case PP_NOT_FOUND:
+    case PP_TX_UNKNOWN:
+    case PP_TX_REFUSED:
+    case PP_TX_UNDERPRICED:
+    case PP_TX_STUCK:
+        return true;
+    default:
+        return false;
     }
-    PP_TRY(error);
-    fees.most = 2 * latest.base_fee + fees.priority;
-    *out = fees;
+}
+
+static enum pp_error job_problem(const struct cli_payer *payer, enum pp_error error,
+                                 struct cli_problem *problem)
+{
+    const char *reason = pp_chain_job_reason(payer->job);
+    return cli_problem_set(problem, error, "the chain: %s", *reason ? reason : pp_error_sentence(error));
+}
+
+/* After a round that ended with `error` and left something on its way. OK: another one. */
+static enum pp_error waiting_rest(struct cli_payer *payer, struct waiting *waiting, enum pp_error error,
+                                  struct cli_problem *problem)
+{
+    uint64_t now = cli_clock_ms(), ms = PAUSE_MIN_MS + 20u * waiting->turn++;
+    if (error != PP_OK && !may_pass(error))
+        return job_problem(payer, error, problem);
+    if (error != PP_CHAIN_DOWN)
+        waiting->heard = now;
+    else if (now - waiting->heard > SILENCE_MAX_MS)
+        return job_problem(payer, error, problem);
+    if (now > waiting->until)
+        return cli_problem_set(problem, error == PP_OK ? PP_TX_UNKNOWN : error,
+                               "it is not final after %" PRIu64
+                               " s; run the same command again: it goes on; %.200s",
+                               payer->wait_s, pp_chain_job_reason(payer->job));
+    cli_pause_ms(ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
     return PP_OK;
 }
 
-static pp_u128 dearer(pp_u128 before, pp_u128 now)
+enum pp_error cli_send_rest(struct cli_payer *payer, struct cli_problem *problem)
 {
-    pp_u128 least = before + before / 4 + 1; /* nodes ask for an eighth or a tenth more */
-    return now > least ? now : least;
+    struct waiting waiting;
+    struct pp_job_record record;
+    bool told = false;
+    waiting_begin(payer, &waiting);
+    for (;;) {
+        enum pp_error left = pp_chain_job_next(payer->job, 0, true, &record);
+        if (left == PP_NOT_FOUND)
+            return PP_OK;
+        if (left != PP_OK)
+            return cli_problem_set(problem, left, "the payer's journal");
+        if (!told)
+            cli_note(payer->cli, "%s: decided by an earlier run, going on", record.label);
+        told = true;
+        enum pp_error error = pp_chain_job_round(payer->job);
+        if (error == PP_OK && pp_chain_job_next(payer->job, 0, true, &record) == PP_NOT_FOUND)
+            return PP_OK;
+        PP_TRY(waiting_rest(payer, &waiting, error, problem));
+    }
 }
 
-static enum pp_error attempt_sign(struct cli_payer *payer, struct cli_send_record *record,
-                                  const struct pp_tx_fees *fees)
+/* ---- before it is decided ---- */
+
+static void wei_print(pp_u128 wei, char *out, size_t capacity)
 {
-    struct cli_attempt *attempt = &record->attempts[record->attempts_count];
-    const struct pp_tx tx = {.chain_id = payer->contract->chain_id,
-                             .nonce = record->nonce,
-                             .fees = *fees,
-                             .gas = record->gas,
-                             .to = record->to,
-                             .data = record->data,
-                             .data_length = record->data_length};
-    attempt->fees = *fees;
-    PP_TRY(pp_tx_sign(payer->cli->crypto, &payer->key, &tx, attempt->raw, sizeof attempt->raw,
-                      &attempt->length, &attempt->hash));
-    record->attempts_count++;
-    return PP_OK;
+    char digits[40];
+    size_t at = sizeof digits;
+    digits[--at] = '\0';
+    do
+        digits[--at] = (char)('0' + (int)(wei % 10));
+    while ((wei /= 10) > 0 && at > 0);
+    snprintf(out, capacity, "%s", digits + at);
 }
 
 static enum pp_error funds_refuse(const struct cli_payer *payer, pp_u128 needed, pp_u128 there,
                                   struct cli_problem *problem)
 {
-    char hex[41], missing[CLI_WEI_TEXT_MAX];
-    pp_hex_print(payer->address.bytes, sizeof payer->address.bytes, hex);
-    cli_problem_set(problem, PP_TX_FUNDS, "0x%s needs up to %s wei more of the chain's own coin for gas", hex,
-                    cli_wei_print(needed - there, missing));
-    cli_wei_print(needed, problem->expected);
-    cli_wei_print(there, problem->actual);
+    char hex[41], missing[48];
+    wei_print(needed - there, missing, sizeof missing);
+    cli_problem_set(problem, PP_TX_FUNDS, "0x%s may need %s wei more of the chain's own coin, for gas",
+                    pp_hex_print(payer->address.bytes, sizeof payer->address.bytes, hex), missing);
+    wei_print(needed, problem->expected, sizeof problem->expected);
+    wei_print(there, problem->actual, sizeof problem->actual);
     problem->refusal.field = "balance_wei";
     problem->refusal.expected = pp_value_text(problem->expected);
     problem->refusal.actual = pp_value_text(problem->actual);
     return PP_TX_FUNDS;
 }
 
-static enum pp_error funds_check(const struct cli_payer *payer, pp_u128 needed, struct cli_problem *problem)
+static enum pp_error fee_ask(const struct cli_payer *payer, pp_u128 *out)
 {
-    pp_u128 there = 0;
-    enum pp_error error = pp_rpc_balance(payer->contract->rpc, &payer->address, &there);
+    struct pp_rpc *rpc = payer->contract->rpc;
+    struct pp_rpc_block latest;
+    struct pp_tx_fees fees;
+    pp_u128 priority = GWEI;
+    PP_TRY(pp_rpc_block(rpc, PP_RPC_LATEST, &latest));
+    enum pp_error error = pp_rpc_priority_fee(rpc, &priority);
+    if (error != PP_OK && error != PP_CHAIN_REFUSED) /* not every node has the question */
+        return error;
+    PP_TRY(pp_fees_first(&payer->fees, latest.base_fee, priority, &fees));
+    *out = fees.most;
+    return PP_OK;
+}
+
+/* What would be refused is not decided: it would stay, and be sent when it is no longer wanted. */
+static enum pp_error rehearse(const struct cli_payer *payer, const struct cli_send *send,
+                              struct cli_problem *problem)
+{
+    struct pp_rpc *rpc = payer->contract->rpc;
+    const struct pp_rpc_call call = {.from = &payer->address,
+                                     .to = send->to,
+                                     .data = send->data->bytes,
+                                     .data_length = send->data->length,
+                                     .at = PP_RPC_AT_LATEST};
+    uint64_t gas = 0;
+    pp_u128 fee = 0, there = 0;
+    enum pp_error error = pp_rpc_balance(rpc, &payer->address, &there);
+    if (error == PP_OK && there == 0)
+        return funds_refuse(payer, 1, 0, problem);
+    if (error == PP_OK)
+        error = pp_rpc_estimate(rpc, &call, &gas);
+    if (error == PP_CHAIN_REVERTED)
+        return cli_problem_set(problem, error, "%s: %s", pp_job_kind_name(send->kind), pp_rpc_reason(rpc));
+    if (error == PP_OK)
+        error = fee_ask(payer, &fee);
+    if (error == PP_TX_UNDERPRICED)
+        return cli_problem_set(problem, error, "the chain's base fee is above --max-gas-price");
     if (error != PP_OK)
         return cli_contract_problem(payer->contract, error, problem);
+    pp_u128 needed = fee * (gas + gas / 4 + GWEI / 100000);
     return there >= needed ? PP_OK : funds_refuse(payer, needed, there, problem);
 }
 
-/* What the contract would say, before anything is signed; and the gas that it takes. */
-static enum pp_error gas_estimate(const struct cli_payer *payer, struct cli_send_record *record,
+/* ---- sending ---- */
+
+static void intent_make(const struct cli_send *send, struct pp_job_intent *out)
+{
+    static const struct {
+        enum pp_job_kind kind;
+        enum pp_abi_event event;
+    } events[] = {
+        {PP_JOB_OPEN, PP_LOG_CHANNEL_OPENED},           {PP_JOB_TOP_UP, PP_LOG_CHANNEL_TOPPED_UP},
+        {PP_JOB_REQUEST_CLOSE, PP_LOG_CLOSE_REQUESTED}, {PP_JOB_FINALIZE_CLOSE, PP_LOG_CHANNEL_CLOSED},
+        {PP_JOB_POST_REFUND, PP_LOG_REFUND_POSTED},     {PP_JOB_RELEASE, PP_LOG_LANE_CAP_CHANGED},
+    };
+    static const char approval[] = "Approval(address,address,uint256)";
+    uint8_t again[40];
+    *out = (struct pp_job_intent){
+        .kind = send->kind, .to = send->to, .data = send->data->bytes, .data_length = send->data->length};
+    snprintf(out->label, sizeof out->label, "%s", pp_job_kind_name(send->kind));
+    pp_job_key(send->kind, &send->to, out->data, out->data_length, &out->key);
+    if (send->time > 0) { /* another time, another key */
+        memcpy(again, out->key.bytes, 32);
+        for (unsigned i = 0; i < 8; i++)
+            again[32 + i] = (uint8_t)(send->time >> (8 * i));
+        pp_job_key(send->kind, &send->to, again, sizeof again, &out->key);
+    }
+    out->expectation.mask = 1;
+    pp_keccak256((const uint8_t *)approval, sizeof approval - 1, out->expectation.topics[0].bytes);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        if (events[i].kind == send->kind)
+            pp_abi_topic(events[i].event, &out->expectation.topics[0]);
+    if (send->channel) {
+        memcpy(out->expectation.topics[1].bytes, send->channel->bytes, 32);
+        out->expectation.mask |= 2;
+    }
+}
+
+/* What only prepares the next one need not be final: that one is tried on top of it, and decides. */
+static bool is_preparation(enum pp_job_kind kind)
+{
+    return kind == PP_JOB_APPROVE || kind == PP_JOB_RELEASE || kind == PP_JOB_POST_REFUND;
+}
+
+static bool is_enough(const struct pp_job_record *record)
+{
+    return pp_job_is_over(record->state) ||
+           (is_preparation(record->kind) && record->state == PP_JOB_STATE_MINED && record->events > 0);
+}
+
+static void progress_note(const struct cli_payer *payer, const struct pp_job_record *record,
+                          enum pp_job_state *noted)
+{
+    char hex[65];
+    if (record->state == *noted)
+        return;
+    *noted = record->state;
+    if (record->state == PP_JOB_STATE_SENT)
+        cli_note(payer->cli, "%s: sent, transaction 0x%s", record->label,
+                 pp_hex_print(record->attempts[record->attempt_count - 1].hash.bytes, 32, hex));
+    else if (record->state == PP_JOB_STATE_MINED && !is_enough(record))
+        cli_note(payer->cli, "%s: in block %" PRIu64 ", waiting until it is final", record->label,
+                 record->mined_block);
+}
+
+static enum pp_error outcome_take(const struct pp_job_record *record, struct cli_sent *out,
                                   struct cli_problem *problem)
 {
-    const struct pp_rpc_call call = {.from = &payer->address,
-                                     .to = record->to,
-                                     .data = record->data,
-                                     .data_length = record->data_length,
-                                     .at = PP_RPC_AT_LATEST};
-    uint64_t gas = 0;
-    enum pp_error error = pp_rpc_estimate(payer->contract->rpc, &call, &gas);
-    if (error == PP_CHAIN_REVERTED)
-        return cli_problem_set(problem, error, "%s: %s", record->what, pp_rpc_reason(payer->contract->rpc));
-    if (error == PP_TX_FUNDS)
-        return funds_check(payer, (pp_u128)1, problem) == PP_OK
-                   ? cli_contract_problem(payer->contract, error, problem)
-                   : PP_TX_FUNDS;
-    if (error != PP_OK)
-        return cli_contract_problem(payer->contract, error, problem);
-    if (gas > PP_TX_GAS_MAX)
-        return cli_problem_set(problem, PP_CHAIN_NONSENSE, "%s would take %" PRIu64 " gas", record->what,
-                               gas);
-    record->gas = gas + gas / 4 + GAS_MARGIN;
+    if (record->state == PP_JOB_STATE_REPLACED)
+        return cli_problem_set(problem, PP_TX_REPLACED, "%s: %s", record->label, record->reason);
+    if (record->state == PP_JOB_STATE_DROPPED)
+        return cli_problem_set(problem, PP_CHAIN_REVERTED, "%s: %s", record->label, record->reason);
+    out->hash = record->attempts[record->mined_attempt].hash;
+    out->block = record->mined_block;
     return PP_OK;
 }
 
-static enum pp_error number_choose(const struct cli_payer *payer, uint64_t *out)
+static enum pp_error record_follow(struct cli_payer *payer, uint64_t id, struct cli_sent *out,
+                                   struct cli_problem *problem)
 {
-    enum pp_error error = pp_rpc_nonce(payer->contract->rpc, &payer->address, PP_RPC_PENDING, out);
-    return error == PP_CHAIN_REFUSED ? pp_rpc_nonce(payer->contract->rpc, &payer->address, PP_RPC_LATEST, out)
-                                     : error;
+    struct waiting waiting;
+    struct pp_job_record record;
+    enum pp_job_state noted = PP_JOB_STATE_QUEUED;
+    waiting_begin(payer, &waiting);
+    for (;;) {
+        enum pp_error error = pp_chain_job_round(payer->job);
+        enum pp_error read = pp_chain_job_record(payer->job, id, &record);
+        if (read != PP_OK)
+            return cli_problem_set(problem, read, "the payer's journal");
+        if (is_enough(&record))
+            return outcome_take(&record, out, problem);
+        progress_note(payer, &record, &noted);
+        PP_TRY(waiting_rest(payer, &waiting, error, problem));
+    }
 }
 
-static enum pp_error record_begin(struct cli_payer *payer, const struct cli_send *send,
-                                  struct cli_send_record *record, struct cli_problem *problem)
+/* NOT_FOUND: it is to be decided. */
+static enum pp_error decided_find(struct cli_payer *payer, const struct cli_send *send,
+                                  struct pp_job_intent *intent, struct pp_job_record *out,
+                                  struct cli_problem *problem)
 {
-    struct pp_tx_fees fees;
     struct pp_writer w = *send->data;
-    enum pp_error error = pp_writer_finish(&w, &record->data_length);
-    if (error != PP_OK || record->data_length > sizeof record->data)
-        return cli_problem_set(problem, error == PP_OK ? PP_TOO_LONG : error, "%s: its call", send->what);
-    snprintf(record->what, sizeof record->what, "%s", send->what);
-    snprintf(record->note, sizeof record->note, "%s", send->note ? send->note : "");
-    memcpy(record->data, send->data->bytes, record->data_length);
-    record->account = payer->address;
-    record->to = send->to;
-    record->mined_is_enough = send->mined_is_enough;
-    PP_TRY(gas_estimate(payer, record, problem));
-    error = fees_now(payer->contract->rpc, &fees);
-    if (error == PP_OK)
-        error = number_choose(payer, &record->nonce);
-    if (error != PP_OK)
-        return cli_contract_problem(payer->contract, error, problem);
-    PP_TRY(funds_check(payer, (pp_u128)record->gas * fees.most, problem));
-    error = attempt_sign(payer, record, &fees);
-    return error == PP_OK ? PP_OK : cli_problem_set(problem, error, "signing %s", send->what);
-}
-
-/* ---- on its way ---- */
-
-struct way {
-    struct cli_payer *payer;
-    const char *path;
-    struct cli_send_record *record;
-    struct cli_problem *problem;
-    struct cli_sent *out;
-    uint64_t first_block; /* when this run first looked */
-    bool taken;           /* a node took the newest attempt, in this run */
-    bool mined;           /* told */
-    bool over;
-};
-
-/* Persist, then speak. */
-static enum pp_error record_keep(const struct way *way)
-{
-    enum pp_error error = cli_send_record_write(way->path, way->record);
-    return error == PP_OK ? PP_OK
-                          : cli_problem_set(way->problem, error, "%s could not be written", way->path);
-}
-
-static enum pp_error chain_problem(const struct way *way, enum pp_error error)
-{
-    return cli_contract_problem(way->payer->contract, error, way->problem);
-}
-
-/* Mined, and the block is final: nothing takes it back. (Or mined, where that is enough.) */
-static enum pp_error outcome_take(struct way *way, const struct cli_attempt *attempt,
-                                  struct pp_rpc_receipt *receipt)
-{
-    struct cli_sent *out = way->out;
-    way->over = true;
-    if (receipt->succeeded) {
-        memcpy(out->what, way->record->what, sizeof out->what);
-        memcpy(out->note, way->record->note, sizeof out->note);
-        out->hash = attempt->hash;
-        out->receipt = *receipt;
-        return PP_OK;
-    }
-    const struct pp_rpc_call again = {.from = &way->payer->address,
-                                      .to = way->record->to,
-                                      .data = way->record->data,
-                                      .data_length = way->record->data_length,
-                                      .at = receipt->block_number};
-    uint8_t result[512];
     size_t length;
-    char hex[65];
-    enum pp_error error = pp_rpc_call(way->payer->contract->rpc, &again, result, sizeof result, &length);
-    cli_problem_set(way->problem, PP_CHAIN_REVERTED, "%s: %s; transaction 0x%s was mined without effect",
-                    way->record->what,
-                    error == PP_CHAIN_REVERTED ? pp_rpc_reason(way->payer->contract->rpc) : "no reason known",
-                    pp_hex_print(attempt->hash.bytes, 32, hex));
-    pp_rpc_receipt_done(receipt);
-    PP_TRY(cli_send_forget(way->path, way->problem));
-    return PP_CHAIN_REVERTED;
+    enum pp_error error = pp_writer_finish(&w, &length);
+    if (error != PP_OK)
+        return cli_problem_set(problem, error, "the call of %s", pp_job_kind_name(send->kind));
+    intent_make(send, intent);
+    error = pp_chain_job_find(payer->job, &intent->key, out);
+    if (error == PP_OK && pp_job_is_over(out->state) && out->state != PP_JOB_STATE_FINAL)
+        error = PP_NOT_FOUND; /* it came to nothing */
+    return error == PP_OK ? PP_OK : cli_problem_set(problem, error, "the payer's journal");
 }
 
-/* The final block is asked for first: a receipt that is seen afterwards in a block up to it is in a final one. */
-static enum pp_error receipts_look(struct way *way, bool *out_mined)
+enum pp_error cli_send_find(struct cli_payer *payer, const struct cli_send *send, struct cli_sent *out,
+                            struct cli_problem *problem)
 {
-    struct pp_rpc *rpc = way->payer->contract->rpc;
-    struct pp_rpc_block final;
-    *out_mined = false;
-    PP_TRY(pp_rpc_block(rpc, PP_RPC_FINALIZED, &final));
-    for (size_t i = way->record->attempts_count; i-- > 0;) {
-        struct pp_rpc_receipt receipt;
-        enum pp_error error =
-            pp_rpc_receipt(rpc, &way->record->attempts[i].hash, &way->payer->contract->address, &receipt);
-        if (error == PP_NOT_FOUND)
-            continue;
-        PP_TRY(error);
-        *out_mined = true;
-        if (receipt.block_number <= final.block.number || (way->record->mined_is_enough && receipt.succeeded))
-            return outcome_take(way, &way->record->attempts[i], &receipt);
-        if (!way->mined)
-            cli_note(way->payer->cli,
-                     "%s: in block %" PRIu64 ", waiting until it is final (block %" PRIu64 " is)",
-                     way->record->what, receipt.block_number, final.block.number);
-        way->mined = true;
-        pp_rpc_receipt_done(&receipt);
-        return PP_OK;
-    }
-    return PP_OK;
-}
-
-/* Its number belongs to a final transaction, and that is none of ours: it never happens. */
-static enum pp_error number_look(struct way *way)
-{
-    struct pp_rpc *rpc = way->payer->contract->rpc;
-    uint64_t final = 0;
-    bool mined;
-    PP_TRY(pp_rpc_nonce(rpc, &way->payer->address, PP_RPC_FINALIZED, &final));
-    if (final <= way->record->nonce)
-        return PP_OK;
-    PP_TRY(receipts_look(way, &mined));
-    if (mined || way->over)
-        return PP_OK;
-    way->over = true;
-    cli_problem_set(way->problem, PP_TX_REPLACED, "%s: the account's transaction %" PRIu64 " is another one",
-                    way->record->what, way->record->nonce);
-    PP_TRY(cli_send_forget(way->path, way->problem));
-    return PP_TX_REPLACED;
-}
-
-static enum pp_error attempt_add(struct way *way)
-{
-    struct cli_send_record *record = way->record;
-    const struct pp_tx_fees *before = &record->attempts[record->attempts_count - 1].fees;
-    struct pp_tx_fees fees;
-    if (record->attempts_count == CLI_ATTEMPTS_MAX)
-        return PP_OK; /* the dearest one goes on waiting */
-    PP_TRY(fees_now(way->payer->contract->rpc, &fees));
-    fees.priority = dearer(before->priority, fees.priority);
-    fees.most = dearer(before->most, fees.most);
-    PP_TRY(attempt_sign(way->payer, record, &fees));
-    way->taken = false;
-    return record_keep(way);
-}
-
-static enum pp_error broadcast(struct way *way)
-{
-    struct cli_send_record *record = way->record;
-    const struct cli_attempt *attempt = &record->attempts[record->attempts_count - 1];
-    enum pp_error error =
-        pp_rpc_send(way->payer->contract->rpc, attempt->raw, attempt->length, &attempt->hash);
-    char hex[65];
-    if (error == PP_OK && !way->taken)
-        cli_note(way->payer->cli, "%s: sent, transaction 0x%s", record->what,
-                 pp_hex_print(attempt->hash.bytes, 32, hex));
-    way->taken |= error == PP_OK;
-    if (error == PP_TX_NONCE_LOW)
-        return PP_OK; /* it was mined, or another was: the next look tells */
-    if (error == PP_TX_UNDERPRICED)
-        return attempt_add(way);
-    return error;
-}
-
-static enum pp_error round_go(struct way *way, unsigned turn)
-{
-    struct pp_rpc_block latest;
-    uint64_t mined_number = 0;
-    bool mined;
-    PP_TRY(receipts_look(way, &mined));
-    if (mined || way->over)
-        return PP_OK;
-    way->mined = false;
-    PP_TRY(pp_rpc_nonce(way->payer->contract->rpc, &way->payer->address, PP_RPC_LATEST, &mined_number));
-    if (mined_number > way->record->nonce)
-        return number_look(way);
-    PP_TRY(pp_rpc_block(way->payer->contract->rpc, PP_RPC_LATEST, &latest));
-    if (way->first_block == 0)
-        way->first_block = latest.block.number;
-    if (way->taken && latest.block.number >= way->first_block + STUCK_BLOCKS) {
-        way->first_block = latest.block.number;
-        PP_TRY(attempt_add(way));
-    }
-    /* A node may forget it, or may be another one than before: sending it again costs nothing. */
-    return !way->taken || turn % 16 == 0 ? broadcast(way) : PP_OK;
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void pause_for(unsigned turn)
-{
-    uint64_t ms = PAUSE_MIN_MS + 20u * turn;
-    if (ms > PAUSE_MAX_MS)
-        ms = PAUSE_MAX_MS;
-    const struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
-    nanosleep(&pause, NULL);
-}
-
-static bool may_pass(enum pp_error error)
-{
-    return error == PP_CHAIN_DOWN || error == PP_CHAIN_NONSENSE || error == PP_CHAIN_REFUSED ||
-           error == PP_NOT_FOUND;
-}
-
-static enum pp_error not_final(const struct way *way)
-{
-    char hex[65];
-    const struct cli_send_record *record = way->record;
-    return cli_problem_set(
-        way->problem, PP_TX_UNKNOWN,
-        "%s: transaction 0x%s is not final after %" PRIu64 " s; run the same command again: it goes on",
-        record->what, pp_hex_print(record->attempts[record->attempts_count - 1].hash.bytes, 32, hex),
-        way->payer->wait_s);
-}
-
-static enum pp_error way_go(struct way *way)
-{
-    uint64_t heard = now_ms(), until = heard + way->payer->wait_s * 1000;
-    for (unsigned turn = 0;; turn++) {
-        enum pp_error error = round_go(way, turn);
-        if (way->over)
-            return error; /* and the problem is told */
-        if (error == PP_OK)
-            heard = now_ms();
-        else if (!may_pass(error))
-            return error == PP_IO || error == PP_TX_UNKNOWN ? error : chain_problem(way, error);
-        else if (now_ms() - heard > SILENCE_MAX_MS)
-            return chain_problem(way, error);
-        if (now_ms() > until)
-            return not_final(way);
-        pause_for(turn);
-    }
-}
-
-static enum pp_error record_go(struct cli_payer *payer, const char *path, struct cli_send_record *record,
-                               struct cli_sent *out, struct cli_problem *problem)
-{
-    struct cli_sent sent = {.receipt = {.logs = NULL}};
-    struct way way = {.payer = payer, .path = path, .record = record, .problem = problem, .out = &sent};
-    enum pp_error error = way_go(&way);
-    if (error == PP_OK)
-        *out = sent;
-    return error;
+    struct pp_job_intent intent;
+    struct pp_job_record record;
+    PP_TRY(decided_find(payer, send, &intent, &record, problem));
+    if (record.state != PP_JOB_STATE_FINAL)
+        return cli_problem_set(problem, PP_NOT_FOUND, "%s is not final", record.label);
+    out->before = true;
+    return outcome_take(&record, out, problem);
 }
 
 enum pp_error cli_send(struct cli_payer *payer, const struct cli_send *send, struct cli_sent *out,
                        struct cli_problem *problem)
 {
-    if (access(send->record, F_OK) == 0)
-        return cli_problem_set(problem, PP_EXISTS, "%s: what an earlier run sent is not decided",
-                               send->record);
-    struct cli_send_record *record = calloc(1, sizeof *record);
-    if (!record)
-        return cli_problem_set(problem, PP_NO_MEMORY, "%s", send->what);
-    enum pp_error error = record_begin(payer, send, record, problem);
-    if (error == PP_OK) {
-        error = cli_send_record_write(send->record, record);
+    struct pp_job_intent intent;
+    struct pp_job_record record;
+    struct cli_sent sent = {.before = true};
+    enum pp_error error = decided_find(payer, send, &intent, &record, problem);
+    if (error == PP_NOT_FOUND) {
+        PP_TRY(rehearse(payer, send, problem));
+        error = pp_chain_job_queue(payer->job, &intent, &record);
         if (error != PP_OK)
-            cli_problem_set(problem, error, "%s could not be written", send->record);
+            cli_problem_set(problem, error, "the payer's journal");
     }
-    if (error == PP_OK)
-        error = record_go(payer, send->record, record, out, problem);
-    free(record);
-    return error;
-}
-
-enum pp_error cli_send_resume(struct cli_payer *payer, const char *path, struct cli_sent *out,
-                              struct cli_problem *problem)
-{
-    struct cli_send_record *record = calloc(1, sizeof *record);
-    if (!record)
-        return cli_problem_set(problem, PP_NO_MEMORY, "%s", path);
-    enum pp_error error = cli_send_record_read(path, record);
-    if (error == PP_NOT_FOUND)
-        cli_problem_set(problem, error, "%s", path);
-    else if (error != PP_OK)
-        cli_problem_set(problem, error, "%s is not what was written", path);
-    else if (!pp_address_eq(&record->account, &payer->address))
-        error =
-            cli_problem_set(problem, PP_BAD_KEY, "%s: %s was begun by another account", path, record->what);
-    if (error == PP_OK) {
-        cli_note(payer->cli, "%s: begun by an earlier run, going on", record->what);
-        error = record_go(payer, path, record, out, problem);
+    PP_TRY(error);
+    if (record.state == PP_JOB_STATE_FINAL) {
+        PP_TRY(outcome_take(&record, &sent, problem));
+    } else {
+        sent.before = false;
+        PP_TRY(record_follow(payer, record.id, &sent, problem));
     }
-    free(record);
-    return error;
-}
-
-enum pp_error cli_send_forget(const char *path, struct cli_problem *problem)
-{
-    enum pp_error error = cli_file_drop(path);
-    return error == PP_OK ? PP_OK : cli_problem_set(problem, error, "%s could not be removed", path);
+    *out = sent;
+    return PP_OK;
 }

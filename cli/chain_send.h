@@ -1,29 +1,31 @@
-/* chain_send.h - the payer's transactions: tried, signed, kept, sent, and waited for until they are final; one at a time.
+/* chain_send.h - the payer's transactions: tried, decided, sent, and waited for until they are final.
  *
- * Shape:  before it leaves, a transaction's signed bytes are in a file (the record), so after a kill at any moment the same
- *         bytes are sent again, and the account's numbering sees to it that it happens once. When it waits for long it is signed
- *         anew, dearer, under the same number; then the file holds both.
- * Own:    cli_payer holds the key (wiped by _close) and DIR/payer.lock: one command of a payer at a time.
- *         A record stays until cli_send_forget: whoever sent it decides when its outcome is taken note of.
- * Errors: LOCKED; CHAIN_REVERTED (the contract's error by name and values, nothing was sent; or it was mined without effect);
- *         TX_FUNDS (expected, actual in wei), TX_UNKNOWN (not final in time: run again), TX_REPLACED (another transaction has its
- *         number: it never happens, and its record is gone), TX_STUCK, TX_UNDERPRICED, TX_REFUSED, CHAIN_*.
- * Source: specs/cli.md.
+ * Shape:  each account has a journal in the wallet's folder (pp/chain_job.h): DIR/sent/CHAIN-CONTRACT-ACCOUNT. What is decided is in
+ *         it, synced, before it leaves; after a kill at any moment the same bytes are sent again, and the same call is not made
+ *         twice. What an earlier run decided is carried to its end before anything new is.
+ * Own:    cli_payer holds the key (wiped by _close) and the journal, locked: one command of a payer and folder at a time.
+ * Errors: LOCKED; CHAIN_REVERTED (the contract's error by name and values; or mined without effect); TX_FUNDS (expected and
+ *         actual in wei); TX_UNKNOWN (not final in time: run again); TX_REPLACED; CHAIN_*.
+ * Source: specs/cli.md (PAYER-001 and following).
  */
 #ifndef CLI_CHAIN_SEND_H
 #define CLI_CHAIN_SEND_H
 
 #include "contract.h"
 
-#define CLI_SEND_NOTE_MAX 64u
+#include <pp/chain_job.h>
 
-/* --payer-key, --payer-passphrase-file, --chain-wait. */
+/* --payer-key, --payer-passphrase-file, --max-gas-price, --chain-wait. */
 struct cli_payer_options {
     const char *key_file;
     const char *passphrase_file; /* NULL: as for the other key */
+    uint64_t max_gas_price;      /* gwei: 10^9 wei */
     uint64_t wait_s;             /* how long for a final block */
 };
-#define CLI_CHAIN_WAIT_S 1800u
+#define CLI_PAYER_DEFAULTS                                                                                   \
+    {                                                                                                        \
+        .max_gas_price = 500, .wait_s = 1800                                                                 \
+    }
 #define CLI_PAYER_OPTIONS(payer)                                                                             \
     {"payer-key",                                                                                            \
      "FILE",                                                                                                 \
@@ -41,6 +43,14 @@ struct cli_payer_options {
          0,                                                                                                  \
          "its passphrase, if it is another than the signer's",                                               \
          NULL},                                                                                              \
+        {"max-gas-price",                                                                                    \
+         "GWEI",                                                                                             \
+         CLI_NUMBER,                                                                                         \
+         &(payer).max_gas_price,                                                                             \
+         1,                                                                                                  \
+         1000000,                                                                                            \
+         "the most to pay for gas, in 10^9 wei (500)",                                                       \
+         NULL},                                                                                              \
     {                                                                                                        \
         "chain-wait", "SECONDS", CLI_NUMBER, &(payer).wait_s, 1, 86400,                                      \
             "how long to wait until a transaction is final (1800)", NULL                                     \
@@ -48,11 +58,11 @@ struct cli_payer_options {
 
 struct cli_payer {
     struct cli *cli;
-    const struct cli_contract *contract; /* borrowed: the connection */
-    struct pp_secret_key key;
+    const struct cli_contract *contract; /* borrowed */
+    struct pp_chain_job *job;
     struct pp_address address;
+    struct pp_fee_policy fees;
     uint64_t wait_s;
-    int lock;
 };
 
 /* On a failure it has told the user, and returns false. expected: the account it must be, or NULL. */
@@ -61,30 +71,26 @@ bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, const stru
                     struct cli_payer *out);
 void cli_payer_close(struct cli_payer *payer);
 
+/* What earlier runs decided is carried to its end, whatever that is: then the chain says how things stand. */
+PP_MUST_CHECK enum pp_error cli_send_rest(struct cli_payer *payer, struct cli_problem *problem);
+
 struct cli_send {
-    const char *record; /* the file */
-    const char *what;   /* "open" */
-    const char *note;   /* kept with it: what whoever finds the record must know */
+    enum pp_job_kind kind;
     struct pp_address to;
+    const struct pp_channel_id *channel; /* whose event says that it worked; NULL: an approval */
     const struct pp_writer *data;
-    bool mined_is_enough; /* the next one is tried on what this one did, and is final only with it */
+    uint64_t time; /* the same call may be made again: 1, 2, ... */
 };
-
-/* A final transaction. */
 struct cli_sent {
-    char what[24];
-    char note[CLI_SEND_NOTE_MAX];
     struct pp_hash hash;
-    struct pp_rpc_receipt receipt; /* with the escrow's events */
+    uint64_t block;
+    bool before; /* it was final already: nothing was sent */
 };
-void cli_sent_done(struct cli_sent *sent);
-
-/* EXISTS when there is a record: resume it first. */
+/* Once: a call that is on its way is carried on, one that is final is not made again. */
 PP_MUST_CHECK enum pp_error cli_send(struct cli_payer *payer, const struct cli_send *send,
                                      struct cli_sent *out, struct cli_problem *problem);
-/* Carries on what an earlier run began. NOT_FOUND: there is nothing. TX_REPLACED: it never happens. */
-PP_MUST_CHECK enum pp_error cli_send_resume(struct cli_payer *payer, const char *record, struct cli_sent *out,
-                                            struct cli_problem *problem);
-PP_MUST_CHECK enum pp_error cli_send_forget(const char *record, struct cli_problem *problem);
+/* The same call, if it is final. NOT_FOUND: it was not made from here. */
+PP_MUST_CHECK enum pp_error cli_send_find(struct cli_payer *payer, const struct cli_send *send,
+                                          struct cli_sent *out, struct cli_problem *problem);
 
 #endif

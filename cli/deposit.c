@@ -36,6 +36,7 @@ enum pp_error cli_deposit_check(const struct cli_payer *payer, const struct cli_
     return PP_TOKEN_FUNDS;
 }
 
+/* The same approval as one of long ago is another one: that was used up. */
 static enum pp_error approve_send(struct cli_payer *payer, const struct cli_deposit *deposit,
                                   struct pp_units amount, struct pp_hash *out_hash,
                                   struct cli_problem *problem)
@@ -43,17 +44,17 @@ static enum pp_error approve_send(struct cli_payer *payer, const struct cli_depo
     uint8_t call[CALL_MAX];
     struct pp_writer w;
     struct cli_sent sent;
+    enum pp_error error;
     pp_writer_init(&w, call, sizeof call);
     pp_abi_write_approve(&w, &payer->contract->address, amount);
-    const struct cli_send send = {.record = deposit->record,
-                                  .what = "approve",
-                                  .to = deposit->token,
-                                  .data = &w,
-                                  .mined_is_enough = true};
-    PP_TRY(cli_send(payer, &send, &sent, problem));
-    *out_hash = sent.hash;
-    cli_sent_done(&sent);
-    return cli_send_forget(deposit->record, problem);
+    struct cli_send send = {.kind = PP_JOB_APPROVE, .to = deposit->token, .data = &w};
+    while ((error = cli_send_find(payer, &send, &sent, problem)) == PP_OK)
+        send.time++;
+    if (error == PP_NOT_FOUND)
+        error = cli_send(payer, &send, &sent, problem);
+    if (error == PP_OK)
+        *out_hash = sent.hash;
+    return error;
 }
 
 enum pp_error cli_deposit_approve(struct cli_payer *payer, const struct cli_deposit *deposit,
@@ -67,7 +68,7 @@ enum pp_error cli_deposit_approve(struct cli_payer *payer, const struct cli_depo
     enum pp_error error = approve_send(payer, deposit, deposit->amount, out_hash, problem);
     if (error != PP_CHAIN_REVERTED || allowed.raw == 0)
         return error;
-    /* Some tokens change an allowance only by way of zero. */
+    /* Some tokens go from one allowance to another only by way of zero. */
     PP_TRY(approve_send(payer, deposit, PP_UNITS_ZERO, out_hash, problem));
     return approve_send(payer, deposit, deposit->amount, out_hash, problem);
 }

@@ -8,7 +8,6 @@ struct cli_deposit {
     struct pp_address token;
     unsigned decimals;
     struct pp_units amount;
-    const char *record; /* for the approval's transaction */
 };
 /* TOKEN_FUNDS (expected, actual, shortfall) when the payer has less. */
 PP_MUST_CHECK enum pp_error cli_deposit_check(const struct cli_payer *payer,

@@ -1,20 +1,20 @@
 /* open - locks a deposit and gives lanes their caps.
  *
  * opening.json is there before anything is sent, and the contract opens one channel for each of a payer's numbers: so after a
- * kill at any moment the same command finds what it began.
+ * kill at any moment the same command finds what it began (PAYER-002).
  */
+#include "clock.h"
 #include "deposit.h"
+#include "lane_wait.h"
 #include "session.h"
 
 #include <pp/assert.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define CALL_MAX 4096u
 #define NODE_WAIT_S 60u
-#define RECORD "sending.json"
 
 struct arguments {
     const char *deposit;
@@ -33,8 +33,7 @@ struct opening {
     struct cli_payer payer;
     struct cli_channel channel; /* as it is to be, then as it is */
     bool served[CLI_LANES_MAX]; /* a node was asked, and it writes this lane */
-    char state[CLI_LANES_MAX][16];
-    char record[CLI_PATH_MAX];
+    char state[CLI_LANES_MAX][CLI_LANE_STATE_MAX];
     struct pp_hash approval;
     bool existed, resumed;
     struct cli_problem problem;
@@ -297,11 +296,6 @@ static bool same_account(const struct cli_channel *a, const struct cli_channel *
            pp_address_eq(&a->config.payer, &b->config.payer);
 }
 
-static void channel_paths(struct opening *o)
-{
-    cli_wallet_channel_path(o->wallet, &o->channel.id, RECORD, o->record);
-}
-
 /* The payer's address is known by now, the channel's number is not. */
 struct begun {
     const struct cli_channel *wish;
@@ -326,9 +320,6 @@ static enum pp_error wallet_problem(struct opening *o, enum pp_error error)
 
 static enum pp_error opening_drop(struct opening *o, const struct pp_channel_id *id)
 {
-    char record[CLI_PATH_MAX];
-    cli_wallet_channel_path(o->wallet, id, RECORD, record);
-    PP_TRY(cli_send_forget(record, &o->problem));
     enum pp_error error = cli_wallet_opening_drop(o->wallet, id);
     return error == PP_OK ? PP_OK : wallet_problem(o, error);
 }
@@ -377,26 +368,14 @@ static enum pp_error begun_look(struct opening *o, const struct cli_channel *beg
 static enum pp_error begun_find(struct opening *o, bool *out_go_on)
 {
     *out_go_on = false;
+    PP_TRY(cli_send_rest(&o->payer, &o->problem));
     for (;;) {
         struct begun begun = {.wish = &o->channel};
-        char record[CLI_PATH_MAX];
-        struct cli_sent sent;
         enum pp_error error = cli_wallet_openings(o->wallet, begun_visit, &begun);
         if (error != PP_OK)
             return wallet_problem(o, error);
         if (!begun.any)
             return PP_OK;
-        /* What is on its way is carried to its end first: only then does the chain say what became of it. */
-        cli_wallet_channel_path(o->wallet, &begun.found.id, RECORD, record);
-        error = cli_send_resume(&o->payer, record, &sent, &o->problem);
-        if (error == PP_OK) {
-            if (strcmp(sent.what, "open") == 0)
-                begun.found.open_transaction = sent.hash;
-            cli_sent_done(&sent);
-            PP_TRY(cli_send_forget(record, &o->problem));
-        } else if (error != PP_NOT_FOUND && error != PP_TX_REPLACED && error != PP_CHAIN_REVERTED) {
-            return error;
-        }
         PP_TRY(begun_look(o, &begun.found, out_go_on));
         if (*out_go_on) {
             o->channel = begun.found;
@@ -478,7 +457,8 @@ static enum pp_error number_take(struct opening *o)
                                "the contract names channels otherwise: it is another version");
 }
 
-static enum pp_error open_send(struct opening *o)
+/* opened: it is on chain; if it was sent from here, its transaction is known. */
+static enum pp_error open_send(struct opening *o, bool opened)
 {
     uint8_t call[CALL_MAX];
     uint32_t lanes[CLI_LANES_MAX];
@@ -492,11 +472,13 @@ static enum pp_error open_send(struct opening *o)
     const struct pp_abi_caps list = {lanes, caps, o->channel.lanes_count};
     pp_writer_init(&w, call, sizeof call);
     pp_abi_write_deposit(&w, PP_ABI_OPEN, &o->channel.config, o->channel.deposit, &list);
-    const struct cli_send send = {.record = o->record, .what = "open", .to = o->channel.contract, .data = &w};
-    PP_TRY(cli_send(&o->payer, &send, &sent, &o->problem));
-    o->channel.open_transaction = sent.hash;
-    cli_sent_done(&sent);
-    return PP_OK;
+    const struct cli_send send = {
+        .kind = PP_JOB_OPEN, .to = o->channel.contract, .channel = &o->channel.id, .data = &w};
+    enum pp_error error = opened ? cli_send_find(&o->payer, &send, &sent, &o->problem)
+                                 : cli_send(&o->payer, &send, &sent, &o->problem);
+    if (error == PP_OK)
+        o->channel.open_transaction = sent.hash;
+    return opened && error == PP_NOT_FOUND ? PP_OK : error;
 }
 
 /* On chain, as far as the latest block knows. */
@@ -519,23 +501,10 @@ static enum pp_error open_begin(struct opening *o, const struct cli_deposit *dep
     return error == PP_OK ? PP_OK : wallet_problem(o, error);
 }
 
-static void seconds_pass(uint64_t ms)
-{
-    const struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
-    nanosleep(&pause, NULL);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Found on chain without its transaction (it was sent from elsewhere): only a final block counts. */
 static enum pp_error final_wait(struct opening *o)
 {
-    uint64_t until = now_ms() + o->payer.wait_s * 1000;
+    uint64_t until = cli_clock_ms() + o->payer.wait_s * 1000;
     for (;;) {
         struct pp_chain_block final;
         struct pp_chain_channel on_chain;
@@ -543,75 +512,40 @@ static enum pp_error final_wait(struct opening *o)
         PP_TRY(cli_contract_channel(&o->contract, &o->channel.id, final.number, &on_chain, &o->problem));
         if (on_chain.state != PP_CHANNEL_CHAIN_NONE)
             return cli_channel_refresh(&o->contract, final.number, &o->channel, &o->problem);
-        if (now_ms() > until)
+        if (cli_clock_ms() > until)
             return cli_problem_set(&o->problem, PP_TX_UNKNOWN,
                                    "the channel is open, but not final after %" PRIu64
                                    " s; run the same command again: it goes on",
                                    o->payer.wait_s);
-        seconds_pass(500);
+        cli_pause_ms(500);
     }
 }
 
 static enum pp_error channel_open(struct opening *o)
 {
-    const struct cli_deposit deposit = {.token = o->terms.token,
-                                        .decimals = o->terms.token_decimals,
-                                        .amount = o->channel.deposit,
-                                        .record = o->record};
+    const struct cli_deposit deposit = {
+        .token = o->terms.token, .decimals = o->terms.token_decimals, .amount = o->channel.deposit};
     bool opened = false;
-    if (o->resumed) {
-        channel_paths(o);
+    if (o->resumed)
         PP_TRY(opened_look(o, &opened));
-    }
     if (!opened) {
         PP_TRY(open_begin(o, &deposit));
-        channel_paths(o);
         PP_TRY(cli_deposit_approve(&o->payer, &deposit, &o->approval, &o->problem));
-        PP_TRY(open_send(o));
     }
+    PP_TRY(open_send(o, opened));
     PP_TRY(final_wait(o));
     enum pp_error error = cli_wallet_channel_add(o->wallet, &o->channel);
-    if (error != PP_OK && error != PP_EXISTS)
-        return wallet_problem(o, error);
-    return cli_send_forget(o->record, &o->problem);
+    return error == PP_OK || error == PP_EXISTS ? PP_OK : wallet_problem(o, error);
 }
 
 /* ---- the node ---- */
 
-static enum pp_error lane_wait(struct opening *o, size_t at, uint64_t until)
-{
-    const struct cli_channel_lane *lane = &o->channel.lanes[at];
-    struct cli_exchange *exchange;
-    struct cli_lane_view *view = calloc(1, sizeof *view);
-    enum pp_error error = view ? cli_exchange_open(lane->node_url, &exchange) : PP_NO_MEMORY;
-    if (error != PP_OK) {
-        free(view);
-        return cli_problem_set(&o->problem, error, "the node at %.200s", lane->node_url);
-    }
-    for (;;) {
-        error = cli_lane_view_get(exchange, &o->channel.id, lane->lane, view, &o->problem);
-        if (error == PP_OK)
-            memcpy(o->state[at], view->state, sizeof o->state[at]);
-        bool waits = error == PP_OK ? strcmp(view->state, "PENDING") == 0
-                                    : error == PP_UNKNOWN_CHANNEL || error == PP_NODE_DOWN ||
-                                          o->problem.refusal.retry_after_ms > 0;
-        if (!waits || now_ms() > until)
-            break;
-        seconds_pass(200);
-    }
-    if (error == PP_OK && strcmp(view->state, "PENDING") == 0)
-        error = cli_problem_set(&o->problem, PP_LANE_PENDING, "the node at %.200s", lane->node_url);
-    cli_exchange_close(exchange);
-    free(view);
-    return error;
-}
-
 static enum pp_error nodes_wait(struct opening *o)
 {
-    uint64_t until = now_ms() + o->arguments->wait_s * 1000;
+    uint64_t until = cli_clock_ms() + o->arguments->wait_s * 1000;
     for (size_t i = 0; i < o->channel.lanes_count; i++)
         if (o->served[i] && o->arguments->wait_s > 0)
-            PP_TRY(lane_wait(o, i, until));
+            PP_TRY(cli_lane_wait(&o->channel, i, until, o->state[i], &o->problem));
     return PP_OK;
 }
 
@@ -729,7 +663,7 @@ static int arguments_check(struct cli *cli, const struct arguments *arguments)
 
 int cli_verb_open(struct cli *cli, int argc, char **argv)
 {
-    struct arguments arguments = {.payer = {.wait_s = CLI_CHAIN_WAIT_S}, .wait_s = NODE_WAIT_S};
+    struct arguments arguments = {.payer = CLI_PAYER_DEFAULTS, .wait_s = NODE_WAIT_S};
     const struct cli_option options[] = {
         {"deposit", "AMOUNT", CLI_TEXT, &arguments.deposit, 0, 0, "tokens to lock, like 25.00", NULL},
         {"lane", "N[:CAP][@URL]", CLI_LIST, &arguments.lanes, 0, 0,

@@ -48,6 +48,8 @@ struct cli_verb {
     V(quote, "quote", "--node URL [--bytes N --days N]", "ask a node what an envelope costs now")            \
     V(open, "open", "--deposit AMOUNT --node URL --rpc URL --payer-key FILE",                                \
       "lock a deposit, to pay postage from")                                                                 \
+    V(topup, "topup", "--amount AMOUNT --rpc URL --payer-key FILE [CHANNEL]",                                \
+      "add to a channel's deposit and cap")                                                                  \
     V(send, "send", "[FILE | FOLDER | -]...", "pay for envelopes and send them")                             \
     V(delete, "delete", "[NUMBER | STAMP]...", "delete envelopes early and get the unused days back")        \
     V(read, "read", "NUMBER", "read a stored envelope back")                                                 \
@@ -57,6 +59,8 @@ struct cli_verb {
       "a node's job: post reports, settle lanes, claim payouts")                                             \
     V(payout, "payout", "--data DIR --rpc URL --key FILE", "show and claim what the pool owes a node")       \
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
+    V(close, "close", "--rpc URL [--payer-key FILE] [--alone] [CHANNEL]",                                    \
+      "leave a channel, and get the rest back")                                                              \
     V(errors, "errors", "[NAME | NUMBER]", "explain an error")
 
 #define CLI_VERB_DECLARE(suffix, name, synopsis, help)                                                       \

@@ -68,7 +68,8 @@ PP_MUST_CHECK enum pp_error cli_wallet_pinned(const struct cli_wallet *wallet, u
 /* Persisted when it returns OK. BAD_FORMAT when the id is not that of the config under chain and contract; EXISTS. */
 PP_MUST_CHECK enum pp_error cli_wallet_channel_add(struct cli_wallet *wallet,
                                                    const struct cli_channel *channel);
-/* After a top-up: deposit and caps may only grow; nothing else changes (asserted). */
+/* As the chain has it now: the deposit only grows, caps go either way (an operator may release its own); nothing else changes
+ * (asserted). */
 PP_MUST_CHECK enum pp_error cli_wallet_channel_update(struct cli_wallet *wallet,
                                                       const struct cli_channel *channel);
 /* By id in hex, or an unambiguous beginning of it; NULL: the only channel. NOT_FOUND, TOO_MANY (ambiguous). */

@@ -171,6 +171,10 @@ void payer_world_node_start(struct payer_world *w)
     close(ends[1]);
     listening_read(w, ends[0]);
     close(ends[0]);
+}
+
+void payer_world_blocks_flow(struct payer_world *w)
+{
     json_decref(pp_anvil_rpc(&w->anvil, "evm_setIntervalMining", "[1]"));
 }
 
@@ -193,12 +197,20 @@ static bool is_given(const char *const *arguments, const char *name)
     return false;
 }
 
+static bool is_payers(const char *verb)
+{
+    return strcmp(verb, "open") == 0 || strcmp(verb, "topup") == 0 || strcmp(verb, "close") == 0;
+}
+
 static void arguments_make(struct payer_world *w, const char *const *arguments,
                            const char *out[ARGUMENTS_MAX])
 {
-    const char *const more[][2] = {{"--wallet", w->wallet},           {"--rpc", w->anvil.url},
-                                   {"--key", w->signer_key},          {"--passphrase-file", w->phrase},
-                                   {"--payer-key", w->payer_keys[0]}, {"--node", w->node_url}};
+    const char *const more[][2] = {{"--wallet", w->wallet},
+                                   {"--rpc", w->anvil.url},
+                                   {"--key", w->signer_key},
+                                   {"--passphrase-file", w->phrase},
+                                   {"--payer-key", is_payers(arguments[0]) ? w->payer_keys[0] : ""},
+                                   {"--node", w->node_url}};
     size_t count = 0;
     for (; arguments[count]; count++) {
         ck_assert_uint_lt(count, ARGUMENTS_MAX - 2 * sizeof more / sizeof more[0] - 2);

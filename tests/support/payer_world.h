@@ -29,15 +29,17 @@ struct payer_world {
 /* Blocks come with transactions, and are final at once. */
 void payer_world_make(struct payer_world *w);
 void payer_world_done(struct payer_world *w);
-/* pennypostd, ready to take requests. From now on a block comes every second, final two blocks later. */
+/* From now on a block comes every second: the node's view stays fresh. */
+void payer_world_blocks_flow(struct payer_world *w);
+/* pennypostd, ready to take requests. */
 void payer_world_node_start(struct payer_world *w);
 void payer_world_node_stop(struct payer_world *w);
 
 /* Moves the chain's and the daemon's time forward, four blocks. */
 void payer_world_pass(struct payer_world *w, uint64_t seconds);
 
-/* Runs a verb with --wallet, --rpc, --node (when there is one), --passphrase-file, --payer-key of payers[0] and --json. An
- * option given in arguments comes instead. */
+/* Runs a verb with --wallet, --rpc, --node (when there is one), --passphrase-file, --json, and --payer-key of payers[0] where
+ * the verb takes it. An option given in arguments comes instead. */
 json_t *payer_run(struct payer_world *w, int expected_status, const char *const *arguments);
 #define PAYER_RUN(w, expected, ...) payer_run(w, expected, (const char *const[]){__VA_ARGS__, NULL})
 /* The same as a process of its own. */
