@@ -88,6 +88,7 @@ static enum pp_error work(struct pp_node *node)
 void *pp_indexer_main(void *context)
 {
     struct pp_node *node = context;
+    pp_thread_name("pp-index");
     pthread_mutex_lock(&node->index_lock);
     for (;;) {
         work_wait(node);

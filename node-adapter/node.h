@@ -178,6 +178,7 @@ struct pp_node {
 };
 
 /* ---- pipeline.c ---- */
+void pp_thread_name(const char *name);
 void pp_pipeline_init(struct pp_node *node);
 void pp_pipeline_done(struct pp_node *node);
 PP_MUST_CHECK enum pp_error pp_pipeline_start(struct pp_node *node);

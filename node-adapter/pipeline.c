@@ -6,10 +6,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #define GATHER_STAMPS 2048u /* so many waiting: the writer need not wait for more */
+
+/* What profilers and `top -H` show. */
+void pp_thread_name(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+}
 
 /* ---- items ---- */
 
@@ -209,6 +216,7 @@ static void *verify_main(void *context)
     struct pp_lane_draft *draft = malloc(sizeof *draft);
     struct pp_hash *scratch = malloc(PP_LEAVES_MAX * sizeof *scratch);
     PP_ASSERT(draft && scratch); /* a few KiB, at the start */
+    pp_thread_name("pp-verify");
     verify_loop(node, draft, scratch);
     free(draft);
     free(scratch);

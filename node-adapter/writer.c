@@ -403,6 +403,7 @@ void *pp_writer_main(void *context)
 {
     struct pp_node *node = context;
     struct pp_item *item;
+    pp_thread_name("pp-writer");
     while ((item = pp_pipeline_next(node, true)) != NULL)
         if (item->kind == PP_ITEM_LOOK)
             look(node, item);

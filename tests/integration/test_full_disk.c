@@ -406,25 +406,42 @@ static void ballast_make(const char *path)
     fclose(file);
 }
 
-/* JRN-008. As many readers at once as fit into more than a page of the store's lock file. */
-static void read_nested(struct pp_fixture *fixture, uint64_t sequence, unsigned depth);
-struct nested {
+/* JRN-008. As many readers at once as do not fit into one page of the store's table of readers. */
+#define READERS 100u
+struct reader {
+    pthread_t thread;
     struct pp_fixture *fixture;
     uint64_t sequence;
-    unsigned depth;
+    pthread_barrier_t *all_read;
 };
-static void on_nested(void *context, const struct pp_leaf *leaf, const uint8_t *topic, size_t topic_length,
-                      const uint8_t *payload, size_t payload_length)
+
+static void on_read(void *context, const struct pp_leaf *leaf, const uint8_t *topic, size_t topic_length,
+                    const uint8_t *payload, size_t payload_length)
 {
-    const struct nested *nested = context;
+    const struct reader *reader = context;
     (void)leaf, (void)topic, (void)topic_length, (void)payload, (void)payload_length;
-    if (nested->depth > 0)
-        read_nested(nested->fixture, nested->sequence, nested->depth - 1);
+    pthread_barrier_wait(reader->all_read);
 }
-static void read_nested(struct pp_fixture *fixture, uint64_t sequence, unsigned depth)
+
+static void *read_main(void *context)
 {
-    struct nested nested = {fixture, sequence, depth};
-    ck_assert_ok(pp_node_envelope(fixture->node, sequence, on_nested, &nested));
+    struct reader *reader = context;
+    ck_assert_ok(pp_node_envelope(reader->fixture->node, reader->sequence, on_read, reader));
+    return NULL;
+}
+
+static void read_at_once(struct pp_fixture *fixture, uint64_t sequence)
+{
+    struct reader readers[READERS];
+    pthread_barrier_t all_read;
+    ck_assert_int_eq(pthread_barrier_init(&all_read, NULL, READERS), 0);
+    for (unsigned i = 0; i < READERS; i++) {
+        readers[i] = (struct reader){.fixture = fixture, .sequence = sequence, .all_read = &all_read};
+        ck_assert_int_eq(pthread_create(&readers[i].thread, NULL, read_main, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < READERS; i++)
+        pthread_join(readers[i].thread, NULL);
+    pthread_barrier_destroy(&all_read);
 }
 
 START_TEST(full_disk__a_small_file_system__goes_on_when_there_is_room)
@@ -446,7 +463,7 @@ START_TEST(full_disk__a_small_file_system__goes_on_when_there_is_room)
     if (small)
         ballast_make(ballast);
     fill(&world);
-    read_nested(&world.fixture, world.fillers[0].kept[0].results[0].sequence, 200);
+    read_at_once(&world.fixture, world.fillers[0].kept[0].results[0].sequence);
     (void)world_audit(&world);
     world_restart(&world, 1024 * MIB);
     fill(&world);
