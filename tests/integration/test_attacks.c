@@ -14,14 +14,19 @@ struct world {
     struct pp_sender sender;
 };
 
-static void world_open(struct world *world)
+static void world_open_as(struct world *world, bool embedded_store)
 {
     pp_temp_dir_make(&world->dir);
-    pp_fixture_init(&world->fixture, world->dir.path, true);
+    pp_fixture_init(&world->fixture, world->dir.path, embedded_store);
     pp_fixture_open(&world->fixture);
     pp_fixture_head(&world->fixture, 0, NULL);
     pp_sender_init(&world->sender, &world->fixture, 1);
     pp_sender_fund(&world->sender, &world->fixture, 25000000, 0);
+}
+
+static void world_open(struct world *world)
+{
+    world_open_as(world, true);
 }
 
 static void world_close(struct world *world)
@@ -425,6 +430,38 @@ END_TEST
 
 /* ---- the host's tickets ---- */
 
+/* The sender left while the host was storing: what it stored is not paid, and the node goes on. */
+START_TEST(host__its_sender_left_meanwhile__nothing_to_commit)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_result results[2];
+    struct pp_refusal refusal;
+    struct pp_lane_status status;
+    struct pp_signature signature;
+    struct pp_signed_refund refund;
+    struct pp_signed_release release;
+    struct pp_receipt receipt;
+    world_open_as(&world, false);
+    pp_request_make(&made, &world.fixture, &world.sender, 2, (struct pp_parcel_of){100, 4}, 1);
+    ck_assert_ok(pp_node_admit(world.fixture.node, &made.request, results, &refusal));
+    ck_assert_ok(pp_node_commit(world.fixture.node, &results[0].sequence, 1, &receipt));
+    pp_leave_sign(&world.fixture, &world.sender, &signature);
+    ck_assert_ok(pp_node_leave(world.fixture.node, &world.sender.channel_id, FIXTURE_LANE, &signature, &refund, &release));
+    ck_assert(pp_grains_eq(refund.refunded, pp_grains(1000 + 4 * 300 + 3 * 300)));
+    for (unsigned round = 0; round < 2; round++) {
+        ck_assert_error(pp_node_commit(world.fixture.node, &results[1].sequence, 1, &receipt), PP_TICKET_CLOSED);
+        ck_assert_ok(pp_node_cancel(world.fixture.node, &results[1].sequence, 1));
+        status_of(&world, &status);
+        ck_assert(pp_grains_eq(status.earned, pp_grains(1000 + 300)));
+        ck_assert(pp_grains_eq(status.refunded, refund.refunded));
+        world_restart(&world);
+    }
+    pp_request_done(&made);
+    world_close(&world);
+}
+END_TEST
+
 START_TEST(host__admitted_again_after_its_cancel__no_second_ticket)
 {
     struct world world;
@@ -432,12 +469,7 @@ START_TEST(host__admitted_again_after_its_cancel__no_second_ticket)
     struct pp_result results[2];
     struct pp_refusal refusal;
     struct pp_lane_status status;
-    pp_temp_dir_make(&world.dir);
-    pp_fixture_init(&world.fixture, world.dir.path, false);
-    pp_fixture_open(&world.fixture);
-    pp_fixture_head(&world.fixture, 0, NULL);
-    pp_sender_init(&world.sender, &world.fixture, 1);
-    pp_sender_fund(&world.sender, &world.fixture, 25000000, 0);
+    world_open_as(&world, false);
     pp_request_make(&made, &world.fixture, &world.sender, 2, (struct pp_parcel_of){100, 4}, 1);
     ck_assert_ok(pp_node_admit(world.fixture.node, &made.request, results, &refusal));
     ck_assert_ok(pp_node_cancel(world.fixture.node, &results[0].sequence, 1));
@@ -504,6 +536,7 @@ PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
 PP_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
 PP_TEST(clock__behind_the_journal__refused_beyond_a_minute)
 PP_TEST(submit__admissible_only_at_the_writer__its_signature_is_examined)
+PP_TEST(host__its_sender_left_meanwhile__nothing_to_commit)
 PP_TEST(host__admitted_again_after_its_cancel__no_second_ticket)
 PP_TEST(submit__known_stamps_out_of_order__the_search_ends_early)
 PP_TESTS_END

@@ -468,6 +468,11 @@ START_TEST(step__leaving_that_cannot_be__refused)
     take(&w, left(&w, 1, 1));
     bad = left(&w, 1, 1);
     ck_impossible(&w, &bad, "leaving twice");
+    ck_assert_uint_eq(w.ledger.tickets.count, 3);
+    take(&w, left(&w, 2, CAP)); /* and its tickets are gone: their money went back with all the rest (NODE-055) */
+    ck_assert_uint_eq(w.ledger.tickets.count, 0);
+    bad = stored(&w, w.next - 5);
+    ck_impossible(&w, &bad, "stored after leaving");
     world_close(&w);
 }
 END_TEST
