@@ -24,7 +24,7 @@ struct cli_payer_options {
 };
 #define CLI_PAYER_DEFAULTS                                                                                   \
     {                                                                                                        \
-        .max_gas_price = 500, .wait_s = 1800                                                                 \
+        .max_gas_price = 200, .wait_s = 1800                                                                 \
     }
 #define CLI_PAYER_OPTIONS(payer)                                                                             \
     {"payer-key",                                                                                            \
@@ -49,7 +49,7 @@ struct cli_payer_options {
          &(payer).max_gas_price,                                                                             \
          1,                                                                                                  \
          1000000,                                                                                            \
-         "the most to pay for gas, in 10^9 wei (500)",                                                       \
+         "the most to pay for gas, in 10^9 wei (200)",                                                       \
          NULL},                                                                                              \
     {                                                                                                        \
         "chain-wait", "SECONDS", CLI_NUMBER, &(payer).wait_s, 1, 86400,                                      \

@@ -330,6 +330,147 @@ START_TEST(close__nothing_was_spent__closes_at_once)
 }
 END_TEST
 
+/* ---- leaving after envelopes were sent ---- */
+
+static void envelopes_send(struct payer_world *w, unsigned count)
+{
+    char path[400];
+    const char *arguments[16] = {"send", "--topic", "greetings", "--days", "30"};
+    ck_assert_uint_le(count, 8);
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/envelope%u", w->dir.path, i);
+        cli_file_make(path, "an envelope of twenty-four bytes", 25 + i);
+        arguments[5 + i] = strdup(path);
+    }
+    json_decref(payer_run(w, 0, arguments));
+    for (unsigned i = 0; i < count; i++)
+        free((void *)(uintptr_t)arguments[5 + i]);
+}
+
+static struct pp_grains wallet_grains(struct payer_world *w, const char *key)
+{
+    json_t *status = PAYER_RUN(w, 0, "status");
+    struct pp_grains amount = pp_json_grains(pp_json_member(status, "wallet"), key);
+    json_decref(status);
+    return amount;
+}
+
+/* The operator's job, and time, until close has something to do: status 0. */
+static json_t *closed_after_settling(struct payer_world *w)
+{
+    char data[300];
+    snprintf(data, sizeof data, "%s/data", w->dir.path);
+    for (unsigned turn = 0; turn < 20; turn++) {
+        const char *const settle[] = {"settle", "--data", data, "--key", w->payer_keys[2], NULL};
+        const char *const close[] = {"close", NULL};
+        int status;
+        payer_world_pass(w, PP_ANVIL_EPOCH_S);
+        json_decref(payer_run_any(w, &status, settle));
+        ck_assert(status == 0 || status == 3);
+        json_t *object = payer_run_any(w, &status, close);
+        if (status == 0)
+            return object;
+        ck_assert_int_eq(status, 3);
+        json_decref(object);
+    }
+    ck_abort_msg("the channel did not close");
+}
+
+START_TEST(close__envelopes_were_sent__closes_when_they_have_vested)
+{
+    struct payer_world w;
+    payer_world_make(&w);
+    payer_world_node_start(&w);
+    payer_world_blocks_flow(&w);
+    json_t *object = OPEN(&w, 0, "--deposit", "25.00");
+    struct pp_channel_id id = channel_of(object);
+    json_decref(object);
+    envelopes_send(&w, 5);
+    object = PAYER_RUN(&w, 0, "close");
+    ck_assert_str_eq(pp_json_text(object, "state"), "LEAVING");
+    ck_assert(!pp_json_bool(object, "closed"));
+    json_decref(object);
+    struct pp_grains kept =
+        pp_grains_sub_checked(wallet_grains(&w, "spent_grains"), wallet_grains(&w, "refunded_grains"));
+    struct pp_units pool;
+    ck_assert_ok(pp_grains_to_units_floor(kept, &pool));
+    ck_assert_uint_gt(pool.raw, 0);
+    json_decref(PAYER_RUN(&w, 3, "close"));
+    object = closed_after_settling(&w);
+    ck_assert_str_eq(pp_json_text(object, "state"), "CLOSED");
+    ck_assert_uint_eq(pp_json_u64(object, "to_pool_units"), pool.raw);
+    ck_assert_uint_eq(pp_json_u64(object, "returned_units"), 25000000 - pool.raw);
+    json_decref(object);
+    ck_assert_uint_eq(payer_world_channel(&w, &id).credited.raw, pool.raw);
+    ck_assert_uint_eq(pp_anvil_balance(&w.anvil, &w.anvil.accounts[1]).raw, PAYER_WORLD_TOKENS - pool.raw);
+    payer_world_done(&w);
+}
+END_TEST
+
+/* PAYER-008 */
+START_TEST(close_alone__refund_is_known__posted_first)
+{
+    struct payer_world w;
+    payer_world_make(&w);
+    payer_world_node_start(&w);
+    payer_world_blocks_flow(&w);
+    json_t *object = OPEN(&w, 0, "--deposit", "25.00");
+    struct pp_channel_id id = channel_of(object);
+    json_decref(object);
+    envelopes_send(&w, 3);
+    object = PAYER_RUN(&w, 0, "list", "--sent");
+    json_t *first = json_array_get(pp_json_member(object, "sent"), 0);
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)pp_json_u64(first, "sequence"));
+    json_decref(object);
+    json_decref(PAYER_RUN(&w, 0, "delete", number));
+    struct pp_grains refunded = wallet_grains(&w, "refunded_grains");
+    ck_assert(!pp_grains_is_zero(refunded));
+    payer_world_node_stop(&w);
+    object = PAYER_RUN(&w, 0, "close", "--alone");
+    ck_assert_uint_eq(json_array_size(json_object_get(object, "transactions")), 2);
+    json_decref(object);
+    ck_assert(pp_grains_eq(payer_world_lane(&w, &id).refunded, refunded));
+    payer_world_pass(&w, PP_ANVIL_CHALLENGE_S);
+    object = PAYER_RUN(&w, 0, "close");
+    ck_assert_str_eq(pp_json_text(object, "returned_units"), "25000000");
+    json_decref(object);
+    payer_world_done(&w);
+}
+END_TEST
+
+/* Another operator's address in the pinned terms: what the node signs is then not its operator's. */
+static void pinned_change(const struct payer_world *w)
+{
+    char path[500], contract[41];
+    snprintf(path, sizeof path, "%s/nodes/%u-%s-%u.json", w->wallet, PP_ANVIL_CHAIN_ID,
+             pp_hex_print(w->anvil.contract.bytes, 20, contract), PP_ANVIL_NODE);
+    json_t *object = json_load_file(path, 0, NULL);
+    ck_assert_ptr_nonnull(object);
+    json_object_set_new(object, "operator_address",
+                        json_string("0x0102030405060708090a0b0c0d0e0f1011121314"));
+    ck_assert_int_eq(json_dump_file(object, path, 0), 0);
+    json_decref(object);
+}
+
+/* PAYER-006 */
+START_TEST(close__not_signed_by_the_pinned_operator__nothing_is_kept_or_sent)
+{
+    struct payer_world w;
+    payer_world_make(&w);
+    payer_world_node_start(&w);
+    payer_world_blocks_flow(&w);
+    json_t *object = OPEN(&w, 0, "--deposit", "25.00");
+    struct pp_channel_id id = channel_of(object);
+    json_decref(object);
+    pinned_change(&w);
+    json_decref(REFUSED(&w, "BAD_SIGNATURE", "close"));
+    json_decref(REFUSED(&w, "BAD_SIGNATURE", "close"));
+    ck_assert_int_eq(payer_world_channel(&w, &id).state, PP_CHANNEL_CHAIN_OPEN);
+    payer_world_done(&w);
+}
+END_TEST
+
 PP_TESTS("cli_payer")
 PP_TEST(open__all_is_well__channel_is_final_and_active)
 PP_TEST(open__again__finds_the_open_channel)
@@ -342,4 +483,7 @@ PP_TEST(topup__raises_deposit_and_cap)
 PP_TEST(close_alone__before_and_after_the_challenge__all_comes_back)
 PP_TEST(close__node_does_not_answer__says_how_to_leave_alone)
 PP_TEST(close__nothing_was_spent__closes_at_once)
+PP_TEST(close__envelopes_were_sent__closes_when_they_have_vested)
+PP_TEST(close_alone__refund_is_known__posted_first)
+PP_TEST(close__not_signed_by_the_pinned_operator__nothing_is_kept_or_sent)
 PP_TESTS_END

@@ -42,6 +42,7 @@ void payer_world_pass(struct payer_world *w, uint64_t seconds);
  * the verb takes it. An option given in arguments comes instead. */
 json_t *payer_run(struct payer_world *w, int expected_status, const char *const *arguments);
 #define PAYER_RUN(w, expected, ...) payer_run(w, expected, (const char *const[]){__VA_ARGS__, NULL})
+json_t *payer_run_any(struct payer_world *w, int *out_status, const char *const *arguments);
 /* The same as a process of its own. */
 pid_t payer_spawn(struct payer_world *w, const char *const *arguments);
 #define PAYER_SPAWN(w, ...) payer_spawn(w, (const char *const[]){__VA_ARGS__, NULL})
