@@ -326,6 +326,30 @@ START_TEST(full_map__envelopes_deleted__goes_on_without_a_restart)
 }
 END_TEST
 
+/* NODE-061. The days that were paid for are over, and the store has room again. */
+START_TEST(full_map__envelopes_expired__goes_on_without_a_restart)
+{
+    static struct world world;
+    world_open(&world, 6 * MIB);
+    fill(&world);
+    ck_assert(is_full(&world));
+    for (unsigned day = 0; day < 4; day++) {
+        clock_move(&world, FIXTURE_DAY_MS);
+        pp_fixture_head(&world.fixture, 0, NULL);
+        ck_assert_ok(pp_node_tick(world.fixture.node));
+    }
+    for (unsigned i = 0; i < SENDERS; i++) {
+        const struct kept *kept = &world.fillers[i].kept[0];
+        ck_assert_error(pp_node_envelope(world.fixture.node, kept->results[0].sequence, on_envelope, NULL),
+                        PP_NOT_FOUND);
+        ck_assert_again(&world.fixture, kept); /* gone, but paid: the old receipt */
+    }
+    ck_assert_takes(&world);
+    pp_fixture_verify(&world.fixture, NULL);
+    world_close(&world);
+}
+END_TEST
+
 static void file_size_limit(rlim_t bytes)
 {
     struct rlimit limit;
@@ -486,6 +510,7 @@ PP_TESTS("full_disk")
 PP_TEST(full_map__filled_by_many_at_once__refused_kept_and_served)
 PP_TEST(full_map__larger_at_the_next_start__goes_on)
 PP_TEST(full_map__envelopes_deleted__goes_on_without_a_restart)
+PP_TEST(full_map__envelopes_expired__goes_on_without_a_restart)
 PP_TEST(full_disk__files_of_limited_size__goes_on_when_the_limit_is_lifted)
 PP_TEST(full_disk__a_small_file_system__goes_on_when_there_is_room)
 PP_TESTS_END
