@@ -19,7 +19,9 @@
 
 struct world {
     uv_loop_t loop;
-    uv_async_t stop, release;
+    uv_async_t stop, release, look;
+    uv_sem_t looked;
+    struct pp_http_counters counters; /* as of the last look */
     struct pp_http_server *server;
     struct pp_http_limits limits;
     pthread_t thread;
@@ -70,6 +72,7 @@ static void on_stopped(void *context)
     struct world *w = context;
     uv_close((uv_handle_t *)&w->stop, NULL);
     uv_close((uv_handle_t *)&w->release, NULL);
+    uv_close((uv_handle_t *)&w->look, NULL);
 }
 
 static void on_stop(uv_async_t *async)
@@ -86,6 +89,21 @@ static void on_release(uv_async_t *async)
         pp_http_answer(w->held, 200, "text/plain");
         w->held = NULL;
     }
+}
+
+static void on_look(uv_async_t *async)
+{
+    struct world *w = async->data;
+    pp_http_server_counters(w->server, &w->counters);
+    uv_sem_post(&w->looked);
+}
+
+/* The counters belong to the loop's thread: it is asked for them. */
+static struct pp_http_counters look(struct world *w)
+{
+    uv_async_send(&w->look);
+    uv_sem_wait(&w->looked);
+    return w->counters;
 }
 
 static void *run(void *context)
@@ -109,7 +127,9 @@ static void world_start(struct world *w, void (*adjust)(struct pp_http_limits *l
     ck_assert_int_eq(uv_loop_init(&w->loop), 0);
     uv_async_init(&w->loop, &w->stop, on_stop);
     uv_async_init(&w->loop, &w->release, on_release);
-    w->stop.data = w->release.data = w;
+    uv_async_init(&w->loop, &w->look, on_look);
+    uv_sem_init(&w->looked, 0);
+    w->stop.data = w->release.data = w->look.data = w;
     ck_assert_ok(pp_http_server_open(&w->loop, "127.0.0.1", 0, &w->limits, &app, &w->server, reason));
     w->port = pp_http_server_port(w->server);
     ck_assert_uint_ne(w->port, 0);
@@ -486,6 +506,7 @@ END_TEST
 static void hurry(struct pp_http_limits *limits)
 {
     limits->head_ms = limits->body_ms = limits->idle_ms = limits->write_ms = limits->linger_ms = 100;
+    limits->stop_ms = 100;
     limits->body_bytes_per_s = 1u << 30;
 }
 
@@ -534,7 +555,7 @@ START_TEST(peer__that_does_not_read__cut_off)
     char reply[REPLY_MAX];
     ck_assert_uint_eq(hear_all(other, reply), 0); /* idle for as long as the other may write */
     do
-        pp_http_server_counters(w.server, &counters);
+        counters = look(&w);
     while (counters.open_connections != 0);
     close(s);
     close(other);
@@ -618,12 +639,11 @@ START_TEST(server__stopped_under_load__answers_and_closes)
     struct world w;
     struct pp_http_counters counters;
     world_start(&w, hurry);
-    w.limits.stop_ms = 100;
     int held = dial(&w), idle = dial(&w), half = dial(&w);
     say(held, GET("/hold") GET("/after"));
     say(half, "GET /a");
     do
-        pp_http_server_counters(w.server, &counters);
+        counters = look(&w);
     while (counters.in_flight != 1 || counters.open_connections != 3);
     uv_async_send(&w.stop);
     ck_assert_uint_eq(hear_all(idle, reply), 0);
@@ -652,7 +672,7 @@ START_TEST(peer__gone_while_served__answer_dropped)
     struct linger hard = {1, 0};
     say(s, GET("/hold"));
     do
-        pp_http_server_counters(w.server, &counters);
+        counters = look(&w);
     while (counters.in_flight != 1);
     setsockopt(s, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     close(s); /* a reset */
@@ -662,7 +682,7 @@ START_TEST(peer__gone_while_served__answer_dropped)
     ck_assert_uint_eq(hear_one(other, reply), 200);
     uv_async_send(&w.release);
     do
-        pp_http_server_counters(w.server, &counters);
+        counters = look(&w);
     while (counters.in_flight != 0 || counters.open_connections != 1);
     close(other);
     world_end(&w);
