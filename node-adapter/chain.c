@@ -143,6 +143,9 @@ static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *co
 {
     (void)txn;
     uint32_t *out_day = context;
+    /* A reader that was killed (settle, verify) would keep every page that it saw from being used again. */
+    pp_store_sweep_readers(node->data.journal);
+    pp_store_sweep_readers(node->data.derived);
     PP_TRY(pp_writer_day(node, pp_writer_time(node)));
     *out_day = node->ledger.head.day;
     return pp_report_epoch_end(node);

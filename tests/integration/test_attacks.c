@@ -5,8 +5,11 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct world {
     struct pp_temp_dir dir;
@@ -262,6 +265,58 @@ START_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_la
     status_of(&world, &after);
     ck_assert(pp_grains_eq(before.spent, after.spent));
     ck_assert_uint_eq(after.stamps, 1);
+    world_close(&world);
+}
+END_TEST
+
+static enum pp_error read_forever(void *context, struct pp_txn *txn)
+{
+    const int *ready = context;
+    (void)txn;
+    ck_assert_int_eq(write(*ready, "r", 1), 1);
+    for (;;)
+        pause();
+}
+
+/* Another process reads the journal (settle, verify) and is killed in the middle of it. */
+static void reader_killed(const struct world *world)
+{
+    int ends[2], status;
+    char byte;
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct pp_data data;
+        char reason[PP_STORE_REASON_BYTES];
+        if (pp_data_open(world->fixture.dir, 0, true, &data, reason) == PP_OK)
+            (void)!pp_store_read(data.journal, read_forever, &ends[1]);
+        _exit(1);
+    }
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* What a dead reader saw must not be kept for it: every commit would take new pages of the file. */
+START_TEST(reader__killed_while_it_read__the_file_does_not_grow_for_it)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_node_status before, after;
+    world_open(&world);
+    reader_killed(&world);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    pp_node_status(world.fixture.node, &before);
+    for (unsigned i = 0; i < 300; i++) {
+        send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){100, 1}, &answer);
+        sent_done(&made, &answer);
+    }
+    pp_node_status(world.fixture.node, &after);
+    ck_assert_uint_lt(after.store_used_bytes - before.store_used_bytes, 1000000);
     world_close(&world);
 }
 END_TEST
@@ -533,6 +588,7 @@ PP_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
 PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
+PP_TEST(reader__killed_while_it_read__the_file_does_not_grow_for_it)
 PP_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
 PP_TEST(clock__behind_the_journal__refused_beyond_a_minute)
 PP_TEST(submit__admissible_only_at_the_writer__its_signature_is_examined)
