@@ -57,7 +57,7 @@ struct cli_verb {
     V(status, "status", "[CHANNEL]", "show a channel: deposited, spent, refunded, deferred, free")           \
     V(settle, "settle", "--data DIR --rpc URL --key FILE",                                                   \
       "a node's job: post reports, settle lanes, claim payouts")                                             \
-    V(payout, "payout", "--data DIR --rpc URL --key FILE", "show and claim what the pool owes a node")       \
+    V(payout, "payout", "--data DIR [--rpc URL [--key FILE]]", "show and claim what the pool owes a node")       \
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
     V(close, "close", "--rpc URL [--payer-key FILE] [--alone] [CHANNEL]",                                    \
       "leave a channel, and get the rest back")                                                              \

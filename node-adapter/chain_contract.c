@@ -37,8 +37,8 @@ static enum pp_error decoded(struct pp_rpc *rpc, enum pp_abi_function function, 
     if (result->length == 0)
         return rpc_fail(rpc, PP_CONTRACT_MISMATCH, "%s: there is no such contract at this address",
                         pp_abi_function_name(function));
-    return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the result does not decode (%s)", pp_abi_function_name(function),
-                    pp_error_name(error));
+    return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the result does not decode (%s)",
+                    pp_abi_function_name(function), pp_error_name(error));
 }
 
 /* One view: writes the question, asks the contract, reads the result. */
@@ -76,7 +76,8 @@ enum pp_error pp_contract_protocol_share(const struct pp_contract *c, uint64_t *
          pp_abi_read_u64(r.bytes, r.length, out));
 }
 
-enum pp_error pp_contract_operator(const struct pp_contract *c, uint32_t node_id, struct pp_chain_operator *out)
+enum pp_error pp_contract_operator(const struct pp_contract *c, uint32_t node_id,
+                                   struct pp_chain_operator *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_OPERATOR_OF, pp_abi_write_call_u32(&q.w, PP_ABI_OPERATOR_OF, node_id),
          pp_abi_read_operator(r.bytes, r.length, out));
@@ -87,27 +88,29 @@ enum pp_error pp_contract_pool(const struct pp_contract *c, uint64_t at, struct 
     VIEW(c, at, PP_ABI_POOL, pp_abi_write_call(&q.w, PP_ABI_POOL), pp_abi_read_pool(r.bytes, r.length, out));
 }
 
-enum pp_error pp_contract_last_report(const struct pp_contract *c, uint64_t at, struct pp_chain_report_head *out)
+enum pp_error pp_contract_last_report(const struct pp_contract *c, uint64_t at,
+                                      struct pp_chain_report_head *out)
 {
     VIEW(c, at, PP_ABI_LAST_REPORT, pp_abi_write_call(&q.w, PP_ABI_LAST_REPORT),
          pp_abi_read_report_head(r.bytes, r.length, out));
 }
 
-enum pp_error pp_contract_report(const struct pp_contract *c, const struct pp_hash *hash, struct pp_chain_report *out)
+enum pp_error pp_contract_report(const struct pp_contract *c, const struct pp_hash *hash,
+                                 struct pp_chain_report *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_REPORT_OF, pp_abi_write_call_hash(&q.w, PP_ABI_REPORT_OF, hash->bytes),
          pp_abi_read_report(r.bytes, r.length, out));
 }
 
 enum pp_error pp_contract_channel(const struct pp_contract *c, const struct pp_channel_id *id,
-                               struct pp_chain_channel *out)
+                                  struct pp_chain_channel *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_CHANNEL_OF, pp_abi_write_call_hash(&q.w, PP_ABI_CHANNEL_OF, id->bytes),
          pp_abi_read_channel(r.bytes, r.length, out));
 }
 
 enum pp_error pp_contract_lane(const struct pp_contract *c, const struct pp_channel_id *id, uint32_t lane,
-                            struct pp_chain_lane *out)
+                               struct pp_chain_lane *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_LANE_OF, pp_abi_write_lane_of(&q.w, id, lane),
          pp_abi_read_lane(r.bytes, r.length, out));
@@ -121,12 +124,13 @@ enum pp_error pp_contract_nonce(const struct pp_contract *c, const struct pp_add
 
 enum pp_error pp_contract_payout_claimed(const struct pp_contract *c, uint32_t node_id, struct pp_units *out)
 {
-    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_PAYOUT_CLAIMED, pp_abi_write_call_u32(&q.w, PP_ABI_PAYOUT_CLAIMED, node_id),
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_PAYOUT_CLAIMED,
+         pp_abi_write_call_u32(&q.w, PP_ABI_PAYOUT_CLAIMED, node_id),
          pp_abi_read_units(r.bytes, r.length, out));
 }
 
-enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp_address *token, const struct pp_address *owner,
-                            struct pp_units *out)
+enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp_address *token,
+                               const struct pp_address *owner, struct pp_units *out)
 {
     const struct pp_contract c = {rpc, *token};
     VIEW(&c, PP_RPC_AT_LATEST, PP_ABI_ERC20_BALANCE_OF,
@@ -134,8 +138,9 @@ enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp_address *toke
          pp_abi_read_units_clamped(r.bytes, r.length, out));
 }
 
-enum pp_error pp_token_allowance(struct pp_rpc *rpc, const struct pp_address *token, const struct pp_address *owner,
-                              const struct pp_address *spender, struct pp_units *out)
+enum pp_error pp_token_allowance(struct pp_rpc *rpc, const struct pp_address *token,
+                                 const struct pp_address *owner, const struct pp_address *spender,
+                                 struct pp_units *out)
 {
     const struct pp_contract c = {rpc, *token};
     VIEW(&c, PP_RPC_AT_LATEST, PP_ABI_ERC20_ALLOWANCE, pp_abi_write_allowance(&q.w, owner, spender),

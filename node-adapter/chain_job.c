@@ -68,7 +68,8 @@ static enum pp_error move(struct pp_chain_job *job, struct pp_job_record *record
 /* ---- sign ---- */
 
 /* JOB-004: nothing is signed that the contract would refuse now. out_reverted: it would. */
-static enum pp_error simulate(struct pp_chain_job *job, struct pp_job_record *record, size_t length, bool *out_reverted)
+static enum pp_error simulate(struct pp_chain_job *job, struct pp_job_record *record, size_t length,
+                              bool *out_reverted)
 {
     uint8_t result[RESULT_MAX];
     size_t result_length;
@@ -102,7 +103,8 @@ static enum pp_error nonce_choose(struct pp_chain_job *job, uint64_t *out)
     if (job->mined_count < own)
         return fail(job, PP_CHAIN_STALE, "the node does not know yet of transactions that were mined");
     if (pending > job->mined_count)
-        return fail(job, PP_TX_UNKNOWN, "the account has a transaction on its way that is not in the journal");
+        return fail(job, PP_TX_UNKNOWN,
+                    "the account has a transaction on its way that is not in the journal");
     *out = job->mined_count;
     return PP_OK;
 }
@@ -115,20 +117,26 @@ static enum pp_error funds_check(struct pp_chain_job *job, const struct pp_job_r
     PP_TRY(told(job, pp_rpc_balance(job->rpc, &job->account, &balance)));
     if (balance / record->gas >= fees->most)
         return PP_OK;
-    snprintf(words, sizeof words, "account 0x%s cannot pay for gas", pp_hex_print(job->account.bytes, 20, account));
+    snprintf(words, sizeof words, "account 0x%s cannot pay for gas",
+             pp_hex_print(job->account.bytes, 20, account));
     return fail(job, PP_TX_FUNDS, words);
 }
 
 /* Signs the next attempt and stores its bytes: from here on this transaction may be anywhere. */
-static enum pp_error sign(struct pp_chain_job *job, struct pp_job_record *record, const struct pp_tx_fees *fees,
-                          size_t data_length)
+static enum pp_error sign(struct pp_chain_job *job, struct pp_job_record *record,
+                          const struct pp_tx_fees *fees, size_t data_length)
 {
     struct pp_job_record next = *record;
     struct pp_job_attempt *attempt = &next.attempts[next.attempt_count++];
     size_t raw_length;
     const struct pp_tx tx = {
-        .chain_id = job->config.chain_id, .nonce = record->nonce, .fees = *fees, .gas = record->gas, .to = record->to,
-        .data = job->data, .data_length = data_length,
+        .chain_id = job->config.chain_id,
+        .nonce = record->nonce,
+        .fees = *fees,
+        .gas = record->gas,
+        .to = record->to,
+        .data = job->data,
+        .data_length = data_length,
     };
     *attempt = (struct pp_job_attempt){.fees = *fees};
     PP_TRY(pp_tx_sign(job->crypto, &job->key, &tx, job->raw, PP_TX_MAX_BYTES, &raw_length, &attempt->hash));
@@ -193,7 +201,8 @@ static enum pp_error broadcast(struct pp_chain_job *job, struct pp_job_record *r
 {
     size_t length;
     struct pp_job_attempt *attempt = &record->attempts[record->attempt_count - 1];
-    PP_TRY(chain_journal_raw(job->journal, record->id, record->attempt_count - 1, job->raw, PP_TX_MAX_BYTES, &length));
+    PP_TRY(chain_journal_raw(job->journal, record->id, record->attempt_count - 1, job->raw, PP_TX_MAX_BYTES,
+                             &length));
     step(job, "BROADCAST");
     enum pp_error error = pp_rpc_send(job->rpc, job->raw, length, &attempt->hash);
     if (error == PP_OK) {
@@ -207,7 +216,9 @@ static enum pp_error broadcast(struct pp_chain_job *job, struct pp_job_record *r
     PP_TRY(move(job, record, PP_JOB_ON_NOT_ACCEPTED, NULL, 0));
     if (error == PP_TX_UNDERPRICED && record->attempt_count < PP_JOB_ATTEMPTS_MAX)
         return raise(job, record);
-    return error == PP_TX_NONCE_LOW ? PP_OK : error; /* used by an earlier version, or by another: the next look tells */
+    return error == PP_TX_NONCE_LOW
+               ? PP_OK
+               : error; /* used by an earlier version, or by another: the next look tells */
 }
 
 /* ---- look ---- */
@@ -220,7 +231,8 @@ static void events_count(struct pp_job_record *record, const struct pp_rpc_recei
     record->skipped = 0;
     for (size_t i = 0; i < receipt->log_count; i++) {
         record->events += pp_job_is_expected(&record->expectation, &receipt->logs[i]);
-        record->skipped += receipt->logs[i].topic_count > 0 && pp_hash_eq(&receipt->logs[i].topics[0], &skipped);
+        record->skipped +=
+            receipt->logs[i].topic_count > 0 && pp_hash_eq(&receipt->logs[i].topics[0], &skipped);
     }
 }
 
@@ -241,7 +253,8 @@ static enum pp_error seen_mined(struct pp_chain_job *job, struct pp_job_record *
 }
 
 /* JOB-006: success is a receipt in a final block, and the event. */
-static enum pp_error judge(struct pp_chain_job *job, struct pp_job_record *record, const struct pp_rpc_receipt *receipt)
+static enum pp_error judge(struct pp_chain_job *job, struct pp_job_record *record,
+                           const struct pp_rpc_receipt *receipt)
 {
     struct pp_rpc_block block;
     if (receipt->block_number > job->finalized.block.number)
@@ -251,13 +264,14 @@ static enum pp_error judge(struct pp_chain_job *job, struct pp_job_record *recor
         return fail(job, PP_CHAIN_NONSENSE, "a receipt names a block that is not in the chain");
     if (receipt->succeeded && record->events > 0)
         return move(job, record, PP_JOB_ON_FINALIZED, NULL, 0);
-    reason_set(record, receipt->succeeded ? "it was mined, and changed nothing" : "it was mined, and reverted");
+    reason_set(record,
+               receipt->succeeded ? "it was mined, and changed nothing" : "it was mined, and reverted");
     return move(job, record, PP_JOB_ON_FINALIZED_EMPTY, NULL, 0);
 }
 
 /* NOT_FOUND: none of its versions is mined. */
-static enum pp_error receipt_find(struct pp_chain_job *job, const struct pp_job_record *record, uint32_t *out_attempt,
-                                  struct pp_rpc_receipt *out)
+static enum pp_error receipt_find(struct pp_chain_job *job, const struct pp_job_record *record,
+                                  uint32_t *out_attempt, struct pp_rpc_receipt *out)
 {
     for (uint32_t i = record->attempt_count; i > 0; i--) {
         enum pp_error error = pp_rpc_receipt(job->rpc, &record->attempts[i - 1].hash, &record->to, out);
@@ -315,7 +329,8 @@ static enum pp_error look(struct pp_chain_job *job, struct pp_job_record *record
         reason_set(record, "another transaction of the account has its number");
         return move(job, record, PP_JOB_ON_NUMBER_TAKEN, NULL, 0);
     }
-    if (job->mined_count > record->nonce) /* by another one that is not final, or this node is behind itself */
+    if (job->mined_count >
+        record->nonce) /* by another one that is not final, or this node is behind itself */
         return fail(job, PP_TX_UNKNOWN, "its number is used, and it is not known by what");
     if (record->state == PP_JOB_STATE_SIGNED)
         return broadcast(job, record);
@@ -444,7 +459,8 @@ enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const struct pp_job_i
     return PP_OK;
 }
 
-enum pp_error pp_chain_job_find(struct pp_chain_job *job, const struct pp_hash *key, struct pp_job_record *out)
+enum pp_error pp_chain_job_find(struct pp_chain_job *job, const struct pp_hash *key,
+                                struct pp_job_record *out)
 {
     return chain_journal_find(job->journal, key, out);
 }
@@ -460,7 +476,8 @@ enum pp_error pp_chain_job_data(struct pp_chain_job *job, uint64_t id, uint8_t *
     return chain_journal_data(job->journal, id, out, capacity, out_length);
 }
 
-enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool live_only, struct pp_job_record *out)
+enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool live_only,
+                                struct pp_job_record *out)
 {
     uint64_t id;
     PP_TRY(chain_journal_after(job->journal, after, live_only, &id));

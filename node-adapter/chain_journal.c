@@ -114,8 +114,8 @@ static enum pp_error put(struct chain_journal *journal, MDB_txn *txn, enum table
     return translate(mdb_put(txn, journal->tables[table], key, &value, 0));
 }
 
-static enum pp_error copy_out(struct chain_journal *journal, MDB_txn *txn, enum table table, MDB_val *key, uint8_t *out,
-                              size_t capacity, size_t *out_length)
+static enum pp_error copy_out(struct chain_journal *journal, MDB_txn *txn, enum table table, MDB_val *key,
+                              uint8_t *out, size_t capacity, size_t *out_length)
 {
     MDB_val value;
     TRY_LMDB(mdb_get(txn, journal->tables[table], key, &value));
@@ -178,7 +178,8 @@ static bool same_owner(const struct chain_journal_owner *a, const struct chain_j
 
 typedef enum pp_error journal_work(struct chain_journal *journal, MDB_txn *txn, void *context);
 
-static enum pp_error in_transaction(struct chain_journal *journal, bool writing, journal_work *work, void *context)
+static enum pp_error in_transaction(struct chain_journal *journal, bool writing, journal_work *work,
+                                    void *context)
 {
     MDB_txn *txn;
     TRY_LMDB(mdb_txn_begin(journal->env, NULL, writing ? 0 : MDB_RDONLY, &txn));
@@ -261,7 +262,8 @@ void chain_journal_close(struct chain_journal *journal)
 
 /* ---- records ---- */
 
-static enum pp_error record_write(struct chain_journal *journal, MDB_txn *txn, const struct pp_job_record *record)
+static enum pp_error record_write(struct chain_journal *journal, MDB_txn *txn,
+                                  const struct pp_job_record *record)
 {
     uint8_t bytes[PP_JOB_RECORD_MAX_BYTES];
     size_t length;
@@ -341,8 +343,8 @@ static enum pp_error put_record(struct chain_journal *journal, MDB_txn *txn, voi
     return head_write(journal, txn, &head);
 }
 
-enum pp_error chain_journal_put(struct chain_journal *journal, const struct pp_job_record *record, const uint8_t *raw,
-                                size_t raw_length)
+enum pp_error chain_journal_put(struct chain_journal *journal, const struct pp_job_record *record,
+                                const uint8_t *raw, size_t raw_length)
 {
     struct put_record context = {record, raw, raw_length};
     return in_transaction(journal, true, put_record, &context);
@@ -359,8 +361,8 @@ struct get {
 static enum pp_error get(struct chain_journal *journal, MDB_txn *txn, void *context)
 {
     const struct get *get_context = context;
-    return copy_out(journal, txn, get_context->table, get_context->key, get_context->out, get_context->capacity,
-                    get_context->out_length);
+    return copy_out(journal, txn, get_context->table, get_context->key, get_context->out,
+                    get_context->capacity, get_context->out_length);
 }
 
 enum pp_error chain_journal_get(struct chain_journal *journal, uint64_t id, struct pp_job_record *out)
@@ -378,7 +380,8 @@ enum pp_error chain_journal_get(struct chain_journal *journal, uint64_t id, stru
     return PP_OK;
 }
 
-enum pp_error chain_journal_find(struct chain_journal *journal, const struct pp_hash *key, struct pp_job_record *out)
+enum pp_error chain_journal_find(struct chain_journal *journal, const struct pp_hash *key,
+                                 struct pp_job_record *out)
 {
     uint8_t bytes[8];
     size_t length;
@@ -428,7 +431,8 @@ static enum pp_error find_after(struct chain_journal *journal, MDB_txn *txn, voi
     return error;
 }
 
-enum pp_error chain_journal_after(struct chain_journal *journal, uint64_t after, bool live_only, uint64_t *out_id)
+enum pp_error chain_journal_after(struct chain_journal *journal, uint64_t after, bool live_only,
+                                  uint64_t *out_id)
 {
     struct after context = {after, live_only ? LIVE : RECORDS, 0};
     PP_TRY(in_transaction(journal, false, find_after, &context));

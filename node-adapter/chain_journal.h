@@ -26,13 +26,15 @@ PP_MUST_CHECK enum pp_error chain_journal_open(const char *dir, const struct cha
 void chain_journal_close(struct chain_journal *journal);
 
 /* A new record, QUEUED. Durable when it returns. */
-PP_MUST_CHECK enum pp_error chain_journal_add(struct chain_journal *journal, const struct pp_job_intent *intent,
-                                              struct pp_job_record *out);
+PP_MUST_CHECK enum pp_error chain_journal_add(struct chain_journal *journal,
+                                              const struct pp_job_intent *intent, struct pp_job_record *out);
 /* The record as it is now. raw: the bytes of its newest attempt, when they are new; NULL otherwise. Durable when it
  * returns. */
-PP_MUST_CHECK enum pp_error chain_journal_put(struct chain_journal *journal, const struct pp_job_record *record,
-                                              const uint8_t *raw, size_t raw_length);
-PP_MUST_CHECK enum pp_error chain_journal_get(struct chain_journal *journal, uint64_t id, struct pp_job_record *out);
+PP_MUST_CHECK enum pp_error chain_journal_put(struct chain_journal *journal,
+                                              const struct pp_job_record *record, const uint8_t *raw,
+                                              size_t raw_length);
+PP_MUST_CHECK enum pp_error chain_journal_get(struct chain_journal *journal, uint64_t id,
+                                              struct pp_job_record *out);
 /* The newest record with this key. */
 PP_MUST_CHECK enum pp_error chain_journal_find(struct chain_journal *journal, const struct pp_hash *key,
                                                struct pp_job_record *out);

@@ -14,7 +14,8 @@
 /* WATCH-006: whoever opens one channel too many must not keep the news of all others from the node. */
 static bool is_refused_for_good(enum pp_error error)
 {
-    return error == PP_TOO_MANY_LANES || error == PP_UNKNOWN_LANE || error == PP_UNKNOWN_CHANNEL || error == PP_BAD_EVENT;
+    return error == PP_TOO_MANY_LANES || error == PP_UNKNOWN_LANE || error == PP_UNKNOWN_CHANNEL ||
+           error == PP_BAD_EVENT;
 }
 
 /* What is not taken stays: the view believes that it was given, and does not give it again. */
@@ -88,8 +89,9 @@ struct batch {
 static enum pp_error logs_ask(struct chain_poll *poll, uint64_t from, uint64_t to,
                               const struct pp_channel_id *channel, struct batch *out)
 {
-    static const enum pp_abi_event wanted[] = {PP_LOG_CHANNEL_OPENED, PP_LOG_LANE_CAP_CHANGED, PP_LOG_CLOSE_REQUESTED,
-                                               PP_LOG_CHANNEL_CLOSED, PP_LOG_LANE_SETTLED};
+    static const enum pp_abi_event wanted[] = {PP_LOG_CHANNEL_OPENED, PP_LOG_LANE_CAP_CHANGED,
+                                               PP_LOG_CLOSE_REQUESTED, PP_LOG_CHANNEL_CLOSED,
+                                               PP_LOG_LANE_SETTLED};
     struct pp_hash topics[sizeof wanted / sizeof wanted[0]];
     size_t count = channel ? 1 : sizeof wanted / sizeof wanted[0]; /* of one channel: its opening */
     for (size_t i = 0; i < count; i++)
@@ -99,7 +101,8 @@ static enum pp_error logs_ask(struct chain_poll *poll, uint64_t from, uint64_t t
     return from > to ? PP_OK : pp_rpc_logs(poll->contract.rpc, &filter, &out->logs, &out->count);
 }
 
-static bool opening_in(const struct batch *batch, const struct pp_channel_id *id, struct pp_channel_config *out)
+static bool opening_in(const struct batch *batch, const struct pp_channel_id *id,
+                       struct pp_channel_config *out)
 {
     for (size_t i = 0; i < batch->count; i++) {
         struct pp_log_event event;
@@ -113,8 +116,8 @@ static bool opening_in(const struct batch *batch, const struct pp_channel_id *id
 }
 
 /* Whether the channel has a lane here, and then what it is made of. NOT_FOUND: it has none. */
-static enum pp_error channel_ask(struct chain_poll *poll, const struct batch *batch, const struct pp_channel_id *id,
-                                 struct pp_channel_config *out)
+static enum pp_error channel_ask(struct chain_poll *poll, const struct batch *batch,
+                                 const struct pp_channel_id *id, struct pp_channel_config *out)
 {
     struct pp_chain_lane lane;
     struct batch opening;
@@ -126,8 +129,9 @@ static enum pp_error channel_ask(struct chain_poll *poll, const struct batch *ba
     PP_TRY(logs_ask(poll, poll->config.start_block, poll->latest.number, id, &opening));
     bool found = opening_in(&opening, id, out);
     free(opening.logs);
-    return found ? PP_OK
-                 : rpc_fail(poll->contract.rpc, PP_CHAIN_NONSENSE, "a lane of a channel that was never opened");
+    return found
+               ? PP_OK
+               : rpc_fail(poll->contract.rpc, PP_CHAIN_NONSENSE, "a lane of a channel that was never opened");
 }
 
 static enum pp_error time_fill(struct chain_poll *poll, struct batch *batch, struct pp_chain_log *log)
@@ -197,8 +201,9 @@ static enum pp_error contract_check(struct chain_poll *poll)
     PP_TRY(pp_contract_timers(&poll->contract, &poll->timers));
     PP_TRY(pp_contract_token(&poll->contract, &poll->token));
     if (expected->epoch_seconds && poll->timers.epoch != expected->epoch_seconds)
-        return rpc_fail(rpc, PP_CONTRACT_MISMATCH, "the contract's epoch is %u s, the configured one %" PRIu64 " s",
-                        poll->timers.epoch, expected->epoch_seconds);
+        return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
+                        "the contract's epoch is %u s, the configured one %" PRIu64 " s", poll->timers.epoch,
+                        expected->epoch_seconds);
     if (expected->freshness_seconds > poll->timers.freshness)
         return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
                         "the contract's freshness is %u s, the configured one is longer: %" PRIu64 " s",
@@ -208,14 +213,16 @@ static enum pp_error contract_check(struct chain_poll *poll)
         PP_TRY(pp_contract_protocol_share(&poll->contract, &share));
         if (share != expected->protocol_share_bps)
             return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
-                            "the contract's protocol share is %" PRIu64 " basis points, the configured one %u", share,
-                            expected->protocol_share_bps);
+                            "the contract's protocol share is %" PRIu64
+                            " basis points, the configured one %u",
+                            share, expected->protocol_share_bps);
     }
     if (expected->node_id) {
         struct pp_chain_operator operator;
         PP_TRY(pp_contract_operator(&poll->contract, expected->node_id, &operator));
         if (!pp_address_eq(&operator.key, &expected->operator_key))
-            return rpc_fail(rpc, PP_CONTRACT_MISMATCH, "node %u is registered with another operator key, or not at all",
+            return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
+                            "node %u is registered with another operator key, or not at all",
                             expected->node_id);
     }
     poll->contract_checked = true;
@@ -231,16 +238,19 @@ static enum pp_error blocks_ask(struct chain_poll *poll)
     if (poll->view.has_final) {
         enum pp_error error = pp_rpc_block_at(rpc, poll->view.final.number, &anchor);
         if (error == PP_NOT_FOUND)
-            return rpc_fail(rpc, PP_CHAIN_STALE, "the node does not have block %" PRIu64 ", which was final before",
+            return rpc_fail(rpc, PP_CHAIN_STALE,
+                            "the node does not have block %" PRIu64 ", which was final before",
                             poll->view.final.number);
         PP_TRY(error);
     }
     poll->latest = latest.block;
     poll->finalized = finalized.block;
-    enum pp_error error = pp_chain_view_check(&poll->view, &latest.block, &finalized.block, &anchor.block, gather, poll);
+    enum pp_error error =
+        pp_chain_view_check(&poll->view, &latest.block, &finalized.block, &anchor.block, gather, poll);
     if (error == PP_CHAIN_REORG) {
         PP_TRY(hand_over(poll));
-        return rpc_fail(rpc, error, "block %" PRIu64 " was final, and is another one now", poll->view.final.number);
+        return rpc_fail(rpc, error, "block %" PRIu64 " was final, and is another one now",
+                        poll->view.final.number);
     }
     if (error == PP_CHAIN_STALE)
         return rpc_fail(rpc, error, "the node's finalized block is %" PRIu64 ", known is %" PRIu64,
@@ -258,7 +268,8 @@ static enum pp_error final_range(struct chain_poll *poll)
     if (from < poll->finalized.number && poll->finalized.number - from >= PP_CHAIN_RANGE_BLOCKS)
         PP_TRY(pp_rpc_block_at(poll->contract.rpc, from + PP_CHAIN_RANGE_BLOCKS - 1, &upto));
     PP_TRY(logs_relevant(poll, from, upto.block.number, &batch));
-    enum pp_error error = pp_chain_view_final(&poll->view, &upto.block, batch.logs, batch.count, gather, poll);
+    enum pp_error error =
+        pp_chain_view_final(&poll->view, &upto.block, batch.logs, batch.count, gather, poll);
     free(batch.logs);
     PP_TRY(error);
     return commit(poll);

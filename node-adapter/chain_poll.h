@@ -23,8 +23,8 @@ struct chain_poll {
 };
 
 /* The config's strings must stay. Reads the mark; out_started_anew: there was one that could not be used. */
-PP_MUST_CHECK enum pp_error chain_poll_init(struct chain_poll *poll, const struct pp_chain_watch_config *config,
-                                            bool *out_started_anew);
+PP_MUST_CHECK enum pp_error
+chain_poll_init(struct chain_poll *poll, const struct pp_chain_watch_config *config, bool *out_started_anew);
 void chain_poll_done(struct chain_poll *poll);
 
 /* One turn. On an error pp_rpc_reason(poll->contract.rpc) may say more. */

@@ -66,8 +66,9 @@ enum pp_error pp_rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id)
     uint64_t actual = 0; /* gcc cannot see that an error returns before it is read */
     PP_TRY(pp_rpc_chain_id(rpc, &actual));
     if (actual != chain_id)
-        return rpc_fail(rpc, PP_CHAIN_WRONG_ID, "the configured chain is %" PRIu64 ", the node is of chain %" PRIu64,
-                        chain_id, actual);
+        return rpc_fail(rpc, PP_CHAIN_WRONG_ID,
+                        "the configured chain is %" PRIu64 ", the node is of chain %" PRIu64, chain_id,
+                        actual);
     return PP_OK;
 }
 
@@ -154,7 +155,8 @@ static bool log_fits(const struct pp_rpc_filter *filter, const struct pp_chain_l
 {
     if (log->topic_count == 0)
         return false;
-    if (filter->channel && (log->topic_count < 2 || memcmp(log->topics[1].bytes, filter->channel->bytes, 32) != 0))
+    if (filter->channel &&
+        (log->topic_count < 2 || memcmp(log->topics[1].bytes, filter->channel->bytes, 32) != 0))
         return false;
     for (size_t i = 0; i < filter->topic_count; i++)
         if (pp_hash_eq(&filter->topics[i], &log->topics[0]))
@@ -163,8 +165,8 @@ static bool log_fits(const struct pp_rpc_filter *filter, const struct pp_chain_l
 }
 
 /* RPC-005: what was not asked for is nonsense: another contract's entries, other blocks, other topics, another order. */
-static enum pp_error logs_read(struct pp_rpc *rpc, const struct pp_rpc_filter *filter, uint64_t from, uint64_t to,
-                               const json_t *result, struct log_list *list)
+static enum pp_error logs_read(struct pp_rpc *rpc, const struct pp_rpc_filter *filter, uint64_t from,
+                               uint64_t to, const json_t *result, struct log_list *list)
 {
     static const char method[] = "eth_getLogs";
     if (!json_is_array(result))
@@ -180,8 +182,8 @@ static enum pp_error logs_read(struct pp_rpc *rpc, const struct pp_rpc_filter *f
         chain_json_log(&j, log, &emitter);
         if (chain_json_finish(&j) != PP_OK)
             return nonsense(rpc, method, j.field);
-        if (!pp_address_eq(&emitter, &filter->contract) || log->block_number < from || log->block_number > to ||
-            !log_fits(filter, log))
+        if (!pp_address_eq(&emitter, &filter->contract) || log->block_number < from ||
+            log->block_number > to || !log_fits(filter, log))
             return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: an entry that was not asked for", method);
         if (list->count > 0 && !log_is_before(log - 1, log))
             return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the entries are out of order", method);
@@ -191,8 +193,8 @@ static enum pp_error logs_read(struct pp_rpc *rpc, const struct pp_rpc_filter *f
 }
 
 /* RPC-006: a range that the node finds too large, or whose answer is too large, is asked again in halves. */
-static enum pp_error logs_ask(struct pp_rpc *rpc, const struct pp_rpc_filter *filter, uint64_t from, uint64_t to,
-                              struct log_list *list)
+static enum pp_error logs_ask(struct pp_rpc *rpc, const struct pp_rpc_filter *filter, uint64_t from,
+                              uint64_t to, struct log_list *list)
 {
     while (from <= to) {
         json_t *result;
@@ -245,9 +247,9 @@ static enum pp_error reverted(struct pp_rpc *rpc, const char *method, enum pp_er
     if (error != PP_CHAIN_REFUSED)
         return error;
     if (refusal->code != 3 && !refusal->has_data && !strstr(refusal->message, "revert"))
-        return strstr(refusal->message, "insufficient funds") ? rpc_fail(rpc, PP_TX_FUNDS, "%s: the account cannot pay",
-                                                                        method)
-                                                              : error;
+        return strstr(refusal->message, "insufficient funds")
+                   ? rpc_fail(rpc, PP_TX_FUNDS, "%s: the account cannot pay", method)
+                   : error;
     char text[PP_ABI_ERROR_TEXT_MAX];
     if (refusal->has_data)
         return rpc_fail(rpc, PP_CHAIN_REVERTED, "%.200s",
@@ -270,15 +272,17 @@ enum pp_error pp_rpc_call(struct pp_rpc *rpc, const struct pp_rpc_call *call, ui
 
 enum pp_error pp_rpc_estimate(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint64_t *out_gas)
 {
-    return reverted(rpc, "eth_estimateGas", ask_u64(rpc, "eth_estimateGas", json_pack("[o]", call_json(call)), out_gas));
+    return reverted(rpc, "eth_estimateGas",
+                    ask_u64(rpc, "eth_estimateGas", json_pack("[o]", call_json(call)), out_gas));
 }
 
 /* ---- accounts ---- */
 
-enum pp_error pp_rpc_nonce(struct pp_rpc *rpc, const struct pp_address *account, enum pp_rpc_tag tag, uint64_t *out)
+enum pp_error pp_rpc_nonce(struct pp_rpc *rpc, const struct pp_address *account, enum pp_rpc_tag tag,
+                           uint64_t *out)
 {
-    return ask_u64(rpc, "eth_getTransactionCount", json_pack("[o, s]", hex_json(account->bytes, 20), tag_text(tag)),
-                   out);
+    return ask_u64(rpc, "eth_getTransactionCount",
+                   json_pack("[o, s]", hex_json(account->bytes, 20), tag_text(tag)), out);
 }
 
 enum pp_error pp_rpc_balance(struct pp_rpc *rpc, const struct pp_address *account, pp_u128 *out)
@@ -391,8 +395,8 @@ static enum pp_error receipt_read(struct chain_json *j, const struct pp_hash *tr
     return receipt_logs(j, contract, receipt);
 }
 
-enum pp_error pp_rpc_receipt(struct pp_rpc *rpc, const struct pp_hash *transaction, const struct pp_address *contract,
-                             struct pp_rpc_receipt *out)
+enum pp_error pp_rpc_receipt(struct pp_rpc *rpc, const struct pp_hash *transaction,
+                             const struct pp_address *contract, struct pp_rpc_receipt *out)
 {
     static const char method[] = "eth_getTransactionReceipt";
     json_t *result;

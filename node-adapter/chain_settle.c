@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-#define ROUNDS_MAX 16u   /* post, settle, release, pay out, and room for a chain that changes meanwhile */
-#define REPORTS_MAX 8u   /* kept of a folder: what may be posted, the last one, those whose window is open or just over */
+#define ROUNDS_MAX 16u /* post, settle, release, pay out, and room for a chain that changes meanwhile */
+#define REPORTS_MAX                                                                                          \
+    8u /* kept of a folder: what may be posted, the last one, those whose window is open or just over */
 #define REPORTS_LOOK 64u /* looked at, from the newest down */
 
 /* What a plan is made of, and who owns it. */
@@ -23,7 +24,7 @@ struct material {
     size_t lane_capacity;
     struct pp_plan_input input;
     struct pp_plan plan;
-    uint8_t *buffer; /* PP_TX_MAX_BYTES */
+    uint8_t *buffer;     /* PP_TX_MAX_BYTES */
     enum pp_error error; /* of a visit */
 };
 
@@ -46,7 +47,8 @@ static void material_free(struct material *m)
 /* ---- reports ---- */
 
 /* The epochs that have a report, the newest REPORTS_LOOK of them, ascending. */
-static enum pp_error epochs_newest(const struct pp_claims *claims, uint64_t out[REPORTS_LOOK], size_t *out_count)
+static enum pp_error epochs_newest(const struct pp_claims *claims, uint64_t out[REPORTS_LOOK],
+                                   size_t *out_count)
 {
     uint64_t page[REPORTS_LOOK], after = 0;
     size_t count;
@@ -122,10 +124,11 @@ static struct pp_plan_lane lane_of(const struct pp_lane_claim *claim)
         .has_release = claim->has_release,
     };
     if (claim->has_voucher)
-        lane.voucher = (struct pp_abi_voucher){claim->voucher.spent, claim->voucher.refund_ack, claim->voucher.context,
-                                               claim->voucher.signature};
+        lane.voucher = (struct pp_abi_voucher){claim->voucher.spent, claim->voucher.refund_ack,
+                                               claim->voucher.context, claim->voucher.signature};
     if (claim->has_refund)
-        lane.refund = (struct pp_abi_refund){claim->refund.refunded, claim->refund.reasons, claim->refund.signature};
+        lane.refund =
+            (struct pp_abi_refund){claim->refund.refunded, claim->refund.reasons, claim->refund.signature};
     if (claim->has_release)
         lane.release = (struct pp_abi_release){claim->lane, claim->release.old_cap, claim->release.new_cap,
                                                claim->release.seq, claim->release.signature};
@@ -150,7 +153,8 @@ static enum pp_error lane_add(struct material *m, const struct pp_lane_claim *cl
     PP_TRY(lane_room(m));
     struct pp_plan_lane lane = lane_of(claim);
     PP_TRY(pp_chain_job_told(m->job, pp_contract_channel(&m->contract, &lane.channel_id, &lane.channel)));
-    PP_TRY(pp_chain_job_told(m->job, pp_contract_lane(&m->contract, &lane.channel_id, lane.lane, &lane.chain)));
+    PP_TRY(
+        pp_chain_job_told(m->job, pp_contract_lane(&m->contract, &lane.channel_id, lane.lane, &lane.chain)));
     m->lanes[m->input.lane_count++] = lane;
     return PP_OK;
 }
@@ -204,20 +208,26 @@ static enum pp_error gather(struct material *m)
 
 /* ---- carrying out ---- */
 
-static enum pp_error outcome_add(struct material *m, uint64_t id, struct pp_units value, struct pp_settle_result *out)
+static enum pp_error outcome_add(struct material *m, uint64_t id, struct pp_units value,
+                                 struct pp_settle_result *out)
 {
     struct pp_job_record record;
     PP_TRY(pp_chain_job_record(m->job, id, &record));
     if (out->done_count == PP_SETTLE_DONE_MAX)
         return PP_OK;
     struct pp_settle_outcome *outcome = &out->done[out->done_count++];
-    *outcome = (struct pp_settle_outcome){
-        .id = id, .kind = record.kind, .state = record.state, .value = value, .gas_used = record.gas_used,
-        .gas_price = record.gas_price, .skipped = record.skipped};
+    *outcome = (struct pp_settle_outcome){.id = id,
+                                          .kind = record.kind,
+                                          .state = record.state,
+                                          .value = value,
+                                          .gas_used = record.gas_used,
+                                          .gas_price = record.gas_price,
+                                          .skipped = record.skipped};
     memcpy(outcome->label, record.label, sizeof outcome->label);
     memcpy(outcome->reason, record.reason, sizeof outcome->reason);
     if (record.attempt_count > 0)
-        outcome->transaction = record.attempts[record.mined_attempt < record.attempt_count ? record.mined_attempt : 0].hash;
+        outcome->transaction =
+            record.attempts[record.mined_attempt < record.attempt_count ? record.mined_attempt : 0].hash;
     return PP_OK;
 }
 
@@ -254,7 +264,8 @@ static enum pp_error carry_out(struct material *m, const struct queued *queued, 
     return error;
 }
 
-static void outcome_dry(const struct pp_job_intent *intent, struct pp_units value, struct pp_settle_result *out)
+static void outcome_dry(const struct pp_job_intent *intent, struct pp_units value,
+                        struct pp_settle_result *out)
 {
     if (out->done_count == PP_SETTLE_DONE_MAX)
         return;
@@ -289,25 +300,8 @@ static enum pp_error queue(struct material *m, const struct pp_settle_options *o
     return PP_OK;
 }
 
-static enum pp_error payouts_show(const struct material *m, struct pp_settle_result *out)
-{
-    size_t index;
-    if (pp_plan_newest_vested(&m->input, &index) != PP_OK)
-        return PP_OK;
-    const struct pp_report *report = m->input.reports[index].report;
-    for (size_t i = 0; i < m->input.payee_count; i++) {
-        struct pp_settle_payout *payout = &out->payouts[out->payout_count];
-        const struct pp_payout *row;
-        if (pp_payout_find(&report->payouts, m->payees[i].node_id, &row) != PP_OK)
-            continue;
-        *payout = (struct pp_settle_payout){.epoch = report->fields.epoch, .payout = *row, .claimed = m->payees[i].claimed};
-        PP_TRY(pp_payout_prove(&report->payouts, row->node_id, &payout->proof));
-        out->payout_count++;
-    }
-    return PP_OK;
-}
-
-static enum pp_error rounds(struct material *m, const struct pp_settle_options *options, struct pp_settle_result *out)
+static enum pp_error rounds(struct material *m, const struct pp_settle_options *options,
+                            struct pp_settle_result *out)
 {
     struct queued queued;
     size_t final;
@@ -320,8 +314,6 @@ static enum pp_error rounds(struct material *m, const struct pp_settle_options *
         pp_plan(&m->input, &m->plan);
         out->latest = m->input.latest;
         out->pool = m->input.pool;
-        if (i == 0)
-            PP_TRY(payouts_show(m, out));
         memcpy(out->waits, m->plan.waits, sizeof out->waits);
         out->wait_count = m->plan.wait_count;
         PP_TRY(queue(m, options, &queued, out));

@@ -159,9 +159,11 @@ static enum pp_error post(struct pp_rpc *rpc, const char *method, const char *bo
     return PP_OK;
 }
 
-static enum pp_error envelope_check(struct pp_rpc *rpc, const char *method, const json_t *envelope, uint64_t id)
+static enum pp_error envelope_check(struct pp_rpc *rpc, const char *method, const json_t *envelope,
+                                    uint64_t id)
 {
-    const json_t *version = json_object_get(envelope, "jsonrpc"), *answer_id = json_object_get(envelope, "id");
+    const json_t *version = json_object_get(envelope, "jsonrpc"),
+                 *answer_id = json_object_get(envelope, "id");
     const json_t *error = json_object_get(envelope, "error"), *result = json_object_get(envelope, "result");
     if (!json_is_object(envelope))
         return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer is no JSON object", method);
@@ -171,8 +173,10 @@ static enum pp_error envelope_check(struct pp_rpc *rpc, const char *method, cons
         error = NULL; /* some nodes write both */
     if (error && !json_is_object(error))
         return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer's error is no object", method);
-    bool id_missing_for_error = error && (!answer_id || json_is_null(answer_id)); /* allowed: could not be read */
-    if (!id_missing_for_error && (!json_is_integer(answer_id) || (uint64_t)json_integer_value(answer_id) != id))
+    bool id_missing_for_error =
+        error && (!answer_id || json_is_null(answer_id)); /* allowed: could not be read */
+    if (!id_missing_for_error &&
+        (!json_is_integer(answer_id) || (uint64_t)json_integer_value(answer_id) != id))
         return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer is to another question", method);
     if ((error == NULL) == (result == NULL))
         return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer has no result", method);
@@ -210,7 +214,8 @@ static enum pp_error answer_read(struct pp_rpc *rpc, const char *method, uint64_
     json_error_t parse_error;
     json_t *envelope = rpc->answer_length == 0
                            ? NULL
-                           : json_loadb(rpc->answer, rpc->answer_length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &parse_error);
+                           : json_loadb(rpc->answer, rpc->answer_length,
+                                        JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &parse_error);
     curl_easy_getinfo(rpc->curl, CURLINFO_RESPONSE_CODE, &status);
     if (!envelope && status != 200)
         return rpc_fail(rpc, PP_CHAIN_DOWN, "%s: HTTP status %ld", method, status);
@@ -231,8 +236,8 @@ static enum pp_error answer_read(struct pp_rpc *rpc, const char *method, uint64_
 enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params, json_t **out_result)
 {
     uint64_t id = ++rpc->next_id;
-    json_t *question =
-        json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id, "method", method, "params", params);
+    json_t *question = json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id, "method",
+                                 method, "params", params);
     char *body = question ? json_dumps(question, JSON_COMPACT) : NULL;
     json_decref(question);
     if (!body)

@@ -12,7 +12,8 @@ enum pp_error rpc_fail(struct pp_rpc *rpc, enum pp_error error, const char *form
 
 /* Asks, and checks "jsonrpc", "id", and that there is exactly one of "result" and "error". params is taken over.
  * OK: *out_result is the caller's (json_decref). CHAIN_REFUSED: the node answered with an error, in rpc_refusal. */
-PP_MUST_CHECK enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params, json_t **out_result);
+PP_MUST_CHECK enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params,
+                                    json_t **out_result);
 
 /* The error object of the last CHAIN_REFUSED. */
 struct rpc_refusal {

@@ -111,7 +111,8 @@ static enum pp_error watch_make(const struct pp_chain_watch_config *config, stru
     own.lanes_max = config->lanes_max ? config->lanes_max : LANES_DEFAULT;
     PP_TRY(chain_poll_init(&watch->poll, &own, &started_anew));
     if (started_anew && own.trouble)
-        own.trouble(own.context, PP_CORRUPT, "the stored mark is damaged; everything is read from the chain again");
+        own.trouble(own.context, PP_CORRUPT,
+                    "the stored mark is damaged; everything is read from the chain again");
     return PP_OK;
 }
 

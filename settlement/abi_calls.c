@@ -76,7 +76,8 @@ static void write_caps(struct pp_writer *w, const struct pp_abi_caps *caps, size
         word_write(w, caps->caps[i].raw);
 }
 
-void pp_abi_write_call_config(struct pp_writer *w, enum pp_abi_function function, const struct pp_channel_config *config)
+void pp_abi_write_call_config(struct pp_writer *w, enum pp_abi_function function,
+                              const struct pp_channel_config *config)
 {
     PP_ASSERT(function == PP_ABI_REQUEST_CLOSE || function == PP_ABI_FINALIZE_CLOSE ||
               function == PP_ABI_CHANNEL_ID_OF);
@@ -91,7 +92,8 @@ void pp_abi_write_call_hash(struct pp_writer *w, enum pp_abi_function function, 
     word_write_hash(w, hash);
 }
 
-void pp_abi_write_call_address(struct pp_writer *w, enum pp_abi_function function, const struct pp_address *address)
+void pp_abi_write_call_address(struct pp_writer *w, enum pp_abi_function function,
+                               const struct pp_address *address)
 {
     PP_ASSERT(function == PP_ABI_NONCE_OF || function == PP_ABI_ERC20_BALANCE_OF);
     pp_abi_write_call(w, function);
@@ -119,15 +121,17 @@ void pp_abi_write_approve(struct pp_writer *w, const struct pp_address *spender,
     word_write(w, amount.raw);
 }
 
-void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner, const struct pp_address *spender)
+void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner,
+                            const struct pp_address *spender)
 {
     pp_abi_write_call(w, PP_ABI_ERC20_ALLOWANCE);
     word_write_address(w, owner);
     word_write_address(w, spender);
 }
 
-void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function, const struct pp_channel_config *config,
-                          struct pp_units amount, const struct pp_abi_caps *caps)
+void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function,
+                          const struct pp_channel_config *config, struct pp_units amount,
+                          const struct pp_abi_caps *caps)
 {
     PP_ASSERT(function == PP_ABI_OPEN || function == PP_ABI_TOP_UP);
     pp_abi_write_call(w, function);
@@ -136,7 +140,8 @@ void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function, co
     write_caps(w, caps, CONFIG_WORDS + 3);
 }
 
-void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *config, const struct pp_abi_caps *caps)
+void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *config,
+                           const struct pp_abi_caps *caps)
 {
     pp_abi_write_call(w, PP_ABI_ALLOCATE);
     write_config(w, config);

@@ -7,7 +7,8 @@
 void word_write(struct pp_writer *w, pp_u128 value);
 void word_write_hash(struct pp_writer *w, const uint8_t hash[32]);
 void word_write_address(struct pp_writer *w, const struct pp_address *address);
-void word_write_signature(struct pp_writer *w, const struct pp_signature *signature); /* r, s, v: three words */
+void word_write_signature(struct pp_writer *w,
+                          const struct pp_signature *signature); /* r, s, v: three words */
 
 /* BAD_FORMAT where bits above the type's width are set; OVERFLOW where it is the program that is narrower. */
 pp_u128 word_read(struct pp_reader *r, unsigned bits);

@@ -38,7 +38,8 @@ static enum pp_error channel_add(struct pp_chain_view *view, const struct pp_cha
 enum pp_error pp_chain_view_init(struct pp_chain_view *view, const struct pp_domain *domain, uint32_t lane,
                                  size_t lanes_max)
 {
-    *view = (struct pp_chain_view){.domain = *domain, .lane = lane, .capacity = lanes_max + lanes_max / 2 + 16};
+    *view =
+        (struct pp_chain_view){.domain = *domain, .lane = lane, .capacity = lanes_max + lanes_max / 2 + 16};
     view->channels = calloc(view->capacity, sizeof *view->channels);
     return view->channels ? PP_OK : PP_NO_MEMORY;
 }
@@ -61,8 +62,11 @@ static enum pp_error give_conflict(struct pp_chain_view *view, const struct pp_c
                                    pp_chain_sink *sink, void *context)
 {
     const struct pp_chain_event event = {
-        .kind = PP_CHAIN_CONFLICT, .block_number = latest->number, .time_s = latest->time_s,
-        .finalized_number = view->final.number, .finalized_time_s = view->final.time_s,
+        .kind = PP_CHAIN_CONFLICT,
+        .block_number = latest->number,
+        .time_s = latest->time_s,
+        .finalized_number = view->final.number,
+        .finalized_time_s = view->final.time_s,
         .finalized_hash = view->final.hash,
     };
     if (!view->conflict)
@@ -207,8 +211,8 @@ static enum pp_error final_closed(struct pp_chain_view *view, struct pp_view_cha
     return PP_OK;
 }
 
-static enum pp_error final_log(struct pp_chain_view *view, const struct pp_chain_log *log, pp_chain_sink *sink,
-                               void *context)
+static enum pp_error final_log(struct pp_chain_view *view, const struct pp_chain_log *log,
+                               pp_chain_sink *sink, void *context)
 {
     struct pp_log_event event;
     PP_TRY(event_of(view, log, &event));
@@ -231,7 +235,8 @@ static enum pp_error final_log(struct pp_chain_view *view, const struct pp_chain
 }
 
 /* A log must lie in the blocks it was given for; its order was checked where it was read. */
-static enum pp_error blocks_check(const struct pp_chain_log *log, uint64_t above, bool has_above, uint64_t upto)
+static enum pp_error blocks_check(const struct pp_chain_log *log, uint64_t above, bool has_above,
+                                  uint64_t upto)
 {
     if ((has_above && log->block_number <= above) || log->block_number > upto)
         return PP_CHAIN_NONSENSE;
@@ -239,7 +244,8 @@ static enum pp_error blocks_check(const struct pp_chain_log *log, uint64_t above
 }
 
 enum pp_error pp_chain_view_final(struct pp_chain_view *view, const struct pp_chain_block *upto,
-                                  const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink, void *context)
+                                  const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink,
+                                  void *context)
 {
     for (size_t i = 0; i < count; i++) {
         PP_TRY(blocks_check(&logs[i], view->final.number, view->has_final, upto->number));
@@ -273,8 +279,8 @@ static enum pp_error recent_cap(struct pp_chain_view *view, struct pp_view_chann
     return PP_OK;
 }
 
-static enum pp_error recent_log(struct pp_chain_view *view, const struct pp_chain_log *log, pp_chain_sink *sink,
-                                void *context)
+static enum pp_error recent_log(struct pp_chain_view *view, const struct pp_chain_log *log,
+                                pp_chain_sink *sink, void *context)
 {
     struct pp_log_event event;
     PP_TRY(event_of(view, log, &event));
@@ -289,16 +295,19 @@ static enum pp_error recent_log(struct pp_chain_view *view, const struct pp_chai
 }
 
 /* A close that was given, is not final, and is not there any more (VIEW-003). */
-static enum pp_error undo_closes(struct pp_chain_view *view, const struct pp_chain_block *latest, pp_chain_sink *sink,
-                                 void *context)
+static enum pp_error undo_closes(struct pp_chain_view *view, const struct pp_chain_block *latest,
+                                 pp_chain_sink *sink, void *context)
 {
     for (size_t i = 0; i < view->capacity; i++) {
         struct pp_view_channel *channel = &view->channels[i];
         if (!channel->used || !channel->closing_given || channel->closing_final || channel->closing_now)
             continue;
         const struct pp_chain_event event = {
-            .kind = PP_CHAIN_CLOSE_UNDONE, .channel_id = channel->id, .lane = view->lane,
-            .block_number = latest->number, .time_s = latest->time_s,
+            .kind = PP_CHAIN_CLOSE_UNDONE,
+            .channel_id = channel->id,
+            .lane = view->lane,
+            .block_number = latest->number,
+            .time_s = latest->time_s,
         };
         PP_TRY(sink(context, &event));
         channel->closing_given = false;
@@ -307,7 +316,8 @@ static enum pp_error undo_closes(struct pp_chain_view *view, const struct pp_cha
 }
 
 enum pp_error pp_chain_view_recent(struct pp_chain_view *view, const struct pp_chain_block *latest,
-                                   const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink, void *context)
+                                   const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink,
+                                   void *context)
 {
     PP_ASSERT(view->has_final);
     for (size_t i = 0; i < view->capacity; i++)

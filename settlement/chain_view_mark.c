@@ -21,7 +21,8 @@ static void write_channel(struct pp_writer *w, const struct pp_view_channel *cha
     pp_write_u64(w, channel->config.nonce);
 }
 
-enum pp_error pp_chain_view_encode(const struct pp_chain_view *view, uint8_t *out, size_t capacity, size_t *out_length)
+enum pp_error pp_chain_view_encode(const struct pp_chain_view *view, uint8_t *out, size_t capacity,
+                                   size_t *out_length)
 {
     struct pp_writer w;
     uint32_t closes = 0;
@@ -82,7 +83,8 @@ enum pp_error pp_chain_view_decode(struct pp_chain_view *view, const uint8_t *by
     uint64_t chain_id = pp_read_u64(&r);
     pp_read_bytes(&r, contract.bytes, 20);
     uint32_t lane = pp_read_u32(&r);
-    if (chain_id != view->domain.chain_id || !pp_address_eq(&contract, &view->domain.contract) || lane != view->lane)
+    if (chain_id != view->domain.chain_id || !pp_address_eq(&contract, &view->domain.contract) ||
+        lane != view->lane)
         return PP_WRONG_DOMAIN;
     block.number = pp_read_u64(&r);
     pp_read_bytes(&r, block.hash.bytes, 32);

@@ -27,8 +27,8 @@ static pp_u128 raised(pp_u128 fee)
     return fee + fee / 8 + 1;
 }
 
-enum pp_error pp_fees_raise(const struct pp_fee_policy *policy, const struct pp_tx_fees *before, pp_u128 base_fee,
-                            pp_u128 priority, struct pp_tx_fees *out)
+enum pp_error pp_fees_raise(const struct pp_fee_policy *policy, const struct pp_tx_fees *before,
+                            pp_u128 base_fee, pp_u128 priority, struct pp_tx_fees *out)
 {
     struct pp_tx_fees fees;
     pp_u128 most = sane(policy->most);

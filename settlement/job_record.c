@@ -87,7 +87,8 @@ static void write_fields(struct pp_writer *w, const struct pp_job_record *record
     write_text(w, record->reason, sizeof record->reason);
 }
 
-enum pp_error pp_job_encode(const struct pp_job_record *record, uint8_t *out, size_t capacity, size_t *out_length)
+enum pp_error pp_job_encode(const struct pp_job_record *record, uint8_t *out, size_t capacity,
+                            size_t *out_length)
 {
     uint8_t sum[32];
     struct pp_writer w;

@@ -58,8 +58,14 @@ struct cell {
     uint16_t error;
 };
 
-#define GO_TO(next_, action_) {.kind = GOING, .next = PP_JOB_STATE_##next_, .action = PP_JOB_DO_##action_}
-#define REFUSE(error_) {.kind = REFUSING, .error = PP_##error_}
+#define GO_TO(next_, action_)                                                                                \
+    {                                                                                                        \
+        .kind = GOING, .next = PP_JOB_STATE_##next_, .action = PP_JOB_DO_##action_                           \
+    }
+#define REFUSE(error_)                                                                                       \
+    {                                                                                                        \
+        .kind = REFUSING, .error = PP_##error_                                                               \
+    }
 #define ON(event) [PP_JOB_ON_##event]
 
 /* Nothing happens any more to a transaction that is over. */
@@ -72,65 +78,72 @@ struct cell {
         ON(NUMBER_TAKEN) = REFUSE(BAD_EVENT),                                                                \
     }
 
-static const struct cell cells[PP_JOB_STATE_COUNT][PP_JOB_ON_COUNT] = {
-    [PP_JOB_STATE_QUEUED] = {
-        ON(SIMULATION_REVERTED) = GO_TO(DROPPED, REPORT),
-        ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
-        ON(ACCEPTED) = REFUSE(BAD_EVENT),
-        ON(NOT_ACCEPTED) = REFUSE(BAD_EVENT),
-        ON(RECEIPT_SEEN) = REFUSE(BAD_EVENT),
-        ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
-        ON(FINALIZED) = REFUSE(BAD_EVENT),
-        ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
-        ON(NUMBER_TAKEN) = REFUSE(BAD_EVENT),
-    },
-    [PP_JOB_STATE_SIGNED] = {
-        ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
-        ON(BYTES_STORED) = REFUSE(BAD_EVENT),
-        ON(ACCEPTED) = GO_TO(SENT, LOOK),
-        ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
-        ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
-        ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
-        ON(FINALIZED) = REFUSE(BAD_EVENT),
-        ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
-        ON(NUMBER_TAKEN) = GO_TO(REPLACED, REPORT),
-    },
-    [PP_JOB_STATE_SENT] = {
-        ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
-        ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
-        ON(ACCEPTED) = GO_TO(SENT, LOOK),
-        ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
-        ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
-        ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
-        ON(FINALIZED) = REFUSE(BAD_EVENT),
-        ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
-        ON(NUMBER_TAKEN) = GO_TO(REPLACED, REPORT),
-    },
-    [PP_JOB_STATE_MINED] = {
-        ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
-        ON(BYTES_STORED) = REFUSE(BAD_EVENT),
-        ON(ACCEPTED) = REFUSE(BAD_EVENT),
-        ON(NOT_ACCEPTED) = REFUSE(BAD_EVENT),
-        ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
-        ON(RECEIPT_GONE) = GO_TO(UNKNOWN, LOOK),
-        ON(FINALIZED) = GO_TO(FINAL, REPORT),
-        ON(FINALIZED_EMPTY) = GO_TO(DROPPED, REPORT),
-        ON(NUMBER_TAKEN) = REFUSE(BAD_EVENT),
-    },
-    [PP_JOB_STATE_FINAL] = OVER,
-    [PP_JOB_STATE_REPLACED] = OVER,
-    [PP_JOB_STATE_DROPPED] = OVER,
-    [PP_JOB_STATE_UNKNOWN] = {
-        ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
-        ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
-        ON(ACCEPTED) = GO_TO(SENT, LOOK),
-        ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
-        ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
-        ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
-        ON(FINALIZED) = REFUSE(BAD_EVENT),
-        ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
-        ON(NUMBER_TAKEN) = GO_TO(REPLACED, REPORT),
-    },
+static const struct cell cells[PP_JOB_STATE_COUNT][PP_JOB_ON_COUNT] =
+    {
+        [PP_JOB_STATE_QUEUED] =
+            {
+                ON(SIMULATION_REVERTED) = GO_TO(DROPPED, REPORT),
+                ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
+                ON(ACCEPTED) = REFUSE(BAD_EVENT),
+                ON(NOT_ACCEPTED) = REFUSE(BAD_EVENT),
+                ON(RECEIPT_SEEN) = REFUSE(BAD_EVENT),
+                ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
+                ON(FINALIZED) = REFUSE(BAD_EVENT),
+                ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
+                ON(NUMBER_TAKEN) = REFUSE(BAD_EVENT),
+            },
+        [PP_JOB_STATE_SIGNED] =
+            {
+                ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
+                ON(BYTES_STORED) = REFUSE(BAD_EVENT),
+                ON(ACCEPTED) = GO_TO(SENT, LOOK),
+                ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
+                ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
+                ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
+                ON(FINALIZED) = REFUSE(BAD_EVENT),
+                ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
+                ON(NUMBER_TAKEN) = GO_TO(REPLACED, REPORT),
+            },
+        [PP_JOB_STATE_SENT] =
+            {
+                ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
+                ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
+                ON(ACCEPTED) = GO_TO(SENT, LOOK),
+                ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
+                ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
+                ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
+                ON(FINALIZED) = REFUSE(BAD_EVENT),
+                ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
+                ON(NUMBER_TAKEN) = GO_TO(REPLACED, REPORT),
+            },
+        [PP_JOB_STATE_MINED] =
+            {
+                ON(SIMULATION_REVERTED) =
+                    REFUSE(BAD_EVENT),
+                ON(BYTES_STORED) = REFUSE(BAD_EVENT),
+                ON(ACCEPTED) = REFUSE(BAD_EVENT),
+                ON(NOT_ACCEPTED) = REFUSE(BAD_EVENT),
+                ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
+                ON(RECEIPT_GONE) = GO_TO(UNKNOWN, LOOK),
+                ON(FINALIZED) = GO_TO(FINAL, REPORT),
+                ON(FINALIZED_EMPTY) = GO_TO(DROPPED, REPORT),
+                ON(NUMBER_TAKEN) = REFUSE(BAD_EVENT),
+            },
+        [PP_JOB_STATE_FINAL] = OVER,
+        [PP_JOB_STATE_REPLACED] = OVER,
+        [PP_JOB_STATE_DROPPED] = OVER,
+        [PP_JOB_STATE_UNKNOWN] =
+            {
+                ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
+                ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
+                ON(ACCEPTED) = GO_TO(SENT, LOOK),
+                ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
+                ON(RECEIPT_SEEN) = GO_TO(MINED, AWAIT_FINALITY),
+                ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),
+                ON(FINALIZED) = REFUSE(BAD_EVENT),
+                ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),
+                ON(NUMBER_TAKEN) = GO_TO(REPLACED, REPORT),
+            },
 };
 
 enum pp_error pp_job_next(enum pp_job_state state, enum pp_job_event event, enum pp_job_state *out_state,

@@ -39,8 +39,10 @@ static void wait_for(struct pp_plan *plan, const struct pp_plan_wait *wait)
 static void wait_report(struct pp_plan *plan, enum pp_plan_reason reason, const struct pp_plan_report *report,
                         uint64_t until_s)
 {
-    const struct pp_plan_wait wait = {
-        .kind = PP_JOB_POST_REPORT, .reason = reason, .until_s = until_s, .epoch = report->report->fields.epoch};
+    const struct pp_plan_wait wait = {.kind = PP_JOB_POST_REPORT,
+                                      .reason = reason,
+                                      .until_s = until_s,
+                                      .epoch = report->report->fields.epoch};
     wait_for(plan, &wait);
 }
 
@@ -67,8 +69,9 @@ static bool follows(const struct pp_chain_report_head *head, const struct pp_epo
     static const struct pp_hash first;
     if (!pp_hash_eq(&fields->previous, &head->hash))
         return false;
-    return pp_hash_eq(&head->hash, &first) || (fields->epoch > head->epoch && fields->block_number > head->block_number &&
-                                               fields->end_time > head->end_time_s);
+    return pp_hash_eq(&head->hash, &first) ||
+           (fields->epoch > head->epoch && fields->block_number > head->block_number &&
+            fields->end_time > head->end_time_s);
 }
 
 /* PLAN-001: of several reports on the same last one, the newest. */
@@ -108,7 +111,8 @@ static void plan_post(const struct pp_plan_input *input, struct pp_plan *plan)
     else if (fields->end_time + age < now)
         wait_report(plan, PP_PLAN_TOO_OLD, report, 0);
     else if (fields->block_number >= input->latest.number || fields->end_time > now || epoch_start > now)
-        wait_report(plan, PP_PLAN_EPOCH_OPEN, report, epoch_start > fields->end_time ? epoch_start : fields->end_time);
+        wait_report(plan, PP_PLAN_EPOCH_OPEN, report,
+                    epoch_start > fields->end_time ? epoch_start : fields->end_time);
     else if (says_nothing_new(input, fields))
         wait_report(plan, PP_PLAN_NOTHING_NEW, report, 0);
     else
@@ -118,8 +122,8 @@ static void plan_post(const struct pp_plan_input *input, struct pp_plan *plan)
 /* ---- lanes to settle ---- */
 
 /* PLAN-010: what the contract would make of the lane with all that the node holds. False: nothing. */
-static bool settled_by(const struct pp_plan_lane *lane, const struct pp_lane_leaf *leaf, struct pp_settlement *out,
-                       struct pp_units *out_gain)
+static bool settled_by(const struct pp_plan_lane *lane, const struct pp_lane_leaf *leaf,
+                       struct pp_settlement *out, struct pp_units *out_gain)
 {
     struct pp_grains refunded = lane->chain.refunded, spent = lane->chain.spent;
     struct pp_units before;
@@ -127,8 +131,11 @@ static bool settled_by(const struct pp_plan_lane *lane, const struct pp_lane_lea
         refunded = pp_grains_max(refunded, lane->refund.refunded);
     if (!is_none(&lane->voucher.signature) && pp_grains_compare(lane->voucher.refund_ack, refunded) <= 0)
         spent = pp_grains_max(spent, lane->voucher.spent);
-    const struct pp_settle_input input = {
-        .spent = spent, .refunded = refunded, .earned = leaf->earned, .cap = lane->chain.cap, .vested = lane->chain.vested};
+    const struct pp_settle_input input = {.spent = spent,
+                                          .refunded = refunded,
+                                          .earned = leaf->earned,
+                                          .cap = lane->chain.cap,
+                                          .vested = lane->chain.vested};
     if (pp_settle(&input, out) != PP_OK || pp_grains_eq(out->pool, lane->chain.vested))
         return false;
     if (pp_grains_to_units_floor(lane->chain.vested, &before) != PP_OK)
@@ -157,8 +164,8 @@ static void add(struct pp_units *total, struct pp_units more)
 }
 
 /* Calls with out = NULL only to count. */
-static void lanes_collect(const struct pp_plan_input *input, const struct pp_plan_report *report, struct pp_plan *plan,
-                          struct gain *out)
+static void lanes_collect(const struct pp_plan_input *input, const struct pp_plan_report *report,
+                          struct pp_plan *plan, struct gain *out)
 {
     *out = (struct gain){{0}, 0, {0}, 0};
     for (size_t i = 0; i < input->lane_count; i++) {
@@ -201,9 +208,12 @@ static void plan_vesting(const struct pp_plan_input *input, struct pp_plan *plan
         if (report->chain.vests_at_s <= input->latest.time_s)
             continue;
         lanes_collect(input, report, NULL, &gain);
-        const struct pp_plan_wait wait = {.kind = PP_JOB_SETTLE, .reason = PP_PLAN_VESTING,
-                                          .until_s = report->chain.vests_at_s, .epoch = report->report->fields.epoch,
-                                          .count = gain.count, .value = gain.total};
+        const struct pp_plan_wait wait = {.kind = PP_JOB_SETTLE,
+                                          .reason = PP_PLAN_VESTING,
+                                          .until_s = report->chain.vests_at_s,
+                                          .epoch = report->report->fields.epoch,
+                                          .count = gain.count,
+                                          .value = gain.total};
         wait_for(plan, &wait);
     }
 }
@@ -224,14 +234,20 @@ static void plan_settle(const struct pp_plan_input *input, size_t index, struct 
     lanes_collect(input, &input->reports[index], plan, &gain);
     for (size_t done = 0; done < gain.count; done += PP_SETTLE_CLAIMS_MAX) {
         size_t left = gain.count - done;
-        const struct pp_plan_action action = {
-            .kind = PP_JOB_SETTLE, .report = index, .lanes_at = at + done,
-            .lanes_count = left < PP_SETTLE_CLAIMS_MAX ? left : PP_SETTLE_CLAIMS_MAX, .value = gain.total};
+        const struct pp_plan_action action = {.kind = PP_JOB_SETTLE,
+                                              .report = index,
+                                              .lanes_at = at + done,
+                                              .lanes_count =
+                                                  left < PP_SETTLE_CLAIMS_MAX ? left : PP_SETTLE_CLAIMS_MAX,
+                                              .value = gain.total};
         act(plan, &action);
     }
     if (gain.dust_count > 0) {
-        const struct pp_plan_wait wait = {.kind = PP_JOB_SETTLE, .reason = PP_PLAN_DUST, .count = gain.dust_count,
-                                          .epoch = input->reports[index].report->fields.epoch, .value = gain.dust};
+        const struct pp_plan_wait wait = {.kind = PP_JOB_SETTLE,
+                                          .reason = PP_PLAN_DUST,
+                                          .count = gain.dust_count,
+                                          .epoch = input->reports[index].report->fields.epoch,
+                                          .value = gain.dust};
         wait_for(plan, &wait);
     }
 }
@@ -241,7 +257,8 @@ static void plan_settle(const struct pp_plan_input *input, size_t index, struct 
 static bool release_is_due(const struct pp_plan_lane *lane)
 {
     struct pp_units vested;
-    return pp_grains_to_units_ceil(lane->chain.vested, &vested) == PP_OK && vested.raw == lane->release.new_cap.raw;
+    return pp_grains_to_units_ceil(lane->chain.vested, &vested) == PP_OK &&
+           vested.raw == lane->release.new_cap.raw;
 }
 
 static void lane_act(struct pp_plan *plan, enum pp_job_kind kind, size_t lane, struct pp_units value)
@@ -293,7 +310,9 @@ static void plan_payouts(const struct pp_plan_input *input, size_t index, struct
 {
     const struct pp_plan_report *report = &input->reports[index];
     uint64_t superseded = report->chain.superseded_at_s, least = input->dust.raw > 0 ? input->dust.raw : 1;
-    uint64_t left = input->pool.received.raw > input->pool.claimed.raw ? input->pool.received.raw - input->pool.claimed.raw : 0;
+    uint64_t left = input->pool.received.raw > input->pool.claimed.raw
+                        ? input->pool.received.raw - input->pool.claimed.raw
+                        : 0;
     if (superseded != 0 && superseded <= input->latest.time_s)
         return; /* by a report that this node does not hold */
     for (size_t i = 0; i < input->payee_count; i++) {
@@ -302,7 +321,10 @@ static void plan_payouts(const struct pp_plan_input *input, size_t index, struct
         if (pp_payout_find(&report->report->payouts, input->payees[i].node_id, &payout) != PP_OK ||
             pp_units_sub(payout->amount, input->payees[i].claimed, &due) != PP_OK || due.raw == 0)
             continue;
-        struct pp_plan_wait wait = {.kind = PP_JOB_CLAIM_PAYOUT, .reason = PP_PLAN_DUST, .count = 1, .value = due,
+        struct pp_plan_wait wait = {.kind = PP_JOB_CLAIM_PAYOUT,
+                                    .reason = PP_PLAN_DUST,
+                                    .count = 1,
+                                    .value = due,
                                     .epoch = report->report->fields.epoch};
         if (due.raw < least) {
             wait_for(plan, &wait);
@@ -314,7 +336,8 @@ static void plan_payouts(const struct pp_plan_input *input, size_t index, struct
             continue;
         }
         left -= due.raw;
-        act(plan, &(struct pp_plan_action){.kind = PP_JOB_CLAIM_PAYOUT, .report = index, .payee = i, .value = due});
+        act(plan,
+            &(struct pp_plan_action){.kind = PP_JOB_CLAIM_PAYOUT, .report = index, .payee = i, .value = due});
     }
 }
 

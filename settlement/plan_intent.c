@@ -27,10 +27,12 @@ static void expect_number(struct pp_job_expectation *expectation, unsigned index
 
 #define LABEL(intent, ...) snprintf((intent)->label, sizeof(intent)->label, __VA_ARGS__)
 
-static void post_report(const struct pp_plan_report *report, struct pp_writer *w, struct pp_job_intent *intent)
+static void post_report(const struct pp_plan_report *report, struct pp_writer *w,
+                        struct pp_job_intent *intent)
 {
-    pp_abi_write_post_report(w, &report->report->fields, report->report->operators, report->report->operator_count,
-                             report->report->signatures, report->report->signature_count);
+    pp_abi_write_post_report(w, &report->report->fields, report->report->operators,
+                             report->report->operator_count, report->report->signatures,
+                             report->report->signature_count);
     expect_event(&intent->expectation, PP_LOG_REPORT_POSTED);
     expect_topic(&intent->expectation, 2, report->hash.bytes);
     LABEL(intent, "report of epoch %" PRIu64, report->report->fields.epoch);
@@ -49,7 +51,8 @@ static enum pp_error claim_of(const struct pp_plan_lane *lane, const struct pp_p
 }
 
 static enum pp_error settle(const struct pp_plan_input *input, const struct pp_plan *plan,
-                            const struct pp_plan_action *action, struct pp_writer *w, struct pp_job_intent *intent)
+                            const struct pp_plan_action *action, struct pp_writer *w,
+                            struct pp_job_intent *intent)
 {
     const struct pp_plan_report *report = &input->reports[action->report];
     struct pp_abi_claim claims[PP_SETTLE_CLAIMS_MAX];
@@ -69,7 +72,8 @@ static void release(const struct pp_plan_lane *lane, struct pp_writer *w, struct
     pp_abi_write_release(w, &lane->config, &lane->release, 1);
     expect_event(&intent->expectation, PP_LOG_LANE_CAP_CHANGED);
     expect_topic(&intent->expectation, 1, lane->channel_id.bytes);
-    LABEL(intent, "release lane %" PRIu32 " down to %" PRIu64 " units", lane->lane, lane->release.new_cap.raw);
+    LABEL(intent, "release lane %" PRIu32 " down to %" PRIu64 " units", lane->lane,
+          lane->release.new_cap.raw);
 }
 
 static void post_refund(const struct pp_plan_lane *lane, struct pp_writer *w, struct pp_job_intent *intent)
@@ -99,7 +103,8 @@ static enum pp_error claim_payout(const struct pp_plan_report *report, uint32_t 
 }
 
 static enum pp_error write_action(const struct pp_plan_input *input, const struct pp_plan *plan,
-                                  const struct pp_plan_action *action, struct pp_writer *w, struct pp_job_intent *intent)
+                                  const struct pp_plan_action *action, struct pp_writer *w,
+                                  struct pp_job_intent *intent)
 {
     switch (action->kind) {
     case PP_JOB_POST_REPORT:
@@ -128,8 +133,8 @@ static enum pp_error write_action(const struct pp_plan_input *input, const struc
 }
 
 enum pp_error pp_plan_intent(const struct pp_plan_input *input, const struct pp_plan *plan,
-                             const struct pp_plan_action *action, const struct pp_address *contract, uint8_t *buffer,
-                             size_t capacity, struct pp_job_intent *out)
+                             const struct pp_plan_action *action, const struct pp_address *contract,
+                             uint8_t *buffer, size_t capacity, struct pp_job_intent *out)
 {
     struct pp_job_intent intent = {.kind = action->kind, .to = *contract, .data = buffer};
     struct pp_writer w;

@@ -17,7 +17,8 @@ static size_t skip_zeros(const uint8_t bytes[32])
 static size_t signature_size(const struct pp_signature *signature)
 {
     const uint8_t *r = signature->bytes, *s = signature->bytes + 32;
-    return rlp_number_size(signature->bytes[64] - 27u) + rlp_bytes_size(r + skip_zeros(r), 32 - skip_zeros(r)) +
+    return rlp_number_size(signature->bytes[64] - 27u) +
+           rlp_bytes_size(r + skip_zeros(r), 32 - skip_zeros(r)) +
            rlp_bytes_size(s + skip_zeros(s), 32 - skip_zeros(s));
 }
 
@@ -68,7 +69,8 @@ static enum pp_error serialize(const struct pp_tx *tx, const struct pp_signature
     return pp_writer_finish(&w, out_length);
 }
 
-enum pp_error pp_tx_digest(const struct pp_tx *tx, uint8_t *scratch, size_t capacity, struct pp_hash *out_digest)
+enum pp_error pp_tx_digest(const struct pp_tx *tx, uint8_t *scratch, size_t capacity,
+                           struct pp_hash *out_digest)
 {
     size_t length;
     PP_TRY(serialize(tx, NULL, scratch, capacity, &length));
@@ -76,8 +78,9 @@ enum pp_error pp_tx_digest(const struct pp_tx *tx, uint8_t *scratch, size_t capa
     return PP_OK;
 }
 
-enum pp_error pp_tx_sign(const struct pp_crypto *crypto, const struct pp_secret_key *key, const struct pp_tx *tx,
-                         uint8_t *out, size_t capacity, size_t *out_length, struct pp_hash *out_hash)
+enum pp_error pp_tx_sign(const struct pp_crypto *crypto, const struct pp_secret_key *key,
+                         const struct pp_tx *tx, uint8_t *out, size_t capacity, size_t *out_length,
+                         struct pp_hash *out_hash)
 {
     struct pp_hash digest;
     PP_TRY(pp_tx_digest(tx, out, capacity, &digest)); /* SETL-001 */

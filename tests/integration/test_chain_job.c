@@ -25,11 +25,11 @@ struct world {
     char snapshot[80];
     struct pp_chain_job_config config;
     struct pp_chain_job *job;
-    unsigned rests;        /* so far */
-    unsigned rests_most;   /* then enough; 0: never */
-    unsigned steps;        /* so far */
-    unsigned kill_at;      /* 0: never */
-    bool still;            /* resting mines no blocks */
+    unsigned rests;      /* so far */
+    unsigned rests_most; /* then enough; 0: never */
+    unsigned steps;      /* so far */
+    unsigned kill_at;    /* 0: never */
+    bool still;          /* resting mines no blocks */
 };
 
 static bool rest_and_mine(void *context)
@@ -108,7 +108,8 @@ static void job_finish(struct world *world)
 static struct pp_job_intent intent_of(enum pp_job_kind kind, const struct pp_address *to, const uint8_t *data,
                                       size_t length)
 {
-    struct pp_job_intent intent = {.kind = kind, .to = *to, .data = data, .data_length = length, .label = "test"};
+    struct pp_job_intent intent = {
+        .kind = kind, .to = *to, .data = data, .data_length = length, .label = "test"};
     pp_job_key(kind, to, data, length, &intent.key);
     return intent;
 }
@@ -154,7 +155,8 @@ static void want_both(struct world *world)
 static uint64_t sent_count(const struct world *world)
 {
     char params[80], hex[41];
-    snprintf(params, sizeof params, "[\"0x%s\",\"latest\"]", pp_hex_print(world->anvil.accounts[PAYER].bytes, 20, hex));
+    snprintf(params, sizeof params, "[\"0x%s\",\"latest\"]",
+             pp_hex_print(world->anvil.accounts[PAYER].bytes, 20, hex));
     json_t *count = pp_anvil_rpc(&world->anvil, "eth_getTransactionCount", params);
     uint64_t value = strtoull(json_string_value(count), NULL, 16);
     json_decref(count);
@@ -211,7 +213,8 @@ START_TEST(job__killed_between_any_two_steps__sends_once)
         finished = run_in_child(&world, kill_at);
         if (!finished)
             ck_assert(run_in_child(&world, 0));
-        ck_assert_msg(sent_count(&world) == 2, "killed at step %u: %lu transactions", kill_at, sent_count(&world));
+        ck_assert_msg(sent_count(&world) == 2, "killed at step %u: %lu transactions", kill_at,
+                      sent_count(&world));
         struct pp_units now = pp_anvil_balance(&world.anvil, &world.anvil.accounts[PAYER]);
         ck_assert_uint_eq(rich.raw - now.raw, DEPOSIT);
         ck_assert_uint_eq(pp_anvil_balance(&world.anvil, &world.anvil.contract).raw, DEPOSIT);
@@ -270,7 +273,8 @@ START_TEST(job__refused_or_poor__not_signed)
     job_finish(&world);
 
     char params[80], hex[41];
-    snprintf(params, sizeof params, "[\"0x%s\",\"0x10\"]", pp_hex_print(world.anvil.accounts[PAYER].bytes, 20, hex));
+    snprintf(params, sizeof params, "[\"0x%s\",\"0x10\"]",
+             pp_hex_print(world.anvil.accounts[PAYER].bytes, 20, hex));
     json_decref(pp_anvil_rpc(&world.anvil, "anvil_setBalance", params));
     ck_assert_ok(queue_approve(&world, DEPOSIT, &record));
     ck_assert_error(pp_chain_job_finish(world.job), PP_TX_FUNDS);
@@ -297,7 +301,7 @@ static void automine(const struct world *world, bool on)
 struct thief {
     const struct pp_anvil *anvil;
     const char *method;
-    unsigned lose; /* so many answers of it */
+    unsigned lose;  /* so many answers of it */
     uint64_t later; /* blocks */
 };
 

@@ -7,8 +7,8 @@
 #include <pp/chain_watch.h>
 
 #include <pthread.h>
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define LANE (PP_ANVIL_NODE << 8)
@@ -77,8 +77,10 @@ static void world_start(struct world *world, unsigned finality_blocks)
         .lanes_max = 16,
         .poll_ms = 20,
         .timeout_ms = 5000,
-        .expected = {.epoch_seconds = PP_ANVIL_EPOCH_S, .has_protocol_share = true,
-                     .protocol_share_bps = PP_ANVIL_SHARE_BPS, .node_id = PP_ANVIL_NODE,
+        .expected = {.epoch_seconds = PP_ANVIL_EPOCH_S,
+                     .has_protocol_share = true,
+                     .protocol_share_bps = PP_ANVIL_SHARE_BPS,
+                     .node_id = PP_ANVIL_NODE,
                      .operator_key = world->operator_address},
         .events = take,
         .trouble = trouble,
@@ -126,7 +128,8 @@ static void payer_sends(const struct world *world, const struct pp_writer *w)
     pp_anvil_send(&world->anvil, &world->anvil.accounts[1], &world->anvil.contract, w);
 }
 
-static void deposit(const struct world *world, enum pp_abi_function function, uint64_t nonce, uint64_t amount, uint64_t cap)
+static void deposit(const struct world *world, enum pp_abi_function function, uint64_t nonce, uint64_t amount,
+                    uint64_t cap)
 {
     uint8_t data[1024];
     struct pp_writer w;

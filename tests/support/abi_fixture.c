@@ -71,7 +71,8 @@ struct pp_abi_claim pp_json_claim(const json_t *object)
                  .owed = pp_json_grains(leaf, "owed")},
     };
     size_t index;
-    json_array_foreach(proof, index, node) pp_bytes_of(json_string_value(node), claim.proof.path[index].bytes, 32);
+    json_array_foreach(proof, index, node)
+        pp_bytes_of(json_string_value(node), claim.proof.path[index].bytes, 32);
     claim.proof.length = (uint8_t)json_array_size(proof);
     return claim;
 }

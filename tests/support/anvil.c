@@ -43,7 +43,8 @@ static void binary_path(char out[512])
     struct utsname machine;
     uname(&machine);
     bool arm = strcmp(machine.machine, "aarch64") == 0;
-    snprintf(out, 512, "%s/node_modules/@foundry-rs/anvil-linux-%s/bin/anvil", PP_SOURCE_DIR, arm ? "arm64" : "amd64");
+    snprintf(out, 512, "%s/node_modules/@foundry-rs/anvil-linux-%s/bin/anvil", PP_SOURCE_DIR,
+             arm ? "arm64" : "amd64");
     ck_assert_msg(access(out, X_OK) == 0, "%s is missing: run npm ci", out);
 }
 
@@ -69,7 +70,8 @@ static json_t *ask(const struct pp_anvil *anvil, const char *method, const char 
     char *body;
     struct answer answer = {0};
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    ck_assert_int_gt(asprintf(&body, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params), 0);
+    ck_assert_int_gt(
+        asprintf(&body, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params), 0);
     CURL *curl = curl_easy_init();
     curl_easy_setopt(curl, CURLOPT_URL, anvil->url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -138,8 +140,8 @@ void pp_anvil_start(struct pp_anvil *anvil, unsigned finality_blocks)
         dup2(null, 0);
         dup2(null, 1);
         dup2(null, 2);
-        execl(binary, "anvil", "--host", "127.0.0.1", "--port", port_text, "--silent", "--slots-in-an-epoch", slots_text,
-              (char *)NULL);
+        execl(binary, "anvil", "--host", "127.0.0.1", "--port", port_text, "--silent", "--slots-in-an-epoch",
+              slots_text, (char *)NULL);
         _exit(127);
     }
     wait_ready(anvil);
@@ -170,10 +172,12 @@ static char *run_node(const char *command)
     return text;
 }
 
-void pp_anvil_deploy(struct pp_anvil *anvil, const struct pp_address *operator_key, const struct pp_address *payee)
+void pp_anvil_deploy(struct pp_anvil *anvil, const struct pp_address *operator_key,
+                     const struct pp_address *payee)
 {
     char *command, *output, hex[6][41];
-    const struct pp_address *named[6] = {operator_key, payee, &anvil->accounts[5], &anvil->accounts[1],
+    const struct pp_address *named[6] = {operator_key,        payee,
+                                         &anvil->accounts[5], &anvil->accounts[1],
                                          &anvil->accounts[2], &anvil->accounts[3]};
     for (unsigned i = 0; i < 6; i++)
         pp_hex_print(named[i]->bytes, 20, hex[i]);
@@ -181,13 +185,16 @@ void pp_anvil_deploy(struct pp_anvil *anvil, const struct pp_address *operator_k
         asprintf(&command,
                  "cd '%s' && node settlement/contracts/build.mjs '%s/contracts' --quiet >&2 && "
                  "node settlement/contracts/deploy.mjs --rpc %s --build '%s/contracts' --config - <<'END'\n"
-                 "{\"treasury\":\"0x%s\",\"protocolShare\":%u,\"timers\":{\"freshness\":5,\"replication\":1,\"epoch\":%u,"
+                 "{\"treasury\":\"0x%s\",\"protocolShare\":%u,\"timers\":{\"freshness\":5,\"replication\":1,"
+                 "\"epoch\":%u,"
                  "\"missedEpochs\":1,\"signing\":10,\"vesting\":%u,\"claimMargin\":5,\"challenge\":%u},"
                  "\"operators\":[{\"nodeId\":%u,\"operatorKey\":\"0x%s\",\"payee\":\"0x%s\"}],"
-                 "\"mint\":[{\"to\":\"0x%s\",\"amount\":\"1000000000000\"},{\"to\":\"0x%s\",\"amount\":\"1000000000000\"},"
+                 "\"mint\":[{\"to\":\"0x%s\",\"amount\":\"1000000000000\"},{\"to\":\"0x%s\",\"amount\":"
+                 "\"1000000000000\"},"
                  "{\"to\":\"0x%s\",\"amount\":\"1000000000000\"}]}\nEND\n",
-                 PP_SOURCE_DIR, PP_BINARY_DIR, anvil->url, PP_BINARY_DIR, hex[2], PP_ANVIL_SHARE_BPS, PP_ANVIL_EPOCH_S,
-                 PP_ANVIL_VESTING_S, PP_ANVIL_CHALLENGE_S, PP_ANVIL_NODE, hex[0], hex[1], hex[3], hex[4], hex[5]),
+                 PP_SOURCE_DIR, PP_BINARY_DIR, anvil->url, PP_BINARY_DIR, hex[2], PP_ANVIL_SHARE_BPS,
+                 PP_ANVIL_EPOCH_S, PP_ANVIL_VESTING_S, PP_ANVIL_CHALLENGE_S, PP_ANVIL_NODE, hex[0], hex[1],
+                 hex[3], hex[4], hex[5]),
         0);
     output = run_node(command);
     json_t *deployed = json_loads(output, 0, NULL);
@@ -209,7 +216,9 @@ void pp_anvil_send(const struct pp_anvil *anvil, const struct pp_address *from, 
     pp_hex_print(from->bytes, 20, from_hex);
     pp_hex_print(to->bytes, 20, to_hex);
     pp_hex_print(data->bytes, data->length, data_hex);
-    ck_assert_int_gt(asprintf(&params, "[{\"from\":\"0x%s\",\"to\":\"0x%s\",\"data\":\"0x%s\"}]", from_hex, to_hex, data_hex), 0);
+    ck_assert_int_gt(asprintf(&params, "[{\"from\":\"0x%s\",\"to\":\"0x%s\",\"data\":\"0x%s\"}]", from_hex,
+                              to_hex, data_hex),
+                     0);
     json_t *hash = pp_anvil_rpc(anvil, "eth_sendTransaction", params);
     char receipt_params[80];
     snprintf(receipt_params, sizeof receipt_params, "[\"%s\"]", json_string_value(hash));

@@ -40,11 +40,13 @@ void pp_anvil_mine(const struct pp_anvil *anvil, unsigned blocks, unsigned secon
 
 /* Node 5 with this operator key and payee; accounts[1..3] have a million test dollars; treasury is accounts[5]. */
 #define PP_ANVIL_NODE 5u
-void pp_anvil_deploy(struct pp_anvil *anvil, const struct pp_address *operator_key, const struct pp_address *payee);
+void pp_anvil_deploy(struct pp_anvil *anvil, const struct pp_address *operator_key,
+                     const struct pp_address *payee);
 
 /* From an unlocked account; mined when it returns, and must succeed. */
 void pp_anvil_send(const struct pp_anvil *anvil, const struct pp_address *from, const struct pp_address *to,
                    const struct pp_writer *data);
-struct pp_units pp_anvil_balance(const struct pp_anvil *anvil, const struct pp_address *owner); /* of the token */
+struct pp_units pp_anvil_balance(const struct pp_anvil *anvil,
+                                 const struct pp_address *owner); /* of the token */
 
 #endif

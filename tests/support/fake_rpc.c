@@ -156,7 +156,8 @@ void pp_fake_rpc_stop(struct pp_fake_rpc *fake)
 struct pp_fake_answer pp_fake_result(const struct pp_fake_question *question, const char *result)
 {
     struct pp_fake_answer answer = {0};
-    ck_assert_int_gt(asprintf(&answer.body, "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":%s}", question->id, result), 0);
+    ck_assert_int_gt(
+        asprintf(&answer.body, "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":%s}", question->id, result), 0);
     return answer;
 }
 
@@ -164,9 +165,10 @@ struct pp_fake_answer pp_fake_error(const struct pp_fake_question *question, int
                                     const char *data)
 {
     struct pp_fake_answer answer = {0};
-    ck_assert_int_gt(asprintf(&answer.body,
-                              "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"error\":{\"code\":%d,\"message\":\"%s\"%s%s%s}}",
-                              question->id, code, message, data ? ",\"data\":\"" : "", data ? data : "", data ? "\"" : ""),
-                     0);
+    ck_assert_int_gt(
+        asprintf(&answer.body,
+                 "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"error\":{\"code\":%d,\"message\":\"%s\"%s%s%s}}",
+                 question->id, code, message, data ? ",\"data\":\"" : "", data ? data : "", data ? "\"" : ""),
+        0);
     return answer;
 }

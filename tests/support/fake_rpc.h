@@ -16,11 +16,11 @@ struct pp_fake_question {
 };
 
 struct pp_fake_answer {
-    int status;       /* 0: 200 */
-    char *body;       /* malloc; NULL: see below */
-    size_t length;    /* 0: strlen(body) */
-    size_t claimed;   /* Content-Length; 0: the truth */
-    bool hang;        /* never answer, until the server stops */
+    int status;     /* 0: 200 */
+    char *body;     /* malloc; NULL: see below */
+    size_t length;  /* 0: strlen(body) */
+    size_t claimed; /* Content-Length; 0: the truth */
+    bool hang;      /* never answer, until the server stops */
 };
 
 typedef struct pp_fake_answer pp_fake_handler(void *context, const struct pp_fake_question *question);

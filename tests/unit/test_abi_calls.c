@@ -9,12 +9,15 @@ static struct pp_channel_config args_config(const json_t *args)
     return pp_json_config(pp_json_member(args, "config"));
 }
 
-static struct pp_abi_caps args_caps(const json_t *args, uint32_t lanes[ITEMS_MAX], struct pp_units caps[ITEMS_MAX])
+static struct pp_abi_caps args_caps(const json_t *args, uint32_t lanes[ITEMS_MAX],
+                                    struct pp_units caps[ITEMS_MAX])
 {
     const json_t *lane_list = pp_json_member(args, "lanes"), *cap_list = pp_json_member(args, "caps"), *item;
     size_t index;
-    json_array_foreach(lane_list, index, item) lanes[index] = (uint32_t)strtoull(json_string_value(item), NULL, 10);
-    json_array_foreach(cap_list, index, item) caps[index] = pp_units(strtoull(json_string_value(item), NULL, 10));
+    json_array_foreach(lane_list, index, item) lanes[index] =
+        (uint32_t)strtoull(json_string_value(item), NULL, 10);
+    json_array_foreach(cap_list, index, item) caps[index] =
+        pp_units(strtoull(json_string_value(item), NULL, 10));
     return (struct pp_abi_caps){lanes, caps, json_array_size(lane_list)};
 }
 

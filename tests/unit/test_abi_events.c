@@ -9,7 +9,8 @@ static struct pp_chain_log log_of(const json_t *row)
     struct pp_chain_log log = {0};
     const json_t *topics = pp_json_member(row, "topics"), *topic;
     size_t index, length;
-    json_array_foreach(topics, index, topic) pp_bytes_of(json_string_value(topic), log.topics[index].bytes, 32);
+    json_array_foreach(topics, index, topic)
+        pp_bytes_of(json_string_value(topic), log.topics[index].bytes, 32);
     log.topic_count = (uint8_t)json_array_size(topics);
     uint8_t *data = pp_json_bytes_any(row, "data", &length);
     ck_assert_uint_le(length, PP_LOG_DATA_MAX);

@@ -3,7 +3,8 @@
 
 #include <pp/abi.h>
 
-static const json_t *result_of(const json_t *vectors, const char *function, uint8_t **out_data, size_t *out_length)
+static const json_t *result_of(const json_t *vectors, const char *function, uint8_t **out_data,
+                               size_t *out_length)
 {
     size_t index;
     json_t *row;
@@ -94,7 +95,8 @@ START_TEST(abi_read__vectors_of_viem__same_values)
     const json_t *ids = pp_json_member(values, "nodeIds"), *keys = pp_json_member(values, "operatorKeys");
     ck_assert_uint_eq(count, json_array_size(ids));
     for (size_t i = 0; i < count; i++) {
-        ck_assert_uint_eq(operators[i].node_id, strtoull(json_string_value(json_array_get(ids, i)), NULL, 10));
+        ck_assert_uint_eq(operators[i].node_id,
+                          strtoull(json_string_value(json_array_get(ids, i)), NULL, 10));
         ck_assert_hex(operators[i].key.bytes, 20, json_string_value(json_array_get(keys, i)));
     }
     free(data);
@@ -199,8 +201,8 @@ START_TEST(abi_read_operator_set__lying_words__refused)
         uint64_t value;
         enum pp_error error;
     } lies[] = {
-        {1, 128, PP_BAD_FORMAT}, {2, 192, PP_BAD_FORMAT}, {3, 2, PP_BAD_FORMAT},
-        {3, UINT64_MAX, PP_TOO_MANY}, {5, 0, PP_BAD_FORMAT}, {4, UINT64_C(1) << 32, PP_BAD_FORMAT},
+        {1, 128, PP_BAD_FORMAT},      {2, 192, PP_BAD_FORMAT}, {3, 2, PP_BAD_FORMAT},
+        {3, UINT64_MAX, PP_TOO_MANY}, {5, 0, PP_BAD_FORMAT},   {4, UINT64_C(1) << 32, PP_BAD_FORMAT},
     };
     for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         uint8_t copy[sizeof data];
@@ -238,7 +240,8 @@ START_TEST(abi_read_deposit__own_calls__read_back)
         ck_assert_error(pp_abi_read_deposit(data, w.length, lanes_back, caps_back, 1, &deposit), PP_TOO_MANY);
         for (size_t cut = 0; cut < w.length; cut++)
             ck_assert_int_ne(pp_abi_read_deposit(data, cut, lanes_back, caps_back, 2, &deposit), PP_OK);
-        ck_assert_error(pp_abi_read_deposit(data, w.length + 1, lanes_back, caps_back, 2, &deposit), PP_TRAILING_BYTES);
+        ck_assert_error(pp_abi_read_deposit(data, w.length + 1, lanes_back, caps_back, 2, &deposit),
+                        PP_TRAILING_BYTES);
     }
     data[0] ^= 1;
     ck_assert_error(pp_abi_read_deposit(data, w.length, lanes_back, caps_back, 2, &deposit), PP_BAD_TYPE);

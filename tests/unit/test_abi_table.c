@@ -74,7 +74,8 @@ START_TEST(abi_error__every_row__same_as_the_specification)
         char text[PP_ABI_ERROR_TEXT_MAX];
         pp_abi_error_print(data, length, text, sizeof text);
         const char *name = pp_json_text(row, "error");
-        ck_assert_msg(strncmp(text, name, strlen(name)) == 0 && text[strlen(name)] == '(', "%s: %s", name, text);
+        ck_assert_msg(strncmp(text, name, strlen(name)) == 0 && text[strlen(name)] == '(', "%s: %s", name,
+                      text);
         free(data);
     }
     unsigned count = 0;

@@ -10,7 +10,8 @@ static const struct chain_journal_owner owner = {.chain_id = 5, .contract = {{1}
 static struct pp_job_intent intent_of(uint8_t key)
 {
     static const uint8_t data[] = "call";
-    return (struct pp_job_intent){.kind = PP_JOB_OPEN, .key = {{key}}, .label = "label", .data = data, .data_length = 4};
+    return (struct pp_job_intent){
+        .kind = PP_JOB_OPEN, .key = {{key}}, .label = "label", .data = data, .data_length = 4};
 }
 
 static void sign_fake(struct pp_job_record *record, uint64_t nonce)

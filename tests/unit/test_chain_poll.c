@@ -14,15 +14,15 @@
 /* What the node says; zero fields lie about nothing. */
 struct lies {
     uint64_t chain_id;
-    unsigned latest, finalized;    /* block numbers */
-    unsigned latest_time;          /* of the latest block; 0: as the others */
-    unsigned fork;                 /* changes every hash */
-    bool fork_between;             /* the latest block changes while it is read */
-    const char *logs;              /* JSON */
-    const char *nonsense_method;   /* answers 7 */
-    bool claimed_above;            /* the pool paid out more than it has */
+    unsigned latest, finalized;  /* block numbers */
+    unsigned latest_time;        /* of the latest block; 0: as the others */
+    unsigned fork;               /* changes every hash */
+    bool fork_between;           /* the latest block changes while it is read */
+    const char *logs;            /* JSON */
+    const char *nonsense_method; /* answers 7 */
+    bool claimed_above;          /* the pool paid out more than it has */
     bool no_contract;
-    bool lane_has_cap;             /* of any channel */
+    bool lane_has_cap; /* of any channel */
     unsigned asked_latest;
 };
 
@@ -31,11 +31,13 @@ static struct pp_fake_answer answer_block(struct lies *lies, const struct pp_fak
     char text[512];
     const char *which = json_string_value(json_array_get(question->params, 0));
     bool latest = strcmp(which, "latest") == 0;
-    unsigned number = latest ? lies->latest : strcmp(which, "finalized") == 0 ? lies->finalized
-                                                                            : (unsigned)strtoul(which, NULL, 16);
+    unsigned number = latest                            ? lies->latest
+                      : strcmp(which, "finalized") == 0 ? lies->finalized
+                                                        : (unsigned)strtoul(which, NULL, 16);
     if (number > lies->latest && number > lies->finalized)
         return pp_fake_result(question, "null");
-    unsigned fork = lies->fork + (lies->fork_between && !latest && number == lies->latest ? ++lies->asked_latest : 0);
+    unsigned fork =
+        lies->fork + (lies->fork_between && !latest && number == lies->latest ? ++lies->asked_latest : 0);
     unsigned time = number == lies->latest && lies->latest_time ? lies->latest_time : 1000 + number;
     snprintf(text, sizeof text, "{\"number\":\"0x%x\"," HASHES ",\"timestamp\":\"0x%x\"}", number,
              1 + number + 4096 * fork, number + 4096 * fork, time);
@@ -53,18 +55,24 @@ static struct pp_fake_answer answer_call(struct lies *lies, const struct pp_fake
     static const struct {
         enum pp_abi_function function;
         unsigned words;
-    } sizes[] = {{PP_ABI_TIMERS, 8}, {PP_ABI_TOKEN, 1}, {PP_ABI_POOL, 2}, {PP_ABI_LAST_REPORT, 4}, {PP_ABI_LANE_OF, 5}};
+    } sizes[] = {{PP_ABI_TIMERS, 8},
+                 {PP_ABI_TOKEN, 1},
+                 {PP_ABI_POOL, 2},
+                 {PP_ABI_LAST_REPORT, 4},
+                 {PP_ABI_LANE_OF, 5}};
     bool is_lane = false;
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         pp_abi_selector(sizes[i].function, selector);
-        snprintf(prefix, sizeof prefix, "0x%02x%02x%02x%02x", selector[0], selector[1], selector[2], selector[3]);
+        snprintf(prefix, sizeof prefix, "0x%02x%02x%02x%02x", selector[0], selector[1], selector[2],
+                 selector[3]);
         if (strncmp(prefix, data, 10) == 0) {
             words = sizes[i].words;
             is_lane = sizes[i].function == PP_ABI_LANE_OF;
         }
     }
     for (unsigned i = 0; i < words; i++) {
-        unsigned word = (words == 2 && i == 1 && lies->claimed_above) || (is_lane && i == 2 && lies->lane_has_cap);
+        unsigned word =
+            (words == 2 && i == 1 && lies->claimed_above) || (is_lane && i == 2 && lies->lane_has_cap);
         snprintf(text + strlen(text), sizeof text - strlen(text), "%064x", word);
     }
     strcat(text, "\"");
@@ -118,8 +126,13 @@ static void rig_start(struct rig *rig)
     *rig = (struct rig){.lies = {.latest = 20, .finalized = 10}};
     rig->fake = pp_fake_rpc_start(answer, &rig->lies);
     struct pp_chain_watch_config config = {
-        .rpc_url = pp_fake_rpc_url(rig->fake), .lane = LANE, .lanes_max = 4, .start_block = 1, .timeout_ms = 5000,
-        .events = take, .context = rig,
+        .rpc_url = pp_fake_rpc_url(rig->fake),
+        .lane = LANE,
+        .lanes_max = 4,
+        .start_block = 1,
+        .timeout_ms = 5000,
+        .events = take,
+        .context = rig,
     };
     pp_domain_init(&config.domain, 31337, &contract);
     ck_assert_ok(chain_poll_init(&rig->poll, &config, &anew));
@@ -208,7 +221,8 @@ START_TEST(poll__ledger_refuses__handed_over_again)
 }
 END_TEST
 
-static void channel_make(const struct rig *rig, uint64_t nonce, struct pp_channel_id *id, struct pp_channel_config *config)
+static void channel_make(const struct rig *rig, uint64_t nonce, struct pp_channel_id *id,
+                         struct pp_channel_config *config)
 {
     *config = (struct pp_channel_config){{{[19] = 2}}, {{[19] = 3}}, nonce};
     const struct pp_channel_fields fields = {config->payer, config->signer, nonce};
@@ -216,7 +230,8 @@ static void channel_make(const struct rig *rig, uint64_t nonce, struct pp_channe
 }
 
 #define LOG_HEAD                                                                                             \
-    "{\"address\":\"0x%040x\",\"blockNumber\":\"0x5\",\"blockHash\":\"0x%064x\",\"transactionHash\":\"0x%064x\","   \
+    "{\"address\":\"0x%040x\",\"blockNumber\":\"0x5\",\"blockHash\":\"0x%064x\",\"transactionHash\":\"0x%"   \
+    "064x\","                                                                                                \
     "\"logIndex\":\"0x%x\",\"removed\":false,"
 
 /* ChannelOpened and LaneCapChanged of one channel, in block 5. */
@@ -233,10 +248,11 @@ static void logs_print(const struct rig *rig, uint64_t nonce, char *out, size_t 
     pp_hex_print(changed.bytes, 32, topics[1]);
     pp_hex_print(id.bytes, 32, channel);
     snprintf(out, capacity,
-             "[" LOG_HEAD "\"topics\":[\"0x%s\",\"0x%s\",\"0x%064x\",\"0x%064x\"],\"data\":\"0x%064x%064x\"}," LOG_HEAD
+             "[" LOG_HEAD
+             "\"topics\":[\"0x%s\",\"0x%s\",\"0x%064x\",\"0x%064x\"],\"data\":\"0x%064x%064x\"}," LOG_HEAD
              "\"topics\":[\"0x%s\",\"0x%s\",\"0x%064x\"],\"data\":\"0x%064x%064x%064x\"}]",
-             1u, 6u, 9u, 0u, topics[0], channel, 2u, 3u, (unsigned)nonce, 7u, 1u, 6u, 9u, 1u, topics[1], channel, LANE, 0u, 7u,
-             0u);
+             1u, 6u, 9u, 0u, topics[0], channel, 2u, 3u, (unsigned)nonce, 7u, 1u, 6u, 9u, 1u, topics[1],
+             channel, LANE, 0u, 7u, 0u);
 }
 
 /* Goal: who opens one channel too many does not stop the news of all others (WATCH-006). Method: the ledger has no place for

@@ -16,13 +16,13 @@
 
 /* Answers every question with one thing. */
 struct script {
-    const char *result;  /* of a well-formed answer */
-    const char *body;    /* or the whole body */
-    int error_code;      /* or a well-formed error */
+    const char *result; /* of a well-formed answer */
+    const char *body;   /* or the whole body */
+    int error_code;     /* or a well-formed error */
     const char *message;
     const char *data;
     struct pp_fake_answer raw; /* or anything: status, hang, claimed */
-    size_t huge;         /* or so many blanks */
+    size_t huge;               /* or so many blanks */
 };
 
 static struct pp_fake_answer answer_by_script(void *context, const struct pp_fake_question *question)
@@ -139,15 +139,19 @@ START_TEST(rpc_block__wrong_field__nonsense_with_its_name)
         {"{\"number\":\"0x1g\"," BLOCK_REST "}", "number"},
         {"{\"number\":\"0x-1\"," BLOCK_REST "}", "number"},
         {"{\"number\":\"0x10000000000000000\"," BLOCK_REST "}", "number"},
-        {"{\"number\":\"0x1\",\"hash\":\"0x11\",\"parentHash\":\"" HASH_2 "\",\"timestamp\":\"0x1\"}", "hash"},
-        {"{\"number\":\"0x1\",\"hash\":\"" HASH_1 "11\",\"parentHash\":\"" HASH_2 "\",\"timestamp\":\"0x1\"}", "hash"},
+        {"{\"number\":\"0x1\",\"hash\":\"0x11\",\"parentHash\":\"" HASH_2 "\",\"timestamp\":\"0x1\"}",
+         "hash"},
+        {"{\"number\":\"0x1\",\"hash\":\"" HASH_1 "11\",\"parentHash\":\"" HASH_2 "\",\"timestamp\":\"0x1\"}",
+         "hash"},
         {"{\"number\":\"0x1\",\"hash\":\"" HASH_1 "\",\"parentHash\":7,\"timestamp\":\"0x1\"}", "parentHash"},
         {"{\"number\":\"0x1\",\"hash\":\"" HASH_1 "\",\"parentHash\":\"" HASH_2 "\"}", "timestamp"},
         {"{\"number\":\"0x1\"," BLOCK_REST ",\"baseFeePerGas\":\"x\"}", "baseFeePerGas"},
-        {"{\"number\":\"0x1\"," BLOCK_REST ",\"baseFeePerGas\":\"0x100000000000000000000000000000000\"}", "baseFeePerGas"},
+        {"{\"number\":\"0x1\"," BLOCK_REST ",\"baseFeePerGas\":\"0x100000000000000000000000000000000\"}",
+         "baseFeePerGas"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        ck_assert_error(block_error((struct script){.result = cases[i].result}, cases[i].field), PP_CHAIN_NONSENSE);
+        ck_assert_error(block_error((struct script){.result = cases[i].result}, cases[i].field),
+                        PP_CHAIN_NONSENSE);
 }
 END_TEST
 
@@ -155,9 +159,11 @@ END_TEST
 START_TEST(rpc_block__no_answer__down)
 {
     ck_assert_error(block_error((struct script){.raw.status = 500}, "500"), PP_CHAIN_DOWN);
-    ck_assert_error(block_error((struct script){.body = "slow down", .raw.status = 429}, "429"), PP_CHAIN_DOWN);
+    ck_assert_error(block_error((struct script){.body = "slow down", .raw.status = 429}, "429"),
+                    PP_CHAIN_DOWN);
     ck_assert_error(block_error((struct script){.result = NULL, .raw.status = 302}, "302"), PP_CHAIN_DOWN);
-    ck_assert_error(block_error((struct script){.body = "{\"jsonrpc\"", .raw.claimed = 500}, NULL), PP_CHAIN_DOWN);
+    ck_assert_error(block_error((struct script){.body = "{\"jsonrpc\"", .raw.claimed = 500}, NULL),
+                    PP_CHAIN_DOWN);
     struct script script = {.raw.hang = true};
     struct rig rig = rig_start(&script);
     pp_rpc_close(rig.rpc);
@@ -176,16 +182,19 @@ END_TEST
 /* Goal: an answer above the limit is broken off (RPC-001). Method: one byte more than the limit; and one that claims more. */
 START_TEST(rpc_block__huge_answer__nonsense)
 {
-    ck_assert_error(block_error((struct script){.huge = PP_RPC_ANSWER_MAX_BYTES + 1}, "more than"), PP_CHAIN_NONSENSE);
-    ck_assert_error(block_error((struct script){.huge = PP_RPC_ANSWER_MAX_BYTES}, "not JSON"), PP_CHAIN_NONSENSE);
+    ck_assert_error(block_error((struct script){.huge = PP_RPC_ANSWER_MAX_BYTES + 1}, "more than"),
+                    PP_CHAIN_NONSENSE);
+    ck_assert_error(block_error((struct script){.huge = PP_RPC_ANSWER_MAX_BYTES}, "not JSON"),
+                    PP_CHAIN_NONSENSE);
 }
 END_TEST
 
 /* Goal: a node's words cannot break a line of a log (RPC-008). Method: control characters in an error's message. */
 START_TEST(rpc_block__error_with_control_bytes__printable_reason)
 {
-    ck_assert_error(block_error((struct script){.error_code = -32000, .message = "a\\nb\\u001b[31m"}, "a?b?[31m"),
-                    PP_CHAIN_REFUSED);
+    ck_assert_error(
+        block_error((struct script){.error_code = -32000, .message = "a\\nb\\u001b[31m"}, "a?b?[31m"),
+        PP_CHAIN_REFUSED);
 }
 END_TEST
 
@@ -216,7 +225,8 @@ END_TEST
 
 #define LOG(address, topic, number, index)                                                                   \
     "{\"address\":\"" address "\",\"topics\":[\"" topic "\"],\"data\":\"0x01\",\"blockNumber\":\"" number    \
-    "\",\"blockHash\":\"" HASH_1 "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"" index "\",\"removed\":false}"
+    "\",\"blockHash\":\"" HASH_1 "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"" index               \
+    "\",\"removed\":false}"
 
 static struct pp_hash topic_1;
 
@@ -225,7 +235,8 @@ static enum pp_error logs_of(const char *result, size_t *out_count)
     struct script script = {.result = result};
     struct rig rig = rig_start(&script);
     topic_1 = pp_hash_of(HASH_1);
-    struct pp_rpc_filter filter = {.contract = pp_address_of(ADDRESS_A), .topics = &topic_1, .topic_count = 1, .from = 5, .to = 5};
+    struct pp_rpc_filter filter = {
+        .contract = pp_address_of(ADDRESS_A), .topics = &topic_1, .topic_count = 1, .from = 5, .to = 5};
     struct pp_chain_log *logs = NULL;
     *out_count = 0;
     enum pp_error error = pp_rpc_logs(rig.rpc, &filter, &logs, out_count);
@@ -239,7 +250,8 @@ START_TEST(rpc_logs__entries_not_asked_for__nonsense)
 {
     size_t count;
     ck_assert_ok(logs_of("[]", &count));
-    ck_assert_ok(logs_of("[" LOG(ADDRESS_A, HASH_1, "0x5", "0x0") "," LOG(ADDRESS_A, HASH_1, "0x5", "0x3") "]", &count));
+    ck_assert_ok(logs_of(
+        "[" LOG(ADDRESS_A, HASH_1, "0x5", "0x0") "," LOG(ADDRESS_A, HASH_1, "0x5", "0x3") "]", &count));
     ck_assert_uint_eq(count, 2);
     static const char *const wrong[] = {
         "{}",
@@ -252,15 +264,18 @@ START_TEST(rpc_logs__entries_not_asked_for__nonsense)
         "[" LOG(ADDRESS_A, HASH_1, "0x5", "0x100000000") "]",
         "[" LOG(ADDRESS_A, HASH_1, "0x5", "0x1") "," LOG(ADDRESS_A, HASH_1, "0x5", "0x0") "]",
         "[" LOG(ADDRESS_A, HASH_1, "0x5", "0x1") "," LOG(ADDRESS_A, HASH_1, "0x5", "0x1") "]",
-        "[{\"address\":\"" ADDRESS_A "\",\"topics\":[],\"data\":\"0x\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_1
+        "[{\"address\":\"" ADDRESS_A
+        "\",\"topics\":[],\"data\":\"0x\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_1
         "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"0x0\"}]",
-        "[{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1 "\",\"" HASH_1 "\",\"" HASH_1 "\",\"" HASH_1 "\",\"" HASH_1
-        "\"],\"data\":\"0x\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_1 "\",\"transactionHash\":\"" HASH_2
-        "\",\"logIndex\":\"0x0\"}]",
-        "[{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1 "\"],\"data\":\"0x1\",\"blockNumber\":\"0x5\",\"blockHash\":\""
-        HASH_1 "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"0x0\"}]",
-        "[{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1 "\"],\"data\":\"0x\",\"blockNumber\":\"0x5\",\"blockHash\":\""
-        HASH_1 "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"0x0\",\"removed\":true}]",
+        "[{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1 "\",\"" HASH_1 "\",\"" HASH_1 "\",\"" HASH_1
+        "\",\"" HASH_1 "\"],\"data\":\"0x\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_1
+        "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"0x0\"}]",
+        "[{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1
+        "\"],\"data\":\"0x1\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_1
+        "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"0x0\"}]",
+        "[{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1
+        "\"],\"data\":\"0x\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_1
+        "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"0x0\",\"removed\":true}]",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         ck_assert_error(logs_of(wrong[i], &count), PP_CHAIN_NONSENSE);
@@ -279,7 +294,8 @@ static struct pp_fake_answer answer_small_ranges(void *context, const struct pp_
         return pp_fake_error(question, -32005, "range too large", NULL);
     for (unsigned long i = from; i <= to; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text),
-                 "%s{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1 "\"],\"data\":\"0x\",\"blockNumber\":\"0x%lx\","
+                 "%s{\"address\":\"" ADDRESS_A "\",\"topics\":[\"" HASH_1
+                 "\"],\"data\":\"0x\",\"blockNumber\":\"0x%lx\","
                  "\"blockHash\":\"" HASH_1 "\",\"transactionHash\":\"" HASH_2 "\",\"logIndex\":\"0x0\"}",
                  i > from ? "," : "", i);
     strcat(text, "]");
@@ -292,7 +308,8 @@ START_TEST(rpc_logs__range_too_large__asked_in_halves)
     struct rig rig = {.fake = pp_fake_rpc_start(answer_small_ranges, NULL)};
     ck_assert_ok(pp_rpc_open(pp_fake_rpc_url(rig.fake), 5000, &rig.rpc));
     topic_1 = pp_hash_of(HASH_1);
-    struct pp_rpc_filter filter = {.contract = pp_address_of(ADDRESS_A), .topics = &topic_1, .topic_count = 1, .from = 3, .to = 40};
+    struct pp_rpc_filter filter = {
+        .contract = pp_address_of(ADDRESS_A), .topics = &topic_1, .topic_count = 1, .from = 3, .to = 40};
     struct pp_chain_log *logs;
     size_t count;
     ck_assert_ok(pp_rpc_logs(rig.rpc, &filter, &logs, &count));
@@ -315,16 +332,19 @@ START_TEST(rpc_call__revert__named_reason)
         enum pp_error error;
         const char *reason;
     } cases[] = {
-        {3, "execution reverted", "0x60a1ea56"
+        {3, "execution reverted",
+         "0x60a1ea56"
          "0000000000000000000000000000000000000000000000000000000000000009"
-         "0000000000000000000000000000000000000000000000000000000000000008", PP_CHAIN_REVERTED, "ReportNotVested(9, 8)"},
+         "0000000000000000000000000000000000000000000000000000000000000008",
+         PP_CHAIN_REVERTED, "ReportNotVested(9, 8)"},
         {-32000, "execution reverted: no", NULL, PP_CHAIN_REVERTED, "execution reverted: no"},
         {3, "execution reverted", "zz", PP_CHAIN_REVERTED, "execution reverted"},
         {-32000, "insufficient funds for gas * price + value", NULL, PP_TX_FUNDS, "pay"},
         {-32601, "the method does not exist", NULL, PP_CHAIN_REFUSED, "does not exist"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct script script = {.error_code = cases[i].code, .message = cases[i].message, .data = cases[i].data};
+        struct script script = {
+            .error_code = cases[i].code, .message = cases[i].message, .data = cases[i].data};
         struct rig rig = rig_start(&script);
         struct pp_rpc_call call = {.to = pp_address_of(ADDRESS_A), .at = PP_RPC_AT_LATEST};
         uint8_t out[32];
@@ -389,13 +409,16 @@ START_TEST(rpc_send__refusals__named)
 END_TEST
 
 #define RECEIPT(hash, status, logs)                                                                          \
-    "{\"transactionHash\":\"" hash "\",\"status\":\"" status "\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_2          \
+    "{\"transactionHash\":\"" hash "\",\"status\":\"" status                                                 \
+    "\",\"blockNumber\":\"0x5\",\"blockHash\":\"" HASH_2                                                     \
     "\",\"gasUsed\":\"0x5208\",\"effectiveGasPrice\":\"0x3\",\"logs\":[" logs "]}"
 
 /* Goal: a receipt is read for what it is about, with the contract's entries only; wrong ones are nonsense. */
 START_TEST(rpc_receipt__answers__read_or_nonsense)
 {
-    struct script script = {.result = RECEIPT(HASH_1, "0x1", LOG(ADDRESS_B, HASH_1, "0x5", "0x0") "," LOG(ADDRESS_A, HASH_1, "0x5", "0x1"))};
+    struct script script = {
+        .result = RECEIPT(HASH_1, "0x1",
+                          LOG(ADDRESS_B, HASH_1, "0x5", "0x0") "," LOG(ADDRESS_A, HASH_1, "0x5", "0x1"))};
     struct rig rig = rig_start(&script);
     struct pp_hash hash = pp_hash_of(HASH_1);
     struct pp_address contract = pp_address_of(ADDRESS_A);

@@ -70,8 +70,8 @@ static void word_u64(uint8_t word[32], uint64_t value)
         word[31 - i] = (uint8_t)(value >> (8 * i));
 }
 
-static struct pp_chain_log log_of(const struct world *world, enum pp_abi_event kind, uint64_t nonce, uint64_t block,
-                                  const uint64_t *words, size_t count)
+static struct pp_chain_log log_of(const struct world *world, enum pp_abi_event kind, uint64_t nonce,
+                                  uint64_t block, const uint64_t *words, size_t count)
 {
     struct pp_chain_log log = {.topic_count = 2, .block_number = block, .time_s = 1000 + 10 * block};
     struct pp_channel_id id = id_of(world, nonce);
@@ -108,7 +108,8 @@ static struct pp_chain_log closed_log(const struct world *world, uint64_t nonce,
     return log;
 }
 
-static struct pp_chain_log settled_log(const struct world *world, uint64_t nonce, uint64_t block, uint64_t vested)
+static struct pp_chain_log settled_log(const struct world *world, uint64_t nonce, uint64_t block,
+                                       uint64_t vested)
 {
     const uint64_t words[] = {900, 40, 800, vested, 0};
     struct pp_chain_log log = log_of(world, PP_LOG_LANE_SETTLED, nonce, block, words, 5);
@@ -117,14 +118,16 @@ static struct pp_chain_log settled_log(const struct world *world, uint64_t nonce
     return log;
 }
 
-static enum pp_error turn_final(struct world *world, uint64_t upto, const struct pp_chain_log *logs, size_t count)
+static enum pp_error turn_final(struct world *world, uint64_t upto, const struct pp_chain_log *logs,
+                                size_t count)
 {
     struct pp_chain_block block = block_of(upto, 0);
     world->count = 0;
     return pp_chain_view_final(&world->view, &block, logs, count, take, world);
 }
 
-static enum pp_error turn_recent(struct world *world, uint64_t latest, const struct pp_chain_log *logs, size_t count)
+static enum pp_error turn_recent(struct world *world, uint64_t latest, const struct pp_chain_log *logs,
+                                 size_t count)
 {
     struct pp_chain_block block = block_of(latest, 0);
     world->count = 0;
@@ -172,7 +175,8 @@ START_TEST(view__cap_changes__raised_final_lowered_at_once)
     struct world world;
     world_init(&world);
     learn(&world, 1);
-    struct pp_chain_log logs[] = {cap_log(&world, 1, LANE, 5, 0, 25, 0), cap_log(&world, 1, LANE, 20, 25, 40, 1),
+    struct pp_chain_log logs[] = {cap_log(&world, 1, LANE, 5, 0, 25, 0),
+                                  cap_log(&world, 1, LANE, 20, 25, 40, 1),
                                   cap_log(&world, 1, LANE, 21, 40, 30, 2)};
     ck_assert_ok(turn_final(&world, 10, logs, 1));
     ck_assert_ok(turn_recent(&world, 25, logs + 1, 2));
@@ -282,13 +286,16 @@ START_TEST(view_check__blocks__ok_nonsense_reorg_stale)
     ck_assert_ok(pp_chain_view_check(&world.view, &twelve, &ten, NULL, take, &world));
     ck_assert_error(pp_chain_view_check(&world.view, &ten, &twelve, NULL, take, &world), PP_CHAIN_NONSENSE);
     ck_assert_error(pp_chain_view_check(&world.view, &late, &ten, NULL, take, &world), PP_CHAIN_NONSENSE);
-    ck_assert_error(pp_chain_view_check(&world.view, &twelve, &twelve_forked, NULL, take, &world), PP_CHAIN_NONSENSE);
+    ck_assert_error(pp_chain_view_check(&world.view, &twelve, &twelve_forked, NULL, take, &world),
+                    PP_CHAIN_NONSENSE);
     ck_assert_ok(turn_final(&world, 10, NULL, 0));
     ck_assert_ok(pp_chain_view_check(&world.view, &twelve, &ten, &ten, take, &world));
     ck_assert_error(pp_chain_view_check(&world.view, &twelve, &nine, &ten, take, &world), PP_CHAIN_STALE);
     ck_assert_uint_eq(world.count, 0);
-    ck_assert_error(pp_chain_view_check(&world.view, &twelve, &ten, &ten_forked, take, &world), PP_CHAIN_REORG);
-    ck_assert_error(pp_chain_view_check(&world.view, &twelve, &ten, &ten_forked, take, &world), PP_CHAIN_REORG);
+    ck_assert_error(pp_chain_view_check(&world.view, &twelve, &ten, &ten_forked, take, &world),
+                    PP_CHAIN_REORG);
+    ck_assert_error(pp_chain_view_check(&world.view, &twelve, &ten, &ten_forked, take, &world),
+                    PP_CHAIN_REORG);
     ck_assert_uint_eq(world.count, 1);
     ck_assert_int_eq(world.events[0].kind, PP_CHAIN_CONFLICT);
     ck_assert_ok(pp_chain_view_check(&world.view, &twelve, &ten, &ten, take, &world));
@@ -307,8 +314,10 @@ START_TEST(view__lying_logs__nonsense)
     ck_assert_error(pp_chain_view_learn(&world.view, &wrong, &config), PP_CHAIN_NONSENSE);
     learn(&world, 1);
     ck_assert_ok(turn_final(&world, 10, NULL, 0));
-    struct pp_chain_log old = cap_log(&world, 1, LANE, 10, 0, 25, 0), later = cap_log(&world, 1, LANE, 21, 0, 25, 0);
-    struct pp_chain_log seq = cap_log(&world, 1, LANE, 15, 0, 25, UINT64_C(1) << 32), damaged = close_log(&world, 1, 15);
+    struct pp_chain_log old = cap_log(&world, 1, LANE, 10, 0, 25, 0),
+                        later = cap_log(&world, 1, LANE, 21, 0, 25, 0);
+    struct pp_chain_log seq = cap_log(&world, 1, LANE, 15, 0, 25, UINT64_C(1) << 32),
+                        damaged = close_log(&world, 1, 15);
     damaged.data_length--;
     ck_assert_error(turn_final(&world, 20, &old, 1), PP_CHAIN_NONSENSE);
     ck_assert_error(turn_final(&world, 20, &later, 1), PP_CHAIN_NONSENSE);
@@ -383,7 +392,8 @@ START_TEST(view_head__facts__in_the_event)
     ck_assert_uint_eq(event->received_total.raw, 90);
     ck_assert_uint_eq(event->last_report_epoch, 4);
     pool.claimed = pp_units(91);
-    ck_assert_error(pp_chain_view_head(&world.view, &latest, &pool, &report, take, &world), PP_CHAIN_NONSENSE);
+    ck_assert_error(pp_chain_view_head(&world.view, &latest, &pool, &report, take, &world),
+                    PP_CHAIN_NONSENSE);
     pp_chain_view_done(&world.view);
 }
 END_TEST
@@ -417,7 +427,8 @@ START_TEST(view_mark__store_and_resume__goes_on)
     for (size_t bit = 0; bit < 8 * length; bit++) {
         world_init(&again);
         mark[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        ck_assert_error(pp_chain_view_decode(&again.view, mark, length), bit < 8 ? PP_BAD_VERSION : PP_CORRUPT);
+        ck_assert_error(pp_chain_view_decode(&again.view, mark, length),
+                        bit < 8 ? PP_BAD_VERSION : PP_CORRUPT);
         mark[bit / 8] ^= (uint8_t)(1u << bit % 8);
         pp_chain_view_done(&again.view);
     }

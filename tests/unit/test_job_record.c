@@ -5,15 +5,28 @@
 static struct pp_job_record full_record(void)
 {
     struct pp_job_record record = {
-        .id = 7, .kind = PP_JOB_SETTLE, .state = PP_JOB_STATE_MINED, .key = {{1}}, .to = {{2}},
-        .expectation = {.topics = {{{3}}, {{4}}, {{5}}, {{6}}}, .mask = 9}, .nonce = 11, .gas = 12,
-        .attempt_count = PP_JOB_ATTEMPTS_MAX, .mined_attempt = 3, .mined_block = 13, .mined_hash = {{7}}, .gas_used = 14,
-        .gas_price = ((pp_u128)15 << 64) + 16, .events = 17, .skipped = 18,
+        .id = 7,
+        .kind = PP_JOB_SETTLE,
+        .state = PP_JOB_STATE_MINED,
+        .key = {{1}},
+        .to = {{2}},
+        .expectation = {.topics = {{{3}}, {{4}}, {{5}}, {{6}}}, .mask = 9},
+        .nonce = 11,
+        .gas = 12,
+        .attempt_count = PP_JOB_ATTEMPTS_MAX,
+        .mined_attempt = 3,
+        .mined_block = 13,
+        .mined_hash = {{7}},
+        .gas_used = 14,
+        .gas_price = ((pp_u128)15 << 64) + 16,
+        .events = 17,
+        .skipped = 18,
     };
     memset(record.label, 'l', sizeof record.label - 1);
     memset(record.reason, 'r', sizeof record.reason - 1);
     for (uint32_t i = 0; i < record.attempt_count; i++)
-        record.attempts[i] = (struct pp_job_attempt){.fees = {((pp_u128)i << 70) + 1, 2}, .hash = {{(uint8_t)i}}, .first_block = i};
+        record.attempts[i] = (struct pp_job_attempt){
+            .fees = {((pp_u128)i << 70) + 1, 2}, .hash = {{(uint8_t)i}}, .first_block = i};
     return record;
 }
 

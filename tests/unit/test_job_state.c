@@ -18,13 +18,15 @@ START_TEST(job_next__every_cell__as_in_the_specification)
             char cell[96];
             enum pp_job_state next;
             enum pp_job_action action;
-            enum pp_error error = pp_job_next((enum pp_job_state)state, (enum pp_job_event)event, &next, &action);
+            enum pp_error error =
+                pp_job_next((enum pp_job_state)state, (enum pp_job_event)event, &next, &action);
             if (error != PP_OK)
                 snprintf(cell, sizeof cell, "refuse %s", pp_error_name(error));
             else
                 snprintf(cell, sizeof cell, "%s: %s", pp_job_state_name(next), pp_job_action_name(action));
             ck_assert_msg(strcmp(cell, pp_spec_cell(&table, event, state + 1)) == 0, "%s in %s: %s, not %s",
-                          pp_job_event_name((enum pp_job_event)event), pp_job_state_name((enum pp_job_state)state), cell,
+                          pp_job_event_name((enum pp_job_event)event),
+                          pp_job_state_name((enum pp_job_state)state), cell,
                           pp_spec_cell(&table, event, state + 1));
         }
     }
@@ -52,7 +54,8 @@ START_TEST(job_due__every_state__over_or_something_to_do)
         for (unsigned event = 0; event < PP_JOB_ON_COUNT; event++) {
             enum pp_job_state next;
             enum pp_job_action action;
-            leads_out |= pp_job_next((enum pp_job_state)state, (enum pp_job_event)event, &next, &action) == PP_OK;
+            leads_out |=
+                pp_job_next((enum pp_job_state)state, (enum pp_job_event)event, &next, &action) == PP_OK;
         }
         ck_assert_int_eq(leads_out, !pp_job_is_over((enum pp_job_state)state));
     }

@@ -30,7 +30,7 @@ static struct world *world_make(void)
 {
     struct world *world = calloc(1, sizeof *world);
     ck_assert_ptr_nonnull(world);
-    world->operator = (struct pp_operator){.node_id = 5, .key = {{1}}, .payee = {{2}}};
+    world->operator=(struct pp_operator){.node_id = 5, .key = {{1}}, .payee = {{2}}};
     world->payees[0].node_id = 5;
     world->input = (struct pp_plan_input){
         .latest = {.number = 100, .time_s = NOW},
@@ -67,18 +67,27 @@ static struct pp_plan_lane *lane_add(struct world *world, uint64_t spent, uint64
 }
 
 /* A report of this epoch that says `earned` of every lane, with payouts so far. */
-static struct pp_plan_report *report_add(struct world *world, uint64_t epoch, uint64_t earned, uint64_t received)
+static struct pp_plan_report *report_add(struct world *world, uint64_t epoch, uint64_t earned,
+                                         uint64_t received)
 {
     size_t i = world->input.report_count++;
     struct pp_plan_report *report = &world->reports[i];
     for (size_t k = 0; k < world->input.lane_count; k++)
-        world->leaves[i][k] = (struct pp_lane_leaf){.channel_id = world->lanes[k].channel_id, .lane = LANE,
-                                                    .spent = world->lanes[k].voucher.spent, .earned = pp_grains(earned)};
+        world->leaves[i][k] = (struct pp_lane_leaf){.channel_id = world->lanes[k].channel_id,
+                                                    .lane = LANE,
+                                                    .spent = world->lanes[k].voucher.spent,
+                                                    .earned = pp_grains(earned)};
     world->bodies[i] = calloc(1, sizeof *world->bodies[i]);
-    const struct pp_report_terms terms = {
-        .epoch = epoch, .block_number = 50 + i, .end_time_s = 100 * (epoch + 1), .received_total = pp_units(received),
-        .protocol_basis_points = 500, .policy = PP_POLICY_EQUAL, .operators = &world->operator, .operator_count = 1};
-    ck_assert_ok(pp_report_build(&terms, world->leaves[i], world->input.lane_count, world->nodes[i], world->bodies[i]));
+    const struct pp_report_terms terms = {.epoch = epoch,
+                                          .block_number = 50 + i,
+                                          .end_time_s = 100 * (epoch + 1),
+                                          .received_total = pp_units(received),
+                                          .protocol_basis_points = 500,
+                                          .policy = PP_POLICY_EQUAL,
+                                          .operators = &world->operator,
+                                          .operator_count = 1 };
+    ck_assert_ok(pp_report_build(&terms, world->leaves[i], world->input.lane_count, world->nodes[i],
+                                 world->bodies[i]));
     world->bodies[i]->signature_count = 1;
     world->bodies[i]->signatures[0] = (struct pp_node_signature){5, {{[64] = 27}}};
     world->trees[i] = (struct pp_lane_tree){world->nodes[i], world->input.lane_count};
@@ -305,7 +314,8 @@ START_TEST(plan_release__each_condition__posted_or_not)
     struct world *world = world_make();
     struct pp_plan_lane *lane = lane_add(world, 50 * UNIT, 0);
     lane->has_release = true;
-    lane->release = (struct pp_abi_release){.lane = LANE, .old_cap = pp_units(100), .new_cap = pp_units(10), .seq = 3};
+    lane->release =
+        (struct pp_abi_release){.lane = LANE, .old_cap = pp_units(100), .new_cap = pp_units(10), .seq = 3};
     lane->chain.seq = 3;
     lane->chain.vested = pp_grains(9 * UNIT);
     plan_make(world);
@@ -421,26 +431,30 @@ START_TEST(plan_intent__every_kind__call_and_event)
     world->bodies[1]->fields.previous = world->reports[0].hash;
     world->input.pool.received = pp_units(1000);
     (void)next;
-    struct pp_plan_lane *leaving = lane_add(world, 5 * UNIT, 0), *closing = lane_add(world, 5 * UNIT, 2 * UNIT);
+    struct pp_plan_lane *leaving = lane_add(world, 5 * UNIT, 0),
+                        *closing = lane_add(world, 5 * UNIT, 2 * UNIT);
     leaving->has_release = true;
-    leaving->release = (struct pp_abi_release){.lane = LANE, .old_cap = pp_units(100), .new_cap = pp_units(0)};
+    leaving->release =
+        (struct pp_abi_release){.lane = LANE, .old_cap = pp_units(100), .new_cap = pp_units(0)};
     closing->channel.state = PP_CHANNEL_CHAIN_CLOSING;
     closing->chain.spent = pp_grains(UNIT);
     plan_make(world);
-    static const enum pp_job_kind kinds[] = {PP_JOB_POST_REPORT, PP_JOB_SETTLE, PP_JOB_RELEASE,
+    static const enum pp_job_kind kinds[] = {PP_JOB_POST_REPORT, PP_JOB_SETTLE,       PP_JOB_RELEASE,
                                              PP_JOB_POST_REFUND, PP_JOB_CLAIM_PAYOUT, PP_JOB_CLAIM_PAYOUT};
-    static const enum pp_abi_function calls[] = {PP_ABI_POST_REPORT, PP_ABI_SETTLE, PP_ABI_RELEASE,
-                                                 PP_ABI_POST_REFUND, PP_ABI_CLAIM_PAYOUT, PP_ABI_CLAIM_PAYOUT};
-    static const enum pp_abi_event events[] = {PP_LOG_REPORT_POSTED, PP_LOG_LANE_SETTLED, PP_LOG_LANE_CAP_CHANGED,
-                                               PP_LOG_REFUND_POSTED, PP_LOG_PAYOUT_CLAIMED, PP_LOG_PAYOUT_CLAIMED};
+    static const enum pp_abi_function calls[] = {PP_ABI_POST_REPORT,  PP_ABI_SETTLE,
+                                                 PP_ABI_RELEASE,      PP_ABI_POST_REFUND,
+                                                 PP_ABI_CLAIM_PAYOUT, PP_ABI_CLAIM_PAYOUT};
+    static const enum pp_abi_event events[] = {PP_LOG_REPORT_POSTED,    PP_LOG_LANE_SETTLED,
+                                               PP_LOG_LANE_CAP_CHANGED, PP_LOG_REFUND_POSTED,
+                                               PP_LOG_PAYOUT_CLAIMED,   PP_LOG_PAYOUT_CLAIMED};
     ck_assert_uint_eq(world->plan.action_count, 6);
     for (unsigned i = 0; i < 6; i++) {
         struct pp_job_intent intent;
         struct pp_hash topic;
         uint8_t selector[4];
         ck_assert_int_eq(world->plan.actions[i].kind, kinds[i]);
-        ck_assert_ok(pp_plan_intent(&world->input, &world->plan, &world->plan.actions[i], &contract, buffer, sizeof buffer,
-                                    &intent));
+        ck_assert_ok(pp_plan_intent(&world->input, &world->plan, &world->plan.actions[i], &contract, buffer,
+                                    sizeof buffer, &intent));
         pp_abi_selector(calls[i], selector);
         ck_assert_mem_eq(intent.data, selector, 4);
         pp_abi_topic(events[i], &topic);
@@ -450,8 +464,9 @@ START_TEST(plan_intent__every_kind__call_and_event)
         for (unsigned k = 0; k < i; k++)
             ck_assert(!pp_hash_eq(&keys[k], &intent.key));
         keys[i] = intent.key;
-        ck_assert_error(pp_plan_intent(&world->input, &world->plan, &world->plan.actions[i], &contract, buffer,
-                                       intent.data_length - 1, &intent), PP_OVERFLOW);
+        ck_assert_error(pp_plan_intent(&world->input, &world->plan, &world->plan.actions[i], &contract,
+                                       buffer, intent.data_length - 1, &intent),
+                        PP_OVERFLOW);
     }
     (void)lane;
     world_free(world);

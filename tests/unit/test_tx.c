@@ -10,7 +10,8 @@ static struct pp_tx tx_of(const json_t *row, uint8_t **out_data)
     struct pp_tx tx = {
         .chain_id = pp_json_u64(row, "chainId"),
         .nonce = pp_json_u64(row, "nonce"),
-        .fees = {.priority = pp_json_u128(row, "maxPriorityFeePerGas"), .most = pp_json_u128(row, "maxFeePerGas")},
+        .fees = {.priority = pp_json_u128(row, "maxPriorityFeePerGas"),
+                 .most = pp_json_u128(row, "maxFeePerGas")},
         .gas = pp_json_u64(row, "gas"),
         .value = pp_json_u128(row, "value"),
     };

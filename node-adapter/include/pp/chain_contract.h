@@ -17,26 +17,29 @@ PP_MUST_CHECK enum pp_error pp_contract_token(const struct pp_contract *c, struc
 PP_MUST_CHECK enum pp_error pp_contract_treasury(const struct pp_contract *c, struct pp_address *out);
 PP_MUST_CHECK enum pp_error pp_contract_protocol_share(const struct pp_contract *c, uint64_t *out);
 PP_MUST_CHECK enum pp_error pp_contract_operator(const struct pp_contract *c, uint32_t node_id,
-                                              struct pp_chain_operator *out);
-PP_MUST_CHECK enum pp_error pp_contract_pool(const struct pp_contract *c, uint64_t at, struct pp_chain_pool *out);
+                                                 struct pp_chain_operator *out);
+PP_MUST_CHECK enum pp_error pp_contract_pool(const struct pp_contract *c, uint64_t at,
+                                             struct pp_chain_pool *out);
 PP_MUST_CHECK enum pp_error pp_contract_last_report(const struct pp_contract *c, uint64_t at,
-                                                 struct pp_chain_report_head *out);
+                                                    struct pp_chain_report_head *out);
 PP_MUST_CHECK enum pp_error pp_contract_report(const struct pp_contract *c, const struct pp_hash *hash,
-                                            struct pp_chain_report *out);
+                                               struct pp_chain_report *out);
 PP_MUST_CHECK enum pp_error pp_contract_channel(const struct pp_contract *c, const struct pp_channel_id *id,
-                                             struct pp_chain_channel *out);
-PP_MUST_CHECK enum pp_error pp_contract_lane(const struct pp_contract *c, const struct pp_channel_id *id, uint32_t lane,
-                                          struct pp_chain_lane *out);
-PP_MUST_CHECK enum pp_error pp_contract_nonce(const struct pp_contract *c, const struct pp_address *payer, uint64_t *out);
+                                                struct pp_chain_channel *out);
+PP_MUST_CHECK enum pp_error pp_contract_lane(const struct pp_contract *c, const struct pp_channel_id *id,
+                                             uint32_t lane, struct pp_chain_lane *out);
+PP_MUST_CHECK enum pp_error pp_contract_nonce(const struct pp_contract *c, const struct pp_address *payer,
+                                              uint64_t *out);
 PP_MUST_CHECK enum pp_error pp_contract_payout_claimed(const struct pp_contract *c, uint32_t node_id,
-                                                    struct pp_units *out);
+                                                       struct pp_units *out);
 
 /* The token's. */
 PP_MUST_CHECK enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp_address *token,
-                                          const struct pp_address *owner, struct pp_units *out);
+                                             const struct pp_address *owner, struct pp_units *out);
 PP_MUST_CHECK enum pp_error pp_token_allowance(struct pp_rpc *rpc, const struct pp_address *token,
-                                            const struct pp_address *owner, const struct pp_address *spender,
-                                            struct pp_units *out);
-PP_MUST_CHECK enum pp_error pp_token_decimals(struct pp_rpc *rpc, const struct pp_address *token, uint64_t *out);
+                                               const struct pp_address *owner,
+                                               const struct pp_address *spender, struct pp_units *out);
+PP_MUST_CHECK enum pp_error pp_token_decimals(struct pp_rpc *rpc, const struct pp_address *token,
+                                              uint64_t *out);
 
 #endif

@@ -39,8 +39,8 @@ struct pp_chain_job_config {
 };
 
 /* out_reason may be NULL. */
-PP_MUST_CHECK enum pp_error pp_chain_job_open(const struct pp_chain_job_config *config, struct pp_chain_job **out,
-                                              char out_reason[PP_RPC_TEXT_MAX]);
+PP_MUST_CHECK enum pp_error pp_chain_job_open(const struct pp_chain_job_config *config,
+                                              struct pp_chain_job **out, char out_reason[PP_RPC_TEXT_MAX]);
 void pp_chain_job_close(struct pp_chain_job *job);
 const char *pp_chain_job_reason(const struct pp_chain_job *job);
 /* For whoever asks the chain between two rounds: the connection's words become the job's. Returns the error. */
@@ -56,10 +56,11 @@ PP_MUST_CHECK enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const s
 /* The newest record with this key. NOT_FOUND. */
 PP_MUST_CHECK enum pp_error pp_chain_job_find(struct pp_chain_job *job, const struct pp_hash *key,
                                               struct pp_job_record *out);
-PP_MUST_CHECK enum pp_error pp_chain_job_record(struct pp_chain_job *job, uint64_t id, struct pp_job_record *out);
+PP_MUST_CHECK enum pp_error pp_chain_job_record(struct pp_chain_job *job, uint64_t id,
+                                                struct pp_job_record *out);
 /* What the transaction calls. */
-PP_MUST_CHECK enum pp_error pp_chain_job_data(struct pp_chain_job *job, uint64_t id, uint8_t *out, size_t capacity,
-                                              size_t *out_length);
+PP_MUST_CHECK enum pp_error pp_chain_job_data(struct pp_chain_job *job, uint64_t id, uint8_t *out,
+                                              size_t capacity, size_t *out_length);
 /* The records above `after`, ascending by id; live_only: those not over. NOT_FOUND: no more. */
 PP_MUST_CHECK enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool live_only,
                                               struct pp_job_record *out);

@@ -69,12 +69,14 @@ struct pp_rpc_call {
 };
 PP_MUST_CHECK enum pp_error pp_rpc_call(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint8_t *out,
                                         size_t capacity, size_t *out_length);
-PP_MUST_CHECK enum pp_error pp_rpc_estimate(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint64_t *out_gas);
+PP_MUST_CHECK enum pp_error pp_rpc_estimate(struct pp_rpc *rpc, const struct pp_rpc_call *call,
+                                            uint64_t *out_gas);
 
 /* How many transactions the account has sent: LATEST mined, PENDING with those in the node's pool, FINALIZED. */
-PP_MUST_CHECK enum pp_error pp_rpc_nonce(struct pp_rpc *rpc, const struct pp_address *account, enum pp_rpc_tag tag,
-                                         uint64_t *out);
-PP_MUST_CHECK enum pp_error pp_rpc_balance(struct pp_rpc *rpc, const struct pp_address *account, pp_u128 *out);
+PP_MUST_CHECK enum pp_error pp_rpc_nonce(struct pp_rpc *rpc, const struct pp_address *account,
+                                         enum pp_rpc_tag tag, uint64_t *out);
+PP_MUST_CHECK enum pp_error pp_rpc_balance(struct pp_rpc *rpc, const struct pp_address *account,
+                                           pp_u128 *out);
 PP_MUST_CHECK enum pp_error pp_rpc_priority_fee(struct pp_rpc *rpc, pp_u128 *out);
 
 /* OK: the node has it (now, or it had it before). The other errors are what the node says; whether the transaction is in
@@ -87,7 +89,7 @@ struct pp_rpc_receipt {
     uint64_t block_number;
     struct pp_hash block_hash;
     uint64_t gas_used;
-    pp_u128 gas_price; /* paid, per gas */
+    pp_u128 gas_price;         /* paid, per gas */
     struct pp_chain_log *logs; /* those of the contract asked for; pp_rpc_receipt_done */
     size_t log_count;
 };

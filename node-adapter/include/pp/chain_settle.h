@@ -27,23 +27,13 @@ struct pp_settle_outcome {
     uint32_t skipped; /* claims that the contract left out */
 };
 
-/* What the newest vested report pays a payee, with the proof that the contract wants. */
-struct pp_settle_payout {
-    uint64_t epoch;
-    struct pp_payout payout; /* cumulative */
-    struct pp_units claimed; /* of it, before this run's claims */
-    struct pp_payout_proof proof;
-};
-
 struct pp_settle_result {
     struct pp_settle_outcome done[PP_SETTLE_DONE_MAX]; /* in order */
     size_t done_count;
     struct pp_plan_wait waits[PP_PLAN_WAITS_MAX]; /* of the last plan */
     size_t wait_count;
-    struct pp_settle_payout payouts[2]; /* the node's and the treasury's, by the first plan */
-    size_t payout_count;
     struct pp_chain_block latest;
-    struct pp_chain_pool pool;      /* after it all */
+    struct pp_chain_pool pool; /* after it all */
 };
 
 struct pp_settle_options {
@@ -54,6 +44,7 @@ struct pp_settle_options {
 
 /* Finishes what is on its way, plans, sends, and so on until nothing is due. An error leaves in out what was done so far. */
 PP_MUST_CHECK enum pp_error pp_settle_run(struct pp_chain_job *job, const struct pp_claims *claims,
-                                          const struct pp_settle_options *options, struct pp_settle_result *out);
+                                          const struct pp_settle_options *options,
+                                          struct pp_settle_result *out);
 
 #endif

@@ -27,22 +27,22 @@ struct pp_chain_watch;
 /* What the contract must say of itself. A zero (or false) is not compared. */
 struct pp_chain_expected {
     uint64_t epoch_seconds;
-    uint64_t freshness_seconds;       /* the node's own bound must not be above the contract's */
+    uint64_t freshness_seconds; /* the node's own bound must not be above the contract's */
     bool has_protocol_share;
     uint16_t protocol_share_bps;
-    uint32_t node_id;                 /* registered ... */
-    struct pp_address operator_key;   /* ... with this key */
+    uint32_t node_id;               /* registered ... */
+    struct pp_address operator_key; /* ... with this key */
 };
 
 struct pp_chain_watch_config {
     const char *rpc_url;
     struct pp_domain domain;
-    uint32_t lane;               /* node_id << 8 | shard */
-    uint64_t start_block;        /* the contract's deployment; ignored where mark_path holds a later one */
-    const char *mark_path;       /* where to go on after a restart; NULL: from start_block every time */
+    uint32_t lane;         /* node_id << 8 | shard */
+    uint64_t start_block;  /* the contract's deployment; ignored where mark_path holds a later one */
+    const char *mark_path; /* where to go on after a restart; NULL: from start_block every time */
     uint32_t lanes_max;
-    uint32_t poll_ms;            /* between two turns; 0: 2000 */
-    uint32_t timeout_ms;         /* of one question; 0: 10000 */
+    uint32_t poll_ms;    /* between two turns; 0: 2000 */
+    uint32_t timeout_ms; /* of one question; 0: 10000 */
     struct pp_chain_expected expected;
 
     /* TOO_MANY_LANES, UNKNOWN_LANE, UNKNOWN_CHANNEL, BAD_EVENT: some of them are not for this ledger, and never will be; they
@@ -54,18 +54,19 @@ struct pp_chain_watch_config {
 };
 
 struct pp_chain_watch_status {
-    enum pp_error error;              /* of the last turn; OK: in touch */
+    enum pp_error error; /* of the last turn; OK: in touch */
     char reason[PP_RPC_TEXT_MAX];
-    uint64_t turns;                   /* finished, good or bad */
-    uint64_t failures;                /* in a row */
-    struct pp_chain_block latest;     /* of the last good turn */
+    uint64_t turns;               /* finished, good or bad */
+    uint64_t failures;            /* in a row */
+    struct pp_chain_block latest; /* of the last good turn */
     struct pp_chain_block finalized;
-    struct pp_chain_timers timers;    /* the contract's; zero until it was read */
+    struct pp_chain_timers timers; /* the contract's; zero until it was read */
     struct pp_address token;
-    bool ready;                       /* the contract was checked, and every final log was given */
+    bool ready; /* the contract was checked, and every final log was given */
 };
 
-PP_MUST_CHECK enum pp_error pp_chain_watch_open(const struct pp_chain_watch_config *config, struct pp_chain_watch **out);
+PP_MUST_CHECK enum pp_error pp_chain_watch_open(const struct pp_chain_watch_config *config,
+                                                struct pp_chain_watch **out);
 /* Ends the thread; a question in flight is broken off. */
 void pp_chain_watch_close(struct pp_chain_watch *watch);
 void pp_chain_watch_status(struct pp_chain_watch *watch, struct pp_chain_watch_status *out);

@@ -33,8 +33,7 @@
     X(ALLOCATE, "allocate", "(" PP_ABI_T_CONFIG ",uint32[],uint64[])")                                       \
     X(REQUEST_CLOSE, "requestClose", "(" PP_ABI_T_CONFIG ")")                                                \
     X(FINALIZE_CLOSE, "finalizeClose", "(" PP_ABI_T_CONFIG ")")                                              \
-    X(POST_VOUCHER, "postVoucher",                                                                           \
-      "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND ")")                               \
+    X(POST_VOUCHER, "postVoucher", "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND ")")  \
     X(POST_REFUND, "postRefund", "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_REFUND ")")                         \
     X(RELEASE, "release", "(" PP_ABI_T_CONFIG "," PP_ABI_T_RELEASE "[])")                                    \
     X(SETTLE, "settle", "(" PP_ABI_T_REPORT "," PP_ABI_T_CLAIM "[])")                                        \
@@ -143,18 +142,23 @@ struct pp_abi_caps {
 
 /* No arguments, or exactly one static argument. */
 void pp_abi_write_call(struct pp_writer *w, enum pp_abi_function function);
-void pp_abi_write_call_config(struct pp_writer *w, enum pp_abi_function function, const struct pp_channel_config *config);
+void pp_abi_write_call_config(struct pp_writer *w, enum pp_abi_function function,
+                              const struct pp_channel_config *config);
 void pp_abi_write_call_hash(struct pp_writer *w, enum pp_abi_function function, const uint8_t hash[32]);
-void pp_abi_write_call_address(struct pp_writer *w, enum pp_abi_function function, const struct pp_address *address);
+void pp_abi_write_call_address(struct pp_writer *w, enum pp_abi_function function,
+                               const struct pp_address *address);
 void pp_abi_write_call_u32(struct pp_writer *w, enum pp_abi_function function, uint32_t value);
 
 void pp_abi_write_lane_of(struct pp_writer *w, const struct pp_channel_id *channel_id, uint32_t lane);
 void pp_abi_write_approve(struct pp_writer *w, const struct pp_address *spender, struct pp_units amount);
-void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner, const struct pp_address *spender);
+void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner,
+                            const struct pp_address *spender);
 /* OPEN (amount = deposit) or TOP_UP. */
-void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function, const struct pp_channel_config *config,
-                          struct pp_units amount, const struct pp_abi_caps *caps);
-void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *config, const struct pp_abi_caps *caps);
+void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function,
+                          const struct pp_channel_config *config, struct pp_units amount,
+                          const struct pp_abi_caps *caps);
+void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *config,
+                           const struct pp_abi_caps *caps);
 void pp_abi_write_post_voucher(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
                                const struct pp_abi_voucher *voucher, const struct pp_abi_refund *refund);
 void pp_abi_write_post_refund(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
@@ -179,7 +183,8 @@ struct pp_abi_deposit {
     size_t count;
 };
 PP_MUST_CHECK enum pp_error pp_abi_read_deposit(const uint8_t *data, size_t length, uint32_t *lanes,
-                                                struct pp_units *caps, size_t capacity, struct pp_abi_deposit *out);
+                                                struct pp_units *caps, size_t capacity,
+                                                struct pp_abi_deposit *out);
 
 /* ---- results ---- */
 
@@ -249,19 +254,25 @@ PP_MUST_CHECK enum pp_error pp_abi_read_hash(const uint8_t *data, size_t length,
 PP_MUST_CHECK enum pp_error pp_abi_read_u64(const uint8_t *data, size_t length, uint64_t *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_units(const uint8_t *data, size_t length, struct pp_units *out);
 /* A balance or an allowance may be any 256-bit number: everything above 2^64 - 1 units reads as that. */
-PP_MUST_CHECK enum pp_error pp_abi_read_units_clamped(const uint8_t *data, size_t length, struct pp_units *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_units_clamped(const uint8_t *data, size_t length,
+                                                      struct pp_units *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_address(const uint8_t *data, size_t length, struct pp_address *out);
-PP_MUST_CHECK enum pp_error pp_abi_read_channel(const uint8_t *data, size_t length, struct pp_chain_channel *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_channel(const uint8_t *data, size_t length,
+                                                struct pp_chain_channel *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_lane(const uint8_t *data, size_t length, struct pp_chain_lane *out);
-PP_MUST_CHECK enum pp_error pp_abi_read_report(const uint8_t *data, size_t length, struct pp_chain_report *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_report(const uint8_t *data, size_t length,
+                                               struct pp_chain_report *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_report_head(const uint8_t *data, size_t length,
                                                     struct pp_chain_report_head *out);
-PP_MUST_CHECK enum pp_error pp_abi_read_operator(const uint8_t *data, size_t length, struct pp_chain_operator *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_operator(const uint8_t *data, size_t length,
+                                                 struct pp_chain_operator *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_pool(const uint8_t *data, size_t length, struct pp_chain_pool *out);
-PP_MUST_CHECK enum pp_error pp_abi_read_timers(const uint8_t *data, size_t length, struct pp_chain_timers *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_timers(const uint8_t *data, size_t length,
+                                               struct pp_chain_timers *out);
 /* operatorSet(): node ids and keys, ascending; payees are not in it (operatorOf). Room for PP_OPERATORS_MAX. */
-PP_MUST_CHECK enum pp_error pp_abi_read_operator_set(const uint8_t *data, size_t length, struct pp_hash *out_hash,
-                                                     struct pp_operator *out, size_t *out_count);
+PP_MUST_CHECK enum pp_error pp_abi_read_operator_set(const uint8_t *data, size_t length,
+                                                     struct pp_hash *out_hash, struct pp_operator *out,
+                                                     size_t *out_count);
 
 /* ---- events ---- */
 

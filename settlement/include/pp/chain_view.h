@@ -38,13 +38,13 @@ struct pp_view_channel {
     struct pp_channel_id id;
     struct pp_channel_config config;
     bool used;
-    bool seen;              /* LANE_SEEN was given */
-    bool low_given;         /* CAP_LOWERED was given for low_seq */
+    bool seen;      /* LANE_SEEN was given */
+    bool low_given; /* CAP_LOWERED was given for low_seq */
     uint32_t low_seq;
-    bool closing_given;     /* CLOSING was given ... */
-    bool closing_final;     /* ... and its block is final */
-    bool closing_now;       /* found again in this turn */
-    bool closed;            /* CLOSED was given */
+    bool closing_given; /* CLOSING was given ... */
+    bool closing_final; /* ... and its block is final */
+    bool closing_now;   /* found again in this turn */
+    bool closed;        /* CLOSED was given */
 };
 
 struct pp_chain_view {
@@ -52,7 +52,7 @@ struct pp_chain_view {
     uint32_t lane;
     struct pp_chain_block final; /* every log up to here was given; number 0 and hash zero: none yet */
     bool has_final;
-    bool conflict;               /* CONFLICT was given, and not yet resolved */
+    bool conflict;                    /* CONFLICT was given, and not yet resolved */
     struct pp_view_channel *channels; /* open addressing */
     size_t capacity;
     size_t count;
@@ -61,15 +61,16 @@ struct pp_chain_view {
 typedef enum pp_error pp_chain_sink(void *context, const struct pp_chain_event *event);
 
 /* Logs are wanted from block `start` on: the contract's deployment, or one above a stored mark. NO_MEMORY. */
-PP_MUST_CHECK enum pp_error pp_chain_view_init(struct pp_chain_view *view, const struct pp_domain *domain, uint32_t lane,
-                                               size_t lanes_max);
+PP_MUST_CHECK enum pp_error pp_chain_view_init(struct pp_chain_view *view, const struct pp_domain *domain,
+                                               uint32_t lane, size_t lanes_max);
 void pp_chain_view_done(struct pp_chain_view *view);
 /* Continues after a block that was final when it was stored. */
 void pp_chain_view_resume(struct pp_chain_view *view, const struct pp_chain_block *mark);
 
 /* latest, finalized: as the chain's node has them now. anchor: the block that it has now at view->final.number; NULL when
  * the view has none. OK: the turn may go on. CHAIN_REORG gives CONFLICT, once, to the sink. */
-PP_MUST_CHECK enum pp_error pp_chain_view_check(struct pp_chain_view *view, const struct pp_chain_block *latest,
+PP_MUST_CHECK enum pp_error pp_chain_view_check(struct pp_chain_view *view,
+                                                const struct pp_chain_block *latest,
                                                 const struct pp_chain_block *finalized,
                                                 const struct pp_chain_block *anchor, pp_chain_sink *sink,
                                                 void *context);
@@ -90,14 +91,16 @@ PP_MUST_CHECK enum pp_error pp_chain_view_learn(struct pp_chain_view *view, cons
 /* Final logs of the blocks above view->final up to `upto`; then view->final = upto. When it fails some events may have been
  * given, and will be again. */
 PP_MUST_CHECK enum pp_error pp_chain_view_final(struct pp_chain_view *view, const struct pp_chain_block *upto,
-                                                const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink,
-                                                void *context);
+                                                const struct pp_chain_log *logs, size_t count,
+                                                pp_chain_sink *sink, void *context);
 /* All logs above view->final up to the latest block. */
-PP_MUST_CHECK enum pp_error pp_chain_view_recent(struct pp_chain_view *view, const struct pp_chain_block *latest,
-                                                 const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink,
-                                                 void *context);
+PP_MUST_CHECK enum pp_error pp_chain_view_recent(struct pp_chain_view *view,
+                                                 const struct pp_chain_block *latest,
+                                                 const struct pp_chain_log *logs, size_t count,
+                                                 pp_chain_sink *sink, void *context);
 /* pool at the finalized block, report at the latest. */
-PP_MUST_CHECK enum pp_error pp_chain_view_head(struct pp_chain_view *view, const struct pp_chain_block *latest,
+PP_MUST_CHECK enum pp_error pp_chain_view_head(struct pp_chain_view *view,
+                                               const struct pp_chain_block *latest,
                                                const struct pp_chain_pool *pool,
                                                const struct pp_chain_report_head *report, pp_chain_sink *sink,
                                                void *context);
@@ -107,9 +110,10 @@ bool pp_chain_view_wants_state(const struct pp_chain_event *event);
 /* What to store, so that a later view can go on: the final block, and the closes that were given and are not final.
  * OVERFLOW when the room is too small for them. */
 #define PP_VIEW_MARK_BYTES(closes) (149u + 80u * (size_t)(closes))
-PP_MUST_CHECK enum pp_error pp_chain_view_encode(const struct pp_chain_view *view, uint8_t *out, size_t capacity,
-                                                 size_t *out_length);
+PP_MUST_CHECK enum pp_error pp_chain_view_encode(const struct pp_chain_view *view, uint8_t *out,
+                                                 size_t capacity, size_t *out_length);
 /* Into a view that was just made. BAD_VERSION, CORRUPT, WRONG_DOMAIN (another chain, contract or lane). */
-PP_MUST_CHECK enum pp_error pp_chain_view_decode(struct pp_chain_view *view, const uint8_t *bytes, size_t length);
+PP_MUST_CHECK enum pp_error pp_chain_view_decode(struct pp_chain_view *view, const uint8_t *bytes,
+                                                 size_t length);
 
 #endif

@@ -38,8 +38,7 @@ const char *pp_job_kind_name(enum pp_job_kind kind);
 /* QUEUED: decided. SIGNED: has a number and signed bytes. SENT: a node took it. MINED: in a block. FINAL: in a final
  * block, with its event. REPLACED: its number was used by a transaction that is not ours. DROPPED: it has no effect and
  * will have none: refused before it was signed, or mined without effect. UNKNOWN: nobody knows; look. */
-#define PP_JOB_STATES(X)                                                                                     \
-    X(QUEUED) X(SIGNED) X(SENT) X(MINED) X(FINAL) X(REPLACED) X(DROPPED) X(UNKNOWN)
+#define PP_JOB_STATES(X) X(QUEUED) X(SIGNED) X(SENT) X(MINED) X(FINAL) X(REPLACED) X(DROPPED) X(UNKNOWN)
 #define PP_JOB_EVENTS(X)                                                                                     \
     X(SIMULATION_REVERTED) /* before it was signed */                                                        \
     X(BYTES_STORED)        /* signed, the first time or dearer; on disk */                                   \
@@ -75,8 +74,8 @@ const char *pp_job_event_name(enum pp_job_event event);
 const char *pp_job_action_name(enum pp_job_action action);
 
 /* BAD_EVENT leaves the outputs untouched. */
-PP_MUST_CHECK enum pp_error pp_job_next(enum pp_job_state state, enum pp_job_event event, enum pp_job_state *out_state,
-                                        enum pp_job_action *out_action);
+PP_MUST_CHECK enum pp_error pp_job_next(enum pp_job_state state, enum pp_job_event event,
+                                        enum pp_job_state *out_state, enum pp_job_action *out_action);
 /* What is to be done in this state, whatever led to it: what a restart begins with. */
 enum pp_job_action pp_job_due(enum pp_job_state state);
 bool pp_job_is_over(enum pp_job_state state); /* FINAL, REPLACED, DROPPED */
@@ -128,8 +127,8 @@ struct pp_job_record {
     struct pp_hash mined_hash;
     uint64_t gas_used;
     pp_u128 gas_price;
-    uint32_t events;               /* how many of its log entries are as expected */
-    uint32_t skipped;              /* claims that a settle left out */
+    uint32_t events;                /* how many of its log entries are as expected */
+    uint32_t skipped;               /* claims that a settle left out */
     char reason[PP_JOB_REASON_MAX]; /* why it was DROPPED or is UNKNOWN */
 };
 
@@ -142,13 +141,13 @@ PP_MUST_CHECK enum pp_error pp_job_decode(struct pp_job_record *out, const uint8
 
 /* What may be paid. */
 struct pp_fee_policy {
-    pp_u128 most;        /* per gas, ever */
+    pp_u128 most;         /* per gas, ever */
     uint32_t stuck_after; /* blocks without being mined, then a dearer version */
 };
 /* Twice the base fee and the priority, so that it survives six full blocks; never above the policy's most. TX_UNDERPRICED when
  * even the most is below the base fee. */
-PP_MUST_CHECK enum pp_error pp_fees_first(const struct pp_fee_policy *policy, pp_u128 base_fee, pp_u128 priority,
-                                          struct pp_tx_fees *out);
+PP_MUST_CHECK enum pp_error pp_fees_first(const struct pp_fee_policy *policy, pp_u128 base_fee,
+                                          pp_u128 priority, struct pp_tx_fees *out);
 /* Dearer by at least an eighth in both parts, or a node does not take it. TX_STUCK when the policy's most does not allow it. */
 PP_MUST_CHECK enum pp_error pp_fees_raise(const struct pp_fee_policy *policy, const struct pp_tx_fees *before,
                                           pp_u128 base_fee, pp_u128 priority, struct pp_tx_fees *out);

@@ -62,11 +62,12 @@ struct pp_plan_input {
 };
 
 struct pp_plan_action {
-    enum pp_job_kind kind;   /* POST_REPORT, SETTLE, RELEASE, POST_REFUND, CLAIM_PAYOUT */
-    size_t report;           /* POST_REPORT, SETTLE, CLAIM_PAYOUT: index into input.reports */
+    enum pp_job_kind kind;        /* POST_REPORT, SETTLE, RELEASE, POST_REFUND, CLAIM_PAYOUT */
+    size_t report;                /* POST_REPORT, SETTLE, CLAIM_PAYOUT: index into input.reports */
     size_t lanes_at, lanes_count; /* SETTLE, RELEASE, POST_REFUND: part of plan.lanes */
-    size_t payee;            /* CLAIM_PAYOUT: index into input.payees */
-    struct pp_units value;   /* what it moves: SETTLE to the pool, CLAIM_PAYOUT to the payee, RELEASE to the payer */
+    size_t payee;                 /* CLAIM_PAYOUT: index into input.payees */
+    struct pp_units
+        value; /* what it moves: SETTLE to the pool, CLAIM_PAYOUT to the payee, RELEASE to the payer */
 };
 
 /* Why something that the node holds is not sent now. */
@@ -91,10 +92,10 @@ const char *pp_plan_reason_sentence(enum pp_plan_reason reason);
 struct pp_plan_wait {
     enum pp_job_kind kind;
     enum pp_plan_reason reason;
-    uint64_t until_s;       /* 0: no time is known */
-    uint64_t epoch;         /* of the report; 0: none */
-    size_t count;           /* lanes that wait for it */
-    struct pp_units value;  /* what waits */
+    uint64_t until_s;      /* 0: no time is known */
+    uint64_t epoch;        /* of the report; 0: none */
+    size_t count;          /* lanes that wait for it */
+    struct pp_units value; /* what waits */
 };
 
 struct pp_plan {
@@ -112,7 +113,8 @@ PP_MUST_CHECK enum pp_error pp_plan_newest_vested(const struct pp_plan_input *in
 
 /* The calldata, in buffer, and what says that it worked. */
 PP_MUST_CHECK enum pp_error pp_plan_intent(const struct pp_plan_input *input, const struct pp_plan *plan,
-                                           const struct pp_plan_action *action, const struct pp_address *contract,
-                                           uint8_t *buffer, size_t capacity, struct pp_job_intent *out);
+                                           const struct pp_plan_action *action,
+                                           const struct pp_address *contract, uint8_t *buffer,
+                                           size_t capacity, struct pp_job_intent *out);
 
 #endif

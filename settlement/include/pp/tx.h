@@ -37,7 +37,7 @@ PP_MUST_CHECK enum pp_error pp_tx_digest(const struct pp_tx *tx, uint8_t *scratc
                                          struct pp_hash *out_digest);
 /* The bytes for eth_sendRawTransaction, and the transaction's hash. The same input gives the same bytes (RFC 6979). */
 PP_MUST_CHECK enum pp_error pp_tx_sign(const struct pp_crypto *crypto, const struct pp_secret_key *key,
-                                       const struct pp_tx *tx, uint8_t *out, size_t capacity, size_t *out_length,
-                                       struct pp_hash *out_hash);
+                                       const struct pp_tx *tx, uint8_t *out, size_t capacity,
+                                       size_t *out_length, struct pp_hash *out_hash);
 
 #endif

@@ -1,0 +1,79 @@
+/* operator_job.h - what the operator's verbs share: the node's folder, its claims, the job and its journal, and the telling.
+ *
+ * Own:    the verb's struct, zeroed; cli_operator_job_run opens and closes what it needs.
+ * Errors: told to the user; an exit status comes back.
+ * Source: specs/settlement.md (JOB-001, PLAN-001 and following).
+ */
+#ifndef CLI_OPERATOR_JOB_H
+#define CLI_OPERATOR_JOB_H
+
+#include "options.h"
+#include "output.h"
+
+#include <pp/chain_settle.h>
+
+struct cli_operator_job {
+    struct cli *cli;
+    const char *data_dir, *job_dir;
+    uint64_t dust, gas_price_gwei, patience_s, stuck_blocks;
+    bool dry, payouts_only;
+    uint64_t until_ms;
+    struct pp_claims *claims; /* borrowed from the verb */
+    struct pp_claims_head head;
+    struct pp_chain_job *job;
+    struct pp_settle_result result;
+    uint64_t decimals;
+};
+
+#define CLI_OPERATOR_JOB_DEFAULTS .dust = 1, .gas_price_gwei = 200, .patience_s = 1800, .stuck_blocks = 10
+#define CLI_OPERATOR_JOB_OPTIONS(o)                                                                          \
+    {                                                                                                        \
+        "data", "DIR", CLI_TEXT, &(o)->data_dir, 0, 0, "the node's data folder; the node may be running",    \
+        NULL},                                                                                               \
+        {"journal",                                                                                          \
+         "DIR",                                                                                              \
+         CLI_TEXT,                                                                                           \
+         &(o)->job_dir,                                                                                      \
+         0,                                                                                                  \
+         0,                                                                                                  \
+         "the job's own journal (default: settlement in the data folder)",                                   \
+         NULL},                                                                                              \
+        {"dust", "UNITS", CLI_NUMBER, &(o)->dust, 1, UINT64_MAX, "less than this is left for later (1)",     \
+         NULL},                                                                                              \
+        {"max-gas-price",                                                                                    \
+         "GWEI",                                                                                             \
+         CLI_NUMBER,                                                                                         \
+         &(o)->gas_price_gwei,                                                                               \
+         1,                                                                                                  \
+         1000000,                                                                                            \
+         "the most that may be paid per gas (200)",                                                          \
+         NULL},                                                                                              \
+        {"chain-wait",                                                                                       \
+         "SECONDS",                                                                                          \
+         CLI_NUMBER,                                                                                         \
+         &(o)->patience_s,                                                                                   \
+         0,                                                                                                  \
+         864000,                                                                                             \
+         "how long to wait until all is final (1800)",                                                       \
+         NULL},                                                                                              \
+        {"stuck-blocks",                                                                                     \
+         "N",                                                                                                \
+         CLI_NUMBER,                                                                                         \
+         &(o)->stuck_blocks,                                                                                 \
+         1,                                                                                                  \
+         100000,                                                                                             \
+         "blocks without being mined before the fee is raised (10)",                                         \
+         NULL},                                                                                              \
+    {                                                                                                        \
+        "dry-run", NULL, CLI_FLAG, &(o)->dry, 0, 0, "say what would be sent, send nothing", NULL             \
+    }
+
+/* Opens the claims of data_dir. False: told. */
+bool cli_operator_claims_open(struct cli_operator_job *o);
+void cli_operator_claims_close(struct cli_operator_job *o);
+/* Asks for the key, runs the job into o->result. False: told, *out_status. */
+bool cli_operator_job_run(struct cli_operator_job *o, int *out_status);
+/* done, waiting, the pool; the status that goes with it. */
+int cli_put_operator_job(const struct cli_operator_job *o, struct cli_answer *answer);
+
+#endif
