@@ -130,6 +130,86 @@ START_TEST(close__final__the_envelope_of_the_lapsed_postage_is_gone)
 }
 END_TEST
 
+/* ---- refunds of what is not one's own, or went back already ---- */
+
+static enum pp_error deleted_as(const struct world *world, const struct pp_delete *delete)
+{
+    struct pp_delete_result result;
+    struct pp_signed_refund refund;
+    ck_assert_ok(pp_node_delete(world->fixture.node, delete, 1, &result, &refund));
+    return result.refusal.error;
+}
+
+/* The signature covers the stamp, not where it stands: another stamp's place must not do. */
+START_TEST(delete__another_stamps_place_or_channel__nothing_comes_back)
+{
+    struct world world;
+    struct pp_made_request made, others;
+    struct pp_answer answer;
+    struct pp_sender other;
+    struct pp_delete deletes[2];
+    struct pp_delete_result results[2];
+    struct pp_signed_refund refund;
+    struct pp_lane_status status;
+    const struct pp_stamp_id nobodys = {{7}};
+    world_open(&world);
+    pp_sender_init(&other, &world.fixture, 2);
+    pp_sender_fund(&other, &world.fixture, 1000000, 0);
+    send_all(&world, &world.sender, &made, 2, (struct pp_parcel_of){1000, 30}, &answer);
+    pp_answer_done(&answer);
+    send_all(&world, &other, &others, 1, (struct pp_parcel_of){1000, 30}, &answer);
+    for (unsigned round = 0; round < 2; round++) { /* from memory, then from the index */
+        pp_delete_make(&world.fixture, &world.sender, &made.envelopes[0].leaf, &nobodys, &deletes[0]);
+        ck_assert_error(deleted_as(&world, &deletes[0]), PP_NOT_FOUND);
+        pp_delete_make(&world.fixture, &world.sender, &made.envelopes[0].leaf, &made.ids[1], &deletes[0]);
+        ck_assert_error(deleted_as(&world, &deletes[0]), PP_NOT_FOUND);
+        pp_delete_make(&world.fixture, &world.sender, &others.envelopes[0].leaf, &others.ids[0], &deletes[0]);
+        ck_assert_error(deleted_as(&world, &deletes[0]), PP_NOT_FOUND); /* the other's stamp, in the own channel */
+        pp_delete_make(&world.fixture, &world.sender, &others.envelopes[0].leaf, &others.ids[0], &deletes[0]);
+        deletes[0].channel_id = other.channel_id;
+        ck_assert_error(deleted_as(&world, &deletes[0]), PP_BAD_SIGNATURE); /* the other's channel, signed by oneself */
+        world_restart(&world);
+    }
+    pp_delete_make(&world.fixture, &world.sender, &made.envelopes[0].leaf, &made.ids[0], &deletes[0]);
+    pp_delete_make(&world.fixture, &other, &others.envelopes[0].leaf, &others.ids[0], &deletes[1]);
+    ck_assert_error(pp_node_delete(world.fixture.node, deletes, 2, results, &refund), PP_UNKNOWN_LANE);
+    status_of(&world, &status);
+    ck_assert(pp_grains_is_zero(status.refunded));
+    sent_done(&made, &answer);
+    pp_request_done(&others);
+    world_close(&world);
+}
+END_TEST
+
+START_TEST(delete__after_leaving_or_the_end__refused_and_the_node_goes_on)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_signature signature;
+    struct pp_signed_refund refund;
+    struct pp_signed_release release;
+    struct pp_chain_event closed;
+    struct pp_delete delete;
+    struct pp_sender other;
+    world_open(&world);
+    send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){1000, 30}, &answer);
+    pp_leave_sign(&world.fixture, &world.sender, &signature);
+    ck_assert_ok(pp_node_leave(world.fixture.node, &world.sender.channel_id, FIXTURE_LANE, &signature, &refund, &release));
+    pp_delete_make(&world.fixture, &world.sender, &made.envelopes[0].leaf, &made.ids[0], &delete);
+    ck_assert_error(deleted_as(&world, &delete), PP_NOT_DELETABLE);
+    pp_sender_event(&world.sender, PP_CHAIN_CLOSED, 0, 0, &closed);
+    ck_assert_ok(pp_node_chain_events(world.fixture.node, &closed, 1));
+    ck_assert_error(deleted_as(&world, &delete), PP_LANE_SETTLED);
+    sent_done(&made, &answer);
+    pp_sender_init(&other, &world.fixture, 2);
+    pp_sender_fund(&other, &world.fixture, 1000000, 0);
+    send_all(&world, &other, &made, 1, (struct pp_parcel_of){1000, 30}, &answer);
+    sent_done(&made, &answer);
+    world_close(&world);
+}
+END_TEST
+
 /* ---- days that did not pass, or may not count: NODE-045 ---- */
 
 START_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
@@ -584,6 +664,8 @@ END_TEST
 PP_TESTS("attacks")
 PP_TEST(leave__the_days_came_back__the_envelope_is_gone_the_day_after)
 PP_TEST(close__final__the_envelope_of_the_lapsed_postage_is_gone)
+PP_TEST(delete__another_stamps_place_or_channel__nothing_comes_back)
+PP_TEST(delete__after_leaving_or_the_end__refused_and_the_node_goes_on)
 PP_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
