@@ -103,6 +103,21 @@ static bool lane_look(struct pp_node *node, const struct pp_item *item, struct p
     return true;
 }
 
+/* Recovers the key. With a parsed key v is not looked at, so it is not here either: the same voucher must not be refused
+ * before the signer is known and taken after (NODE-081). */
+static enum pp_error first_voucher_verify(struct pp_node *node, const struct pp_voucher *voucher,
+                                          const struct pp_address *signer, struct pp_public_key *out_key)
+{
+    struct pp_voucher other = *voucher;
+    struct pp_hash digest;
+    enum pp_error error = pp_voucher_verify_address(node->crypto, &node->config.domain, voucher, signer, out_key);
+    if (error != PP_BAD_SIGNATURE)
+        return error;
+    pp_voucher_typed_digest(&node->config.domain, voucher, &digest);
+    PP_TRY(pp_signature_fix_v(node->crypto, &other.signature, &digest, signer));
+    return pp_voucher_verify_address(node->crypto, &node->config.domain, &other, signer, out_key);
+}
+
 static void voucher_verify(struct pp_node *node, struct pp_item *item, const struct lane_glance *glance,
                            struct pp_hash *scratch)
 {
@@ -112,8 +127,7 @@ static void voucher_verify(struct pp_node *node, struct pp_item *item, const str
     if (error == PP_OK && glance->signer_known)
         error = pp_voucher_verify(node->crypto, &node->config.domain, &item->voucher, &glance->signer_key);
     else if (error == PP_OK) {
-        error = pp_voucher_verify_address(node->crypto, &node->config.domain, &item->voucher, &glance->signer,
-                                          &item->signer_key);
+        error = first_voucher_verify(node, &item->voucher, &glance->signer, &item->signer_key);
         item->has_key = error == PP_OK;
     }
     item->verified = true;

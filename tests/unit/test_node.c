@@ -40,6 +40,7 @@ static void world_restart(struct world *world)
     pp_fixture_head(&world->fixture, 0, NULL);
 }
 
+/* NODE-021, NODE-024 */
 START_TEST(submit__single_and_batch__admitted_with_receipts)
 {
     struct world world;
@@ -66,6 +67,7 @@ START_TEST(submit__single_and_batch__admitted_with_receipts)
 }
 END_TEST
 
+/* NODE-022 */
 START_TEST(submit__again_also_after_restart__the_old_receipt_and_no_charge)
 {
     struct world world;
@@ -261,6 +263,7 @@ static void change_close(struct world *world, struct pp_made_request *made)
     ck_assert_ok(pp_node_chain_events(world->fixture.node, &closing, 1));
 }
 
+/* NODE-023, NODE-034, NODE-043 */
 START_TEST(submit__each_fault__its_own_error_and_no_charge)
 {
     static const struct {
@@ -331,6 +334,7 @@ START_TEST(submit__another_stamp_on_a_consumed_interval__taken_with_the_range)
 }
 END_TEST
 
+/* NODE-022 */
 START_TEST(submit__the_same_leaf_twice_in_a_batch__charged_once)
 {
     struct world world;
@@ -354,6 +358,7 @@ START_TEST(submit__the_same_leaf_twice_in_a_batch__charged_once)
 }
 END_TEST
 
+/* NODE-024 */
 START_TEST(submit__a_batch_with_one_fault__the_others_are_admitted)
 {
     struct world world;
@@ -391,6 +396,7 @@ static void days_pass(struct world *world, unsigned days)
     ck_assert_ok(pp_node_tick(world->fixture.node));
 }
 
+/* NODE-035, NODE-036 */
 START_TEST(delete__on_day_two_of_five__the_three_days_left_come_back_once)
 {
     struct world world;
@@ -440,6 +446,7 @@ START_TEST(delete__on_day_two_of_five__the_three_days_left_come_back_once)
 }
 END_TEST
 
+/* NODE-036, NODE-037 */
 START_TEST(leave__with_deferred_postage__refunds_it_and_releases_the_rest)
 {
     struct world world;
@@ -498,6 +505,7 @@ static void on_envelope(void *context, const struct pp_leaf *leaf, const uint8_t
     seen->length = payload_length;
 }
 
+/* NODE-061, JRN-053 */
 START_TEST(envelope__stored_deleted_and_expired__bytes_then_not_found)
 {
     struct world world;
@@ -553,6 +561,7 @@ static bool on_open(void *context, const struct pp_open_ticket *ticket)
     return true;
 }
 
+/* NODE-050, NODE-051, NODE-052, NODE-053, NODE-054 */
 START_TEST(host__admit_commit_cancel_crash__each_ticket_resolved_once)
 {
     struct world world;
@@ -605,6 +614,7 @@ END_TEST
 
 /* ---- epochs ---- */
 
+/* NODE-070 */
 START_TEST(tick__an_epoch_ends__one_report_also_after_restart)
 {
     struct world world;
@@ -632,6 +642,7 @@ START_TEST(tick__an_epoch_ends__one_report_also_after_restart)
 }
 END_TEST
 
+/* NODE-090, JRN-002 */
 START_TEST(open__another_nodes_folder__refused_with_a_reason)
 {
     struct world world;
