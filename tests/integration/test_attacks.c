@@ -287,6 +287,45 @@ START_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 }
 END_TEST
 
+/* ---- a chain that says what the node cannot take ---- */
+
+/* NODE-044: one event is refused, and neither the others nor the node suffer. */
+START_TEST(chain__one_lane_too_many_anothers_or_a_false_one__refused_alone)
+{
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_sender others[3];
+    struct pp_chain_event events[2];
+    enum { TOO_MANY, OTHER_LANE, OTHER_CONFIG, UNKNOWN, CASES };
+    static const enum pp_error expected[CASES] = {PP_TOO_MANY_LANES, PP_UNKNOWN_LANE, PP_BAD_EVENT, PP_UNKNOWN_CHANNEL};
+    pp_temp_dir_make(&world.dir);
+    pp_fixture_init(&world.fixture, world.dir.path, true);
+    world.fixture.config.lanes_max = 2;
+    pp_fixture_open(&world.fixture);
+    pp_fixture_head(&world.fixture, 0, NULL);
+    pp_sender_init(&world.sender, &world.fixture, 1);
+    pp_sender_fund(&world.sender, &world.fixture, 1000000, 0);
+    for (unsigned i = 0; i < 3; i++)
+        pp_sender_init(&others[i], &world.fixture, 10 + i);
+    pp_sender_fund(&others[0], &world.fixture, 1000000, 0);
+    for (uint32_t i = 0; i < CASES; i++) {
+        pp_sender_event(i == OTHER_CONFIG ? &others[0] : &others[1], i == UNKNOWN ? PP_CHAIN_CLOSING : PP_CHAIN_LANE_FINAL,
+                        1000000, 0, &events[0]);
+        events[0].lane += i == OTHER_LANE;
+        events[0].config.signer.bytes[0] ^= i == OTHER_CONFIG;
+        pp_sender_event(&world.sender, PP_CHAIN_LANE_FINAL, 1000001 + i, 1 + i, &events[1]); /* behind it: news of another */
+        ck_assert_error(pp_node_chain_events(world.fixture.node, events, 2), expected[i]);
+        struct pp_lane_status status;
+        status_of(&world, &status);
+        ck_assert_uint_eq(status.cap.raw, 1000001 + i);
+        send_all(&world, &world.sender, &made, 1, (struct pp_parcel_of){100, 1}, &answer);
+        sent_done(&made, &answer);
+    }
+    world_close(&world);
+}
+END_TEST
+
 /* ---- a disk that is full ---- */
 
 static enum pp_error always_full(void *context)
@@ -668,6 +707,7 @@ PP_TEST(delete__another_stamps_place_or_channel__nothing_comes_back)
 PP_TEST(delete__after_leaving_or_the_end__refused_and_the_node_goes_on)
 PP_TEST(clock__a_year_ahead_of_the_chain__no_day_is_earned)
 PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
+PP_TEST(chain__one_lane_too_many_anothers_or_a_false_one__refused_alone)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
 PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
 PP_TEST(reader__killed_while_it_read__the_file_does_not_grow_for_it)
