@@ -271,6 +271,21 @@ static void lane_act(struct pp_plan *plan, enum pp_job_kind kind, size_t lane, s
     act(plan, &action);
 }
 
+/* PLAN-021: of a lane that leaves or closes the refund is posted where a voucher is on chain that it counts against, and no
+ * settlement brings it. Of one that leaves, before the release: afterwards its payer may close at once. */
+static void plan_refund(const struct pp_plan_input *input, struct pp_plan *plan)
+{
+    for (size_t i = 0; i < input->lane_count; i++) {
+        const struct pp_plan_lane *lane = &input->lanes[i];
+        bool leaves = lane->channel.state == PP_CHANNEL_CHAIN_CLOSING || (lane->has_release && is_live(lane));
+        if (!leaves || is_none(&lane->refund.signature) ||
+            pp_grains_compare(lane->refund.refunded, lane->chain.refunded) <= 0 ||
+            pp_grains_is_zero(lane->chain.spent) || is_settled_now(plan, i))
+            continue;
+        lane_act(plan, PP_JOB_POST_REFUND, i, PP_UNITS_ZERO);
+    }
+}
+
 /* PLAN-020: a release counts against the cap and the number that it names; a stale one is no work at all. */
 static void plan_release(const struct pp_plan_input *input, struct pp_plan *plan)
 {
@@ -287,19 +302,6 @@ static void plan_release(const struct pp_plan_input *input, struct pp_plan *plan
             lane_act(plan, PP_JOB_RELEASE, i, freed);
         else
             wait_for(plan, &wait);
-    }
-}
-
-/* PLAN-021: on a close the refund is posted where a voucher is on chain that it counts against, and no settlement brings it. */
-static void plan_refund(const struct pp_plan_input *input, struct pp_plan *plan)
-{
-    for (size_t i = 0; i < input->lane_count; i++) {
-        const struct pp_plan_lane *lane = &input->lanes[i];
-        if (lane->channel.state != PP_CHANNEL_CHAIN_CLOSING || is_none(&lane->refund.signature) ||
-            pp_grains_compare(lane->refund.refunded, lane->chain.refunded) <= 0 ||
-            pp_grains_is_zero(lane->chain.spent) || is_settled_now(plan, i))
-            continue;
-        lane_act(plan, PP_JOB_POST_REFUND, i, PP_UNITS_ZERO);
     }
 }
 
@@ -352,8 +354,8 @@ void pp_plan(const struct pp_plan_input *input, struct pp_plan *plan)
     if (has_vested)
         plan_settle(input, vested, plan);
     plan_vesting(input, plan);
-    plan_release(input, plan);
     plan_refund(input, plan);
+    plan_release(input, plan);
     if (has_vested)
         plan_payouts(input, vested, plan);
 }

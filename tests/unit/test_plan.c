@@ -371,6 +371,27 @@ START_TEST(plan_refund__closing__posted_where_it_counts)
 }
 END_TEST
 
+/* Goal: of a lane that leaves the refund is on chain before the release opens the way out (PLAN-021). */
+START_TEST(plan_refund__leaving__posted_before_the_release)
+{
+    struct world *world = world_make();
+    struct pp_plan_lane *lane = lane_add(world, 50 * UNIT, 7 * UNIT);
+    lane->has_release = true;
+    lane->release = (struct pp_abi_release){.lane = LANE, .old_cap = pp_units(100), .new_cap = pp_units(10), .seq = 3};
+    lane->chain.seq = 3;
+    lane->chain.spent = pp_grains(50 * UNIT);
+    lane->chain.vested = pp_grains(10 * UNIT);
+    plan_make(world);
+    expect(world, 2, 0);
+    ck_assert_int_eq(world->plan.actions[0].kind, PP_JOB_POST_REFUND);
+    ck_assert_int_eq(world->plan.actions[1].kind, PP_JOB_RELEASE);
+    lane->channel.state = PP_CHANNEL_CHAIN_CLOSED;
+    plan_make(world);
+    expect(world, 0, 0);
+    world_free(world);
+}
+END_TEST
+
 /* ---- payouts ---- */
 
 /* Goal: payouts by the newest vested report, as far as the pool has money (PLAN-030). */
@@ -439,14 +460,12 @@ START_TEST(plan_intent__every_kind__call_and_event)
     closing->channel.state = PP_CHANNEL_CHAIN_CLOSING;
     closing->chain.spent = pp_grains(UNIT);
     plan_make(world);
-    static const enum pp_job_kind kinds[] = {PP_JOB_POST_REPORT, PP_JOB_SETTLE,       PP_JOB_RELEASE,
-                                             PP_JOB_POST_REFUND, PP_JOB_CLAIM_PAYOUT, PP_JOB_CLAIM_PAYOUT};
-    static const enum pp_abi_function calls[] = {PP_ABI_POST_REPORT,  PP_ABI_SETTLE,
-                                                 PP_ABI_RELEASE,      PP_ABI_POST_REFUND,
-                                                 PP_ABI_CLAIM_PAYOUT, PP_ABI_CLAIM_PAYOUT};
-    static const enum pp_abi_event events[] = {PP_LOG_REPORT_POSTED,    PP_LOG_LANE_SETTLED,
-                                               PP_LOG_LANE_CAP_CHANGED, PP_LOG_REFUND_POSTED,
-                                               PP_LOG_PAYOUT_CLAIMED,   PP_LOG_PAYOUT_CLAIMED};
+    static const enum pp_job_kind kinds[] = {PP_JOB_POST_REPORT, PP_JOB_SETTLE, PP_JOB_POST_REFUND,
+                                             PP_JOB_RELEASE, PP_JOB_CLAIM_PAYOUT, PP_JOB_CLAIM_PAYOUT};
+    static const enum pp_abi_function calls[] = {PP_ABI_POST_REPORT, PP_ABI_SETTLE, PP_ABI_POST_REFUND,
+                                                 PP_ABI_RELEASE, PP_ABI_CLAIM_PAYOUT, PP_ABI_CLAIM_PAYOUT};
+    static const enum pp_abi_event events[] = {PP_LOG_REPORT_POSTED, PP_LOG_LANE_SETTLED, PP_LOG_REFUND_POSTED,
+                                               PP_LOG_LANE_CAP_CHANGED, PP_LOG_PAYOUT_CLAIMED, PP_LOG_PAYOUT_CLAIMED};
     ck_assert_uint_eq(world->plan.action_count, 6);
     for (unsigned i = 0; i < 6; i++) {
         struct pp_job_intent intent;
@@ -495,6 +514,7 @@ PP_TEST(plan_settle__dust__waits_unless_it_ends)
 PP_TEST(plan_settle__many_lanes__batches)
 PP_TEST(plan_release__each_condition__posted_or_not)
 PP_TEST(plan_refund__closing__posted_where_it_counts)
+PP_TEST(plan_refund__leaving__posted_before_the_release)
 PP_TEST(plan_payouts__pool_and_claims__due_or_wait)
 PP_TEST(plan_intent__every_kind__call_and_event)
 PP_TEST(plan_reasons__table__as_in_the_specification)
