@@ -25,6 +25,11 @@ static void expect_number(struct pp_job_expectation *expectation, unsigned index
     expect_topic(expectation, index, word);
 }
 
+/* The largest settle call fits one transaction: 20 static words, the proof with its length, and two offsets a claim. */
+_Static_assert(PP_SETTLE_CLAIMS_MAX * (20u + 1u + PP_LANE_PATH_MAX + 2u) * PP_ABI_WORD + 1024u <
+                   PP_TX_MAX_BYTES - PP_TX_EXTRA_BYTES,
+               "a settle call would not fit");
+
 #define LABEL(intent, ...) snprintf((intent)->label, sizeof(intent)->label, __VA_ARGS__)
 
 static void post_report(const struct pp_plan_report *report, struct pp_writer *w,
