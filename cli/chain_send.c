@@ -156,11 +156,11 @@ static enum pp_error waiting_rest(struct cli_payer *payer, struct waiting *waiti
     return PP_OK;
 }
 
-enum pp_error cli_send_rest(struct cli_payer *payer, struct cli_problem *problem)
+enum pp_error cli_send_rest(struct cli_payer *payer, bool *out_any, struct cli_problem *problem)
 {
     struct waiting waiting;
     struct pp_job_record record;
-    bool told = false;
+    *out_any = false;
     waiting_begin(payer, &waiting);
     for (;;) {
         enum pp_error left = pp_chain_job_next(payer->job, 0, true, &record);
@@ -168,9 +168,9 @@ enum pp_error cli_send_rest(struct cli_payer *payer, struct cli_problem *problem
             return PP_OK;
         if (left != PP_OK)
             return cli_problem_set(problem, left, "the payer's journal");
-        if (!told)
+        if (!*out_any)
             cli_note(payer->cli, "%s: decided by an earlier run, going on", record.label);
-        told = true;
+        *out_any = true;
         enum pp_error error = pp_chain_job_round(payer->job);
         if (error == PP_OK && pp_chain_job_next(payer->job, 0, true, &record) == PP_NOT_FOUND)
             return PP_OK;

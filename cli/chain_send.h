@@ -71,8 +71,10 @@ bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, const stru
                     struct cli_payer *out);
 void cli_payer_close(struct cli_payer *payer);
 
-/* What earlier runs decided is carried to its end, whatever that is: then the chain says how things stand. */
-PP_MUST_CHECK enum pp_error cli_send_rest(struct cli_payer *payer, struct cli_problem *problem);
+/* What earlier runs decided is carried to its end, whatever that is: then the chain says how things stand. out_any: there was
+ * something. */
+PP_MUST_CHECK enum pp_error cli_send_rest(struct cli_payer *payer, bool *out_any,
+                                          struct cli_problem *problem);
 
 struct cli_send {
     enum pp_job_kind kind;

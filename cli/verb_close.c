@@ -41,6 +41,7 @@ struct closing {
     struct cli_contract contract;
     struct cli_payer payer;
     bool has_payer;
+    bool carried_on; /* what an earlier run decided was done now */
     struct pp_chain_channel chain;
     struct pp_chain_block block;
     struct lane lanes[CLI_LANES_MAX];
@@ -435,7 +436,7 @@ static int open_together(struct closing *c)
 static int closing_go(struct closing *c)
 {
     if (!may_close_at_once(c) && c->block.time_s < c->chain.closable_at_s)
-        return closing_not_due(c);
+        return c->carried_on ? requested_print(c) : closing_not_due(c);
     bool releases = c->block.time_s < c->chain.closable_at_s;
     if ((releases && releases_send(c) != PP_OK) ||
         config_send(c, PP_JOB_FINALIZE_CLOSE, PP_ABI_FINALIZE_CLOSE) != PP_OK)
@@ -465,7 +466,8 @@ static int rest_go(struct closing *c)
 {
     if (c->chain.state == PP_CHANNEL_CHAIN_CLOSED || !c->arguments->payer.key_file)
         return state_go(c);
-    if (payer_need(c) != PP_OK || cli_send_rest(&c->payer, &c->problem) != PP_OK || chain_look(c) != PP_OK)
+    if (payer_need(c) != PP_OK || cli_send_rest(&c->payer, &c->carried_on, &c->problem) != PP_OK ||
+        chain_look(c) != PP_OK)
         return fail(c);
     return state_go(c);
 }

@@ -6,9 +6,9 @@
 #include "clock.h"
 #include "deposit.h"
 #include "lane_wait.h"
-#include "session.h"
-
-#include <pp/assert.h>
+#include "open_check.h"
+#include "open_wish.h"
+#include "output.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -38,219 +38,6 @@ struct opening {
     bool existed, resumed;
     struct cli_problem problem;
 };
-
-/* ---- lanes: NUMBER[:CAP][@URL] ---- */
-
-static int lane_usage(struct opening *o, const char *text)
-{
-    return cli_usage(o->cli, "--lane takes NUMBER[:CAP][@URL], like 1280:10.00, not '%s'", text);
-}
-
-static bool lane_number(const char *text, size_t length, uint32_t *out)
-{
-    struct pp_units number;
-    if (pp_units_parse(text, length, &number) != PP_OK || number.raw > UINT32_MAX ||
-        pp_lane_node((uint32_t)number.raw) == 0)
-        return false;
-    *out = (uint32_t)number.raw;
-    return true;
-}
-
-/* The cap stays zero when none is given. */
-static int lane_parse(struct opening *o, const char *text, struct cli_channel_lane *out)
-{
-    char cap[CLI_MONEY_MAX];
-    size_t number = strcspn(text, ":@"), length = text[number] == ':' ? strcspn(text + number + 1, "@") : 0;
-    const char *url = strchr(text, '@');
-    if (!lane_number(text, number, &out->lane) || length >= sizeof cap ||
-        (text[number] == ':' && length == 0) ||
-        (url && (url[1] == '\0' || strlen(url + 1) >= sizeof out->node_url)))
-        return lane_usage(o, text);
-    memcpy(cap, text + number + 1, length);
-    cap[length] = '\0';
-    snprintf(out->node_url, sizeof out->node_url, "%s", url ? url + 1 : o->cli->node_url);
-    out->cap = PP_UNITS_ZERO;
-    if (length == 0)
-        return CLI_OK;
-    if (pp_units_parse_decimal(cap, o->terms.token_decimals, &out->cap) != PP_OK || out->cap.raw == 0)
-        return lane_usage(o, text);
-    return CLI_OK;
-}
-
-static int lanes_compare(const void *a, const void *b)
-{
-    const struct cli_channel_lane *left = a, *right = b;
-    return left->lane < right->lane ? -1 : left->lane > right->lane;
-}
-
-/* One lane may go without a cap: it gets what the others leave. */
-static int caps_share(struct opening *o)
-{
-    struct cli_channel *channel = &o->channel;
-    struct cli_channel_lane *open_ended = NULL;
-    uint64_t left = channel->deposit.raw;
-    char money[CLI_MONEY_MAX];
-    for (size_t i = 0; i < channel->lanes_count; i++) {
-        struct cli_channel_lane *lane = &channel->lanes[i];
-        if (lane->cap.raw == 0 && open_ended)
-            return cli_usage(o->cli,
-                             "lanes %" PRIu32 " and %" PRIu32 " have no cap: only one may take the rest",
-                             open_ended->lane, lane->lane);
-        if (lane->cap.raw == 0)
-            open_ended = lane;
-        if (lane->cap.raw > left)
-            return cli_usage(o->cli, "the caps are together above the deposit of %s",
-                             cli_money_units(channel->deposit, channel->token_decimals, money));
-        left -= lane->cap.raw;
-    }
-    if (open_ended && left == 0)
-        return cli_usage(o->cli, "the other caps leave nothing for lane %" PRIu32, open_ended->lane);
-    if (open_ended)
-        open_ended->cap = pp_units(left);
-    return CLI_OK;
-}
-
-static int lanes_take(struct opening *o)
-{
-    struct cli_channel *channel = &o->channel;
-    const struct cli_list *list = &o->arguments->lanes;
-    if (list->count > CLI_LANES_MAX)
-        return cli_usage(o->cli, "at most %u lanes", CLI_LANES_MAX);
-    for (size_t i = 0; i < list->count; i++) {
-        int status = lane_parse(o, list->values[i], &channel->lanes[i]);
-        if (status != CLI_OK)
-            return status;
-    }
-    channel->lanes_count = list->count;
-    if (list->count == 0) {
-        channel->lanes[0].lane = o->terms.lane;
-        snprintf(channel->lanes[0].node_url, sizeof channel->lanes[0].node_url, "%s", o->cli->node_url);
-        channel->lanes_count = 1;
-    }
-    qsort(channel->lanes, channel->lanes_count, sizeof channel->lanes[0], lanes_compare);
-    for (size_t i = 1; i < channel->lanes_count; i++)
-        if (channel->lanes[i].lane == channel->lanes[i - 1].lane)
-            return cli_usage(o->cli, "lane %" PRIu32 " is named twice", channel->lanes[i].lane);
-    return caps_share(o);
-}
-
-static int wish_take(struct opening *o)
-{
-    struct cli_channel *channel = &o->channel;
-    enum pp_error error =
-        pp_units_parse_decimal(o->arguments->deposit, o->terms.token_decimals, &channel->deposit);
-    if (error != PP_OK || channel->deposit.raw == 0)
-        return cli_usage(o->cli, "--deposit takes an amount like 25.00 of a token with %u decimals, not '%s'",
-                         o->terms.token_decimals, o->arguments->deposit);
-    channel->chain_id = o->terms.node.chain_id;
-    channel->contract = o->terms.node.contract;
-    channel->token_decimals = o->terms.token_decimals;
-    return lanes_take(o);
-}
-
-/* ---- nodes ---- */
-
-static enum pp_error terms_ask(struct opening *o, const char *url, struct cli_terms *out)
-{
-    struct cli_exchange *exchange;
-    struct pp_refusal refusal;
-    bool first;
-    enum pp_error error = cli_exchange_open(url, &exchange);
-    if (error != PP_OK)
-        return cli_problem_set(&o->problem, error, "the node's address '%.200s'", url);
-    error = cli_terms_get(exchange, out, &o->problem);
-    cli_exchange_close(exchange);
-    PP_TRY(error);
-    error = cli_wallet_pin(o->wallet, &out->node, &refusal, &first);
-    return error == PP_OK ? PP_OK
-                          : cli_problem_refusal(&o->problem, &refusal,
-                                                "the node at %.200s, against what was pinned", url);
-}
-
-static enum pp_error terms_agree(struct opening *o, const struct cli_terms *other, const char *url)
-{
-    const struct cli_terms *terms = &o->terms;
-    struct pp_refusal refusal;
-    pp_refusal_init(&refusal, PP_WRONG_DOMAIN, NULL);
-    if (other->node.chain_id != terms->node.chain_id) {
-        refusal.field = "chain_id";
-        refusal.expected = pp_value_number(terms->node.chain_id);
-        refusal.actual = pp_value_number(other->node.chain_id);
-    } else if (!pp_address_eq(&other->node.contract, &terms->node.contract)) {
-        refusal.field = "contract";
-        refusal.expected = pp_value_bytes(terms->node.contract.bytes, sizeof terms->node.contract.bytes);
-        refusal.actual = pp_value_bytes(other->node.contract.bytes, sizeof other->node.contract.bytes);
-    } else {
-        return PP_OK;
-    }
-    return cli_problem_refusal(&o->problem, &refusal, "the node at %.200s is not of the network of %.200s",
-                               url, o->cli->node_url);
-}
-
-/* Each lane's node is of this network, and the contract knows its operator by the key that the node's terms name. */
-static enum pp_error lane_check(struct opening *o, size_t at)
-{
-    const struct cli_channel_lane *lane = &o->channel.lanes[at];
-    struct cli_terms terms = o->terms;
-    struct pp_chain_operator operator;
-    if (strcmp(lane->node_url, o->cli->node_url) != 0) {
-        PP_TRY(terms_ask(o, lane->node_url, &terms));
-        PP_TRY(terms_agree(o, &terms, lane->node_url));
-    }
-    if (pp_lane_node(lane->lane) != terms.node.node_id) {
-        cli_problem_set(&o->problem, PP_UNKNOWN_LANE,
-                        "lane %" PRIu32 " is node %" PRIu32 "'s, and at %.160s is node %" PRIu32
-                        ": say where it answers with --lane NUMBER@URL",
-                        lane->lane, pp_lane_node(lane->lane), lane->node_url, terms.node.node_id);
-        return PP_UNKNOWN_LANE;
-    }
-    o->served[at] = terms.lane == lane->lane;
-    if (!o->served[at])
-        cli_warn(o->cli, "the node at %s writes lane %" PRIu32 ", not %" PRIu32, lane->node_url, terms.lane,
-                 lane->lane);
-    PP_TRY(cli_contract_operator(&o->contract, terms.node.node_id, &operator, & o->problem));
-    if (operator.state != PP_OPERATOR_CHAIN_ACTIVE)
-        return cli_problem_set(&o->problem, PP_CONTRACT_MISMATCH,
-                               "node %" PRIu32 " is not active in the contract's registry",
-                               terms.node.node_id);
-    if (pp_address_eq(&operator.key, &terms.node.operator_address))
-        return PP_OK;
-    struct pp_refusal refusal;
-    pp_refusal_init(&refusal, PP_CONTRACT_MISMATCH, "operator");
-    refusal.expected = pp_value_bytes(operator.key.bytes, sizeof operator.key.bytes);
-    refusal.actual = pp_value_bytes(terms.node.operator_address.bytes, 20);
-    return cli_problem_refusal(&o->problem, &refusal,
-                               "the operator of node %" PRIu32 ", on chain and in its terms",
-                               terms.node.node_id);
-}
-
-/* The contract is the escrow of this token, and hashes channels as this program does. */
-static enum pp_error contract_check(struct opening *o)
-{
-    struct pp_address token;
-    uint64_t decimals;
-    struct pp_refusal refusal;
-    PP_TRY(cli_contract_open(o->cli->rpc_url, o->terms.node.chain_id, &o->terms.node.contract, &o->contract,
-                             &o->problem));
-    PP_TRY(cli_contract_token(&o->contract, &token, &o->problem));
-    if (!pp_address_eq(&token, &o->terms.token)) {
-        pp_refusal_init(&refusal, PP_CONTRACT_MISMATCH, "token");
-        refusal.expected = pp_value_bytes(token.bytes, sizeof token.bytes);
-        refusal.actual = pp_value_bytes(o->terms.token.bytes, sizeof o->terms.token.bytes);
-        return cli_problem_refusal(&o->problem, &refusal, "the token, on chain and in the node's terms");
-    }
-    PP_TRY(cli_contract_decimals(&o->contract, &token, &decimals, &o->problem));
-    if (decimals != o->terms.token_decimals) {
-        pp_refusal_init(&refusal, PP_CONTRACT_MISMATCH, "token_decimals");
-        refusal.expected = pp_value_number(decimals);
-        refusal.actual = pp_value_number(o->terms.token_decimals);
-        return cli_problem_refusal(&o->problem, &refusal,
-                                   "the token's decimals, on chain and in the node's terms");
-    }
-    for (size_t i = 0; i < o->channel.lanes_count; i++)
-        PP_TRY(lane_check(o, i));
-    return PP_OK;
-}
 
 /* ---- keys ---- */
 
@@ -313,6 +100,13 @@ static bool begun_visit(void *context, const struct cli_channel *channel)
     return false;
 }
 
+/* Nodes move: what is asked for now says where they answer. */
+static void urls_take(struct cli_channel *channel, const struct cli_channel *wish)
+{
+    for (size_t i = 0; i < channel->lanes_count; i++)
+        memcpy(channel->lanes[i].node_url, wish->lanes[i].node_url, sizeof channel->lanes[i].node_url);
+}
+
 static enum pp_error wallet_problem(struct opening *o, enum pp_error error)
 {
     return cli_problem_set(&o->problem, error, "the wallet folder %s", cli_wallet_path(o->wallet));
@@ -367,8 +161,9 @@ static enum pp_error begun_look(struct opening *o, const struct cli_channel *beg
 
 static enum pp_error begun_find(struct opening *o, bool *out_go_on)
 {
+    bool any;
     *out_go_on = false;
-    PP_TRY(cli_send_rest(&o->payer, &o->problem));
+    PP_TRY(cli_send_rest(&o->payer, &any, &o->problem));
     for (;;) {
         struct begun begun = {.wish = &o->channel};
         enum pp_error error = cli_wallet_openings(o->wallet, begun_visit, &begun);
@@ -378,6 +173,7 @@ static enum pp_error begun_find(struct opening *o, bool *out_go_on)
             return PP_OK;
         PP_TRY(begun_look(o, &begun.found, out_go_on));
         if (*out_go_on) {
+            urls_take(&begun.found, &o->channel);
             o->channel = begun.found;
             o->resumed = true;
             return PP_OK;
@@ -421,9 +217,11 @@ static enum pp_error known_find(struct opening *o)
     if (!known.any)
         return PP_OK;
     if (same_wish(&known.found, &o->channel)) {
+        urls_take(&known.found, &o->channel);
         o->channel = known.found;
         o->existed = true;
-        return PP_OK;
+        error = cli_wallet_channel_update(o->wallet, &o->channel);
+        return error == PP_OK ? PP_OK : wallet_problem(o, error);
     }
     cli_problem_set(&o->problem, PP_EXISTS,
                     "channel 0x%s is open with these lanes: top it up, or open another one with --another",
@@ -632,16 +430,23 @@ static enum pp_error opening_go(struct opening *o)
 
 static int opening_run(struct opening *o)
 {
-    enum pp_error error = terms_ask(o, o->cli->node_url, &o->terms);
-    if (error != PP_OK)
+    const struct arguments *arguments = o->arguments;
+    struct cli_open_check check = {.cli = o->cli,
+                                   .wallet = o->wallet,
+                                   .terms = &o->terms,
+                                   .channel = &o->channel,
+                                   .contract = &o->contract,
+                                   .served = o->served,
+                                   .problem = &o->problem};
+    if (cli_open_terms(&check, o->cli->node_url, &o->terms) != PP_OK)
         return cli_problem_tell(o->cli, &o->problem);
-    int status = wish_take(o);
+    int status = cli_open_wish(o->cli, arguments->deposit, &arguments->lanes, &o->terms, &o->channel);
     if (status != CLI_OK)
         return status;
-    if (contract_check(o) != PP_OK)
+    if (cli_open_check(&check) != PP_OK)
         return cli_problem_tell(o->cli, &o->problem);
     if (!signer_take(o) ||
-        !cli_payer_open(o->cli, o->wallet, &o->arguments->payer, &o->contract, NULL, &o->payer))
+        !cli_payer_open(o->cli, o->wallet, &arguments->payer, &o->contract, NULL, &o->payer))
         return CLI_FAILED;
     return opening_go(o) == PP_OK ? opening_end(o) : cli_problem_tell(o->cli, &o->problem);
 }

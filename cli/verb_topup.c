@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "deposit.h"
 #include "lane_wait.h"
+#include "leave.h"
 #include "options.h"
 #include "output.h"
 
@@ -150,6 +151,15 @@ static enum pp_error channel_refresh(struct topup *t)
 static enum pp_error state_check(struct topup *t)
 {
     struct pp_chain_channel channel;
+    struct cli_left left;
+    enum pp_error error =
+        cli_leave_read(t->wallet, &t->channel, t->channel.lanes[t->at].lane, &left, &t->problem);
+    if (error == PP_OK)
+        return cli_problem_set(&t->problem, PP_LANE_CLOSING,
+                               "lane %" PRIu32 " was left: its node takes no more",
+                               t->channel.lanes[t->at].lane);
+    if (error != PP_NOT_FOUND)
+        return error;
     PP_TRY(cli_contract_channel(&t->contract, &t->channel.id, PP_RPC_AT_LATEST, &channel, &t->problem));
     if (channel.state == PP_CHANNEL_CHAIN_OPEN)
         return PP_OK;
@@ -216,8 +226,8 @@ static enum pp_error wish_carry_out(struct topup *t)
 
 static enum pp_error topup_go(struct topup *t)
 {
-    bool done;
-    PP_TRY(cli_send_rest(&t->payer, &t->problem));
+    bool done, any;
+    PP_TRY(cli_send_rest(&t->payer, &any, &t->problem));
     PP_TRY(begun_look(t, &done));
     if (!done)
         PP_TRY(wish_carry_out(t));

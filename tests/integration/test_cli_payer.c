@@ -4,7 +4,9 @@
 #include "payer_world.h"
 #include "pp_test.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #define OPEN(w, status, ...) PAYER_RUN(w, status, "open", __VA_ARGS__)
 
@@ -101,6 +103,26 @@ START_TEST(open__cut_short_before_its_receipt__waits_and_goes_on)
     ck_assert(pp_json_bool(object, "resumed"));
     ck_assert_uint_eq(payer_world_nonce(&w, 0), 1);
     json_decref(object);
+    payer_world_done(&w);
+}
+END_TEST
+
+START_TEST(open__another_command_of_the_payer_runs__locked)
+{
+    struct payer_world w;
+    unsigned waiting = 0;
+    payer_world_make(&w);
+    payer_world_node_start(&w);
+    json_decref(pp_anvil_rpc(&w.anvil, "evm_setAutomine", "[false]"));
+    pid_t first = PAYER_SPAWN(&w, "open", "--deposit", "2.00", "--wait", "0");
+    while (!waiting) { /* until its first transaction waits to be mined */
+        json_t *pool = pp_anvil_rpc(&w.anvil, "txpool_status", "[]");
+        waiting = (unsigned)strtoul(pp_json_text(pool, "pending"), NULL, 16);
+        json_decref(pool);
+    }
+    json_decref(REFUSED(&w, "LOCKED", "open", "--deposit", "2.00", "--wait", "0"));
+    ck_assert_int_eq(kill(first, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(first, NULL, 0), first);
     payer_world_done(&w);
 }
 END_TEST
@@ -222,11 +244,17 @@ START_TEST(open__lanes_with_caps__each_gets_its_own)
     struct payer_world w;
     payer_world_make(&w);
     payer_world_node_start(&w);
+    char elsewhere[100]; /* the same node by another name: asked for its terms, too */
+    snprintf(elsewhere, sizeof elsewhere, "1287@http://localhost%s", strrchr(w.node_url, ':'));
     json_t *object =
-        OPEN(&w, 0, "--deposit", "10.00", "--lane", "1287", "--lane", "1280:4.00", "--wait", "0");
+        OPEN(&w, 0, "--deposit", "10.00", "--lane", elsewhere, "--lane", "1280:4.00", "--wait", "0");
     struct pp_channel_id id = channel_of(object);
     ck_assert_uint_eq(payer_world_channel(&w, &id).allocated.raw, 10000000);
     ck_assert_uint_eq(payer_world_lane(&w, &id).cap.raw, 4000000);
+    const json_t *lane = json_array_get(json_object_get(object, "lanes"), 1);
+    ck_assert_uint_eq(pp_json_u64(lane, "lane"), 1287);
+    ck_assert_str_eq(pp_json_text(lane, "cap_units"), "6000000");
+    ck_assert_str_eq(pp_json_text(lane, "node_url"), elsewhere + 5);
     json_decref(object);
     payer_world_done(&w);
 }
@@ -396,6 +424,7 @@ START_TEST(close__envelopes_were_sent__closes_when_they_have_vested)
     ck_assert_ok(pp_grains_to_units_floor(kept, &pool));
     ck_assert_uint_gt(pool.raw, 0);
     json_decref(PAYER_RUN(&w, 3, "close"));
+    json_decref(REFUSED(&w, "LANE_CLOSING", "topup", "--amount", "1.00"));
     object = closed_after_settling(&w);
     ck_assert_str_eq(pp_json_text(object, "state"), "CLOSED");
     ck_assert_uint_eq(pp_json_u64(object, "to_pool_units"), pool.raw);
@@ -475,6 +504,7 @@ PP_TESTS("cli_payer")
 PP_TEST(open__all_is_well__channel_is_final_and_active)
 PP_TEST(open__again__finds_the_open_channel)
 PP_TEST(open__cut_short_before_its_receipt__waits_and_goes_on)
+PP_TEST(open__another_command_of_the_payer_runs__locked)
 PP_TEST(open__too_few_tokens_or_no_gas__says_what_is_missing)
 PP_TEST(open__chain_is_not_what_the_node_says__refused_before_anything_is_sent)
 PP_TEST(open__bad_arguments__usage)

@@ -61,7 +61,40 @@ START_TEST(topup__killed_at_every_question__adds_once)
 }
 END_TEST
 
+/* PAYER-001, PAYER-007 */
+START_TEST(close_alone__killed_at_every_question__the_close_is_requested)
+{
+    struct payer_world w;
+    struct chain_relay relay;
+    unsigned question = 0;
+    payer_world_make(&w);
+    payer_world_node_start(&w);
+    chain_relay_start(&relay, &w);
+    for (bool killed = true; killed;) {
+        json_t *object = PAYER_RUN(&w, 0, "open", "--deposit", "1.00", "--another", "--wait", "0");
+        const char *id_text = pp_json_text(object, "channel_id");
+        const char *const arguments[] = {"close", "--alone", id_text, NULL};
+        const char *const again[] = {"close", "--alone", id_text, NULL};
+        struct pp_channel_id id;
+        int status;
+        pp_json_bytes(object, "channel_id", id.bytes, sizeof id.bytes);
+        killed = chain_relay_killed(&relay, ++question, arguments);
+        enum pp_channel_chain_state state = payer_world_channel(&w, &id).state;
+        json_decref(payer_run_any(&w, &status,
+                                  again)); /* 3: it was requested by the killed one, as the chain knows */
+        ck_assert_msg(status == 0 || status == 3, "killed at question %u: status %d", question, status);
+        ck_assert(status == 0 || state == PP_CHANNEL_CHAIN_CLOSING);
+        ck_assert_int_eq(payer_world_channel(&w, &id).state, PP_CHANNEL_CHAIN_CLOSING);
+        json_decref(object);
+    }
+    ck_assert_uint_gt(question, 15);
+    chain_relay_stop(&relay);
+    payer_world_done(&w);
+}
+END_TEST
+
 PP_TESTS("cli_payer_kills")
 PP_TEST(open__killed_at_every_question__opens_one_channel)
 PP_TEST(topup__killed_at_every_question__adds_once)
+PP_TEST(close_alone__killed_at_every_question__the_close_is_requested)
 PP_TESTS_END
