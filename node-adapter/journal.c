@@ -120,6 +120,27 @@ enum pp_error pp_journal_walk_next(struct pp_journal_walk *walk, struct pp_recor
     return PP_OK;
 }
 
+static enum pp_error last_is(struct pp_scan *scan, const struct pp_journal_head *head)
+{
+    const struct pp_key8 key = pp_key8_of(head->next_sequence - 1);
+    PP_TRY(pp_scan_last_to(scan, pp_slice(key.bytes, sizeof key.bytes)));
+    const struct pp_slice value = scan->value;
+    bool same = value.length >= sizeof head->checksum &&
+                memcmp(value.bytes + value.length - sizeof head->checksum, head->checksum, sizeof head->checksum) == 0;
+    return same ? PP_OK : PP_NOT_FOUND;
+}
+
+enum pp_error pp_journal_has(struct pp_txn *txn, const struct pp_journal_head *head)
+{
+    struct pp_scan scan;
+    if (head->next_sequence <= 1)
+        return PP_OK;
+    PP_TRY(pp_scan_open(txn, PP_TABLE_RECORDS, &scan));
+    enum pp_error error = last_is(&scan, head);
+    pp_scan_close(&scan);
+    return error;
+}
+
 static enum pp_error find_in(struct pp_scan *scan, uint64_t sequence, struct pp_record_room *room, struct pp_record *out,
                              char *reason)
 {

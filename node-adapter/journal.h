@@ -25,6 +25,9 @@ void pp_journal_head_init(struct pp_journal_head *head);
 PP_MUST_CHECK enum pp_error pp_journal_append(struct pp_txn *txn, struct pp_journal_head *head, struct pp_record *record,
                                               uint8_t *buffer);
 
+/* NOT_FOUND: this journal never stood there; the head is another one's. The checksum depends on all records before. */
+PP_MUST_CHECK enum pp_error pp_journal_has(struct pp_txn *txn, const struct pp_journal_head *head);
+
 struct pp_journal_walk {
     struct pp_scan scan;
     struct pp_journal_head head; /* behind the record last read */

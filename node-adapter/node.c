@@ -140,6 +140,11 @@ static enum pp_error memory_take(struct pp_node *node)
     return pp_ledger_open(&node->ledger, node->config.lanes_max, map_key);
 }
 
+static enum pp_error index_head_check(void *context, struct pp_txn *txn)
+{
+    return pp_journal_has(txn, context);
+}
+
 /* The index catches up before the node takes work. */
 static enum pp_error index_catch_up(struct pp_node *node)
 {
@@ -148,6 +153,9 @@ static enum pp_error index_catch_up(struct pp_node *node)
         PP_TRY(error);
     if (node->batch.head.next_sequence > node->head.next_sequence)
         return PP_CORRUPT;
+    error = pp_store_read(node->data.journal, index_head_check, &node->batch.head);
+    if (error != PP_OK)
+        return error == PP_NOT_FOUND ? PP_CORRUPT : error;
     atomic_store(&node->indexed_end, node->batch.head.next_sequence);
     node->durable_end = node->head.next_sequence;
     return PP_OK;
@@ -208,7 +216,7 @@ static enum pp_error state_take(struct pp_node *node, char *reason)
     atomic_store(&node->checkpoint_end, checkpoint_end);
     enum pp_error error = index_catch_up(node);
     if (error == PP_CORRUPT)
-        snprintf(reason, PP_STORE_REASON_BYTES, "index row head: it is ahead of the journal");
+        snprintf(reason, PP_STORE_REASON_BYTES, "index row head: it is ahead of the journal, or another one's");
     PP_TRY(error);
     PP_TRY(identity_take(node, reason));
     node->load = node->ledger.head.congestion;

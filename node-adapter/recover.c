@@ -47,7 +47,7 @@ static enum pp_error replay_run(void *context, struct pp_txn *txn)
     return error;
 }
 
-/* JRN-042: a checkpoint that is ahead of the journal belongs to another one. */
+/* JRN-042: a checkpoint that is ahead of the journal, or behind a record that the journal does not have, is another one's. */
 static enum pp_error head_agrees(void *context, struct pp_txn *txn)
 {
     const struct replay *replay = context;
@@ -57,8 +57,10 @@ static enum pp_error head_agrees(void *context, struct pp_txn *txn)
     enum pp_error error = pp_journal_find(txn, replay->head->next_sequence - 1, replay->room, &record, replay->reason);
     if (error == PP_OK && record.sequence + pp_record_span(&record) == replay->head->next_sequence &&
         record.time_ms == replay->head->time_ms)
-        return PP_OK;
-    if (error == PP_OK || error == PP_NOT_FOUND) {
+        error = pp_journal_has(txn, replay->head);
+    else if (error == PP_OK)
+        error = PP_NOT_FOUND;
+    if (error == PP_NOT_FOUND) {
         snprintf(replay->reason, PP_STORE_REASON_BYTES,
                  "checkpoint row head 0: it stands behind record %llu, which the journal does not have",
                  (unsigned long long)(replay->head->next_sequence - 1));

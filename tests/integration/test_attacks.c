@@ -6,6 +6,7 @@
 #include "pp_test.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -440,6 +441,50 @@ START_TEST(reader__killed_while_it_read__the_file_does_not_grow_for_it)
 }
 END_TEST
 
+static void file_copy(const char *from_dir, const char *to_dir, const char *name)
+{
+    char from[400], to[400];
+    uint8_t bytes[65536];
+    size_t length;
+    snprintf(from, sizeof from, "%s/%s", from_dir, name);
+    snprintf(to, sizeof to, "%s/%s", to_dir, name);
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    ck_assert(in != NULL && out != NULL);
+    while ((length = fread(bytes, 1, sizeof bytes, in)) > 0)
+        ck_assert_uint_eq(fwrite(bytes, 1, length, out), length);
+    fclose(in);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+/* Two folders that look alike: as many records at the same times. One's derived file must not speak for the other. */
+START_TEST(checkpoint__of_another_journal__refused_by_name)
+{
+    struct world worlds[2];
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_node *node;
+    char reason[256] = "";
+    for (unsigned i = 0; i < 2; i++) {
+        pp_temp_dir_make(&worlds[i].dir);
+        pp_fixture_init(&worlds[i].fixture, worlds[i].dir.path, true);
+        pp_fixture_open(&worlds[i].fixture);
+        pp_fixture_head(&worlds[i].fixture, 0, NULL);
+        pp_sender_init(&worlds[i].sender, &worlds[i].fixture, 1 + i);
+        pp_sender_fund(&worlds[i].sender, &worlds[i].fixture, 25000000, 0);
+        send_all(&worlds[i], &worlds[i].sender, &made, 1, (struct pp_parcel_of){100, 1}, &answer);
+        sent_done(&made, &answer);
+        pp_fixture_close(&worlds[i].fixture);
+    }
+    file_copy(worlds[0].fixture.dir, worlds[1].fixture.dir, "derived.mdb");
+    ck_assert_error(pp_node_open(&worlds[1].fixture.config, &node, reason), PP_CORRUPT);
+    ck_assert_msg(strstr(reason, "checkpoint") != NULL, "%s", reason);
+    for (unsigned i = 0; i < 2; i++) {
+        pp_fixture_done(&worlds[i].fixture);
+        pp_temp_dir_remove(&worlds[i].dir);
+    }
+}
+END_TEST
+
 /* ---- two at once ---- */
 
 struct gate {
@@ -710,6 +755,7 @@ PP_TEST(close__requested_while_the_view_was_lost__no_later_day_is_earned)
 PP_TEST(chain__one_lane_too_many_anothers_or_a_false_one__refused_alone)
 PP_TEST(store_full__a_chain_event_on_a_new_day_after_a_start__refused_and_taken_later)
 PP_TEST(checkpoint__not_written_before_the_close__the_next_start_has_every_lane)
+PP_TEST(checkpoint__of_another_journal__refused_by_name)
 PP_TEST(reader__killed_while_it_read__the_file_does_not_grow_for_it)
 PP_TEST(delete__twice_in_one_group__one_refund_and_both_hear_of_it)
 PP_TEST(clock__behind_the_journal__refused_beyond_a_minute)
