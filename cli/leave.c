@@ -56,6 +56,20 @@ static enum pp_error left_is_fair(const struct pp_wallet *wallet, const struct c
                                "the node keeps more of the cap than was ever signed and not refunded");
 }
 
+enum pp_error cli_left_take(const struct pp_crypto *crypto, const struct pp_domain *domain,
+                            const struct cli_left *left, struct pp_wallet *wallet,
+                            struct cli_problem *problem)
+{
+    PP_TRY(left_verify(crypto, domain, &wallet->config.operator_address, left, problem));
+    if (left->has_refund) {
+        enum pp_error error =
+            pp_wallet_refund(wallet, crypto, domain, &left->refund, &left->refund_signature);
+        if (error != PP_OK)
+            return cli_problem_set(problem, error, "the node's signed refund");
+    }
+    return left_is_fair(wallet, left, problem);
+}
+
 static enum pp_error file_write(const struct cli_session *s, const json_t *object,
                                 struct cli_problem *problem)
 {
@@ -108,19 +122,12 @@ static enum pp_error leave_post(struct cli_session *s, json_t **out, struct cli_
 }
 
 /* The refund first into the log, then the answer into its file: asking again gives the same. */
-static enum pp_error left_take(struct cli_session *s, const json_t *object, struct cli_left *left,
-                               struct cli_problem *problem)
+static enum pp_error answer_keep(struct cli_session *s, const json_t *object, struct cli_left *left,
+                                 struct cli_problem *problem)
 {
-    struct pp_wallet *wallet = cli_lane_wallet(s->log);
     PP_TRY(cli_left_read(object, &s->channel.id, s->lane->lane, left, problem));
-    PP_TRY(left_verify(s->cli->crypto, &s->domain, &s->node.operator_address, left, problem));
-    enum pp_error error = PP_OK;
-    if (left->has_refund)
-        error = pp_wallet_refund(wallet, s->cli->crypto, &s->domain, &left->refund, &left->refund_signature);
-    if (error != PP_OK)
-        return cli_problem_set(problem, error, "the node's signed refund, against the pinned operator");
-    PP_TRY(left_is_fair(wallet, left, problem));
-    error = cli_lane_commit(s->log);
+    PP_TRY(cli_left_take(s->cli->crypto, &s->domain, left, cli_lane_wallet(s->log), problem));
+    enum pp_error error = cli_lane_commit(s->log);
     if (error != PP_OK)
         return cli_problem_set(problem, error, "the lane's log could not be written");
     return file_write(s, object, problem);
@@ -138,7 +145,7 @@ enum pp_error cli_leave_ask(struct cli_session *session, struct cli_left *out, s
     struct cli_left left;
     PP_TRY(cli_lane_sync(&sync, NULL, problem));
     PP_TRY(leave_post(session, &object, problem));
-    enum pp_error error = left_take(session, object, &left, problem);
+    enum pp_error error = answer_keep(session, object, &left, problem);
     json_decref(object);
     if (error == PP_OK)
         *out = left;

@@ -242,6 +242,40 @@ START_TEST(deleted__statuses__as_asked)
 }
 END_TEST
 
+static const char left_text[] =
+    "{\"refund\":{\"channel_id\":\"" H32 "\",\"lane\":256,\"refunded\":\"1\",\"reasons\":\"" H32
+    "\",\"signature\":\"" H65 "\"},\"release\":{\"channel_id\":\"" H32
+    "\",\"lane\":256,\"old_cap\":\"25\",\"new_cap\":\"9\",\"seq\":3,\"signature\":\"" H65 "\"}}";
+
+static enum pp_error left_read(const json_t *object, struct cli_problem *problem)
+{
+    struct pp_channel_id id;
+    struct cli_left left;
+    memset(id.bytes, 0x11, sizeof id.bytes);
+    return cli_left_read(object, &id, 256, &left, problem);
+}
+
+START_TEST(left__each_member_spoilt__refused)
+{
+    static const char *const none[] = {NULL};
+    members_spoil(left_text, "refund", none, left_read);
+    members_spoil(left_text, "release", none, left_read);
+    struct cli_problem problem;
+    json_t *object = json_loads(left_text, 0, NULL), *release = json_object_get(object, "release");
+    json_object_set_new(object, "refund", json_null()); /* nothing was refunded */
+    ck_assert_ok(left_read(object, &problem));
+    json_object_set_new(release, "new_cap", json_string("26"));
+    ck_assert_error(left_read(object, &problem), PP_NODE_TOLD_OTHERWISE);
+    json_object_set_new(release, "new_cap", json_string("25"));
+    ck_assert_ok(left_read(object, &problem));
+    json_object_set_new(release, "lane", json_integer(257));
+    ck_assert_error(left_read(object, &problem), PP_NODE_TOLD_OTHERWISE);
+    json_object_set_new(object, "release", json_null());
+    ck_assert_error(left_read(object, &problem), PP_NODE_NONSENSE);
+    json_decref(object);
+}
+END_TEST
+
 PP_TESTS("answers")
 PP_TEST(terms__each_member_spoilt__error_names_it)
 PP_TEST(terms__lane_of_another_node__nonsense)
@@ -249,4 +283,5 @@ PP_TEST(lane_view__each_member_spoilt__refused)
 PP_TEST(submitted__counts_and_statuses__exactly_as_asked)
 PP_TEST(problem__of_a_node__as_it_said)
 PP_TEST(deleted__statuses__as_asked)
+PP_TEST(left__each_member_spoilt__refused)
 PP_TESTS_END
