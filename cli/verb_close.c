@@ -175,7 +175,8 @@ static enum pp_error releases_send(struct closing *c)
     return call_send(c, PP_JOB_RELEASE, &w);
 }
 
-/* PAYER-008: until it vests, a refund on chain beats what a report says was earned: the highest one known goes there first. */
+/* PAYER-008: until it vests, a refund on chain beats what a report says was earned; and a channel that closes takes no more of
+ * them, so the chain would never know what was refunded. The highest one known goes there first. */
 static enum pp_error refund_send(struct closing *c, size_t at, const struct pp_wallet *wallet)
 {
     uint8_t call[1024];
@@ -410,7 +411,8 @@ static int outcome_tell(struct closing *c)
 
 static int at_once(struct closing *c)
 {
-    if (releases_send(c) != PP_OK || config_send(c, PP_JOB_REQUEST_CLOSE, PP_ABI_REQUEST_CLOSE) != PP_OK)
+    if (refunds_send(c) != PP_OK || releases_send(c) != PP_OK ||
+        config_send(c, PP_JOB_REQUEST_CLOSE, PP_ABI_REQUEST_CLOSE) != PP_OK)
         return fail(c);
     return outcome_tell(c);
 }

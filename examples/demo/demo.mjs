@@ -183,20 +183,21 @@ async function reckon(channel, sent) {
   const { wallet, node } = await sender('alice', 'status', [channel.id, '--rpc', chain.url]);
   const spent = BigInt(wallet.spent_grains);
   const refunded = BigInt(wallet.refunded_grains);
+  const paidIn = BigInt(wallet.deposit_grains) / GRAINS_PER_UNIT;
   const earned = spent - refunded; // nothing is deferred after leaving together
   const toPool = earned / GRAINS_PER_UNIT;
   const share = (toPool * BigInt(PROTOCOL_SHARE_BPS)) / 10000n;
   same('the stamps cost what was spent', sent.postage, spent);
   const seenBySender = {
-    deposit, spent, refunded, earned, toPool, back: deposit - toPool, operator: toPool - share, protocol: share, dust: earned % GRAINS_PER_UNIT,
+    deposit: paidIn, spent, refunded, earned, toPool, back: paidIn - toPool, operator: toPool - share, protocol: share, dust: earned % GRAINS_PER_UNIT,
   };
 
   const payout = await network.pennypost('payout', ['--data', network.dataDir], { allowed: [0, 3] });
   const paid = (nodeId) => BigInt(payout.payouts.find((entry) => entry.node_id === nodeId)?.cumulative_units ?? 0);
   const nodeEarned = BigInt(node.earned_grains);
   const seenByNode = {
-    deposit: BigInt(payout.deposited ?? deposit), spent: BigInt(node.spent_grains), refunded: BigInt(node.refunded_grains), earned: nodeEarned,
-    toPool: BigInt(node.vested_grains) / GRAINS_PER_UNIT, back: deposit - BigInt(node.vested_grains) / GRAINS_PER_UNIT,
+    deposit: channel.seenByNode, spent: BigInt(node.spent_grains), refunded: BigInt(node.refunded_grains), earned: nodeEarned,
+    toPool: BigInt(node.vested_grains) / GRAINS_PER_UNIT, back: channel.seenByNode - BigInt(node.vested_grains) / GRAINS_PER_UNIT,
     operator: paid(NODE_ID), protocol: paid(0), dust: BigInt(node.vested_grains) % GRAINS_PER_UNIT,
   };
 
@@ -243,7 +244,11 @@ async function main() {
   step(`a chain, the contracts and a node are up: ${network.contracts.contract}`);
 
   const channel = await openChannel('alice', deposit);
-  await until('the node sees the channel final', async () => (await network.get(`/v1/channels/${channel.id}/lanes/${channel.lane}`)).state === 'ACTIVE', 60);
+  const seen = await until('the node sees the channel final', async () => {
+    const lane = await network.get(`/v1/channels/${channel.id}/lanes/${channel.lane}`);
+    return lane.state === 'ACTIVE' && lane;
+  });
+  channel.seenByNode = BigInt(seen.cap);
   step(`the sender opened channel ${channel.id.slice(0, 12)}... with ${dollars(deposit)}; the node sees it final`);
 
   const sent = await sendEverything();
