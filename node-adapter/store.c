@@ -15,6 +15,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#define READERS_BYTES (4096 + 64 * (off_t)PP_STORE_READERS_MAX) /* LMDB's table: a head, and a cache line each */
+
 struct pp_store {
     MDB_env *env;
     MDB_dbi tables[PP_STORE_TABLES_MAX];
@@ -107,17 +109,16 @@ static int folder_flush(const char *path)
 }
 
 /* LMDB's table of readers is a sparse file that is mapped: on a full disk, the first touch of a page of it would end the
- * process (JRN-008). */
+ * process (JRN-008). Before LMDB opens it: to close a file takes every lock on it from this process, LMDB's too. */
 static int readers_reserve(const char *path)
 {
     char lock[4096];
-    struct stat found;
     if (snprintf(lock, sizeof lock, "%s-lock", path) >= (int)sizeof lock)
         return ENAMETOOLONG;
-    int file = open(lock, O_RDWR | O_CLOEXEC);
+    int file = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0)
         return errno;
-    int status = fstat(file, &found) == 0 ? posix_fallocate(file, 0, found.st_size) : errno;
+    int status = posix_fallocate(file, 0, READERS_BYTES);
     close(file);
     return status;
 }
@@ -147,10 +148,11 @@ static int env_open(struct pp_store *store, const struct pp_store_config *config
         (status = mdb_env_set_maxreaders(store->env, PP_STORE_READERS_MAX)))
         return status;
     unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | (config->read_only ? MDB_RDONLY : 0u);
+    if (!config->read_only && (status = readers_reserve(config->path)))
+        return status;
     if ((status = mdb_env_open(store->env, config->path, flags, 0600)))
         return status;
-    if (!config->read_only &&
-        ((status = folder_flush(config->path)) || (status = readers_reserve(config->path))))
+    if (!config->read_only && (status = folder_flush(config->path)))
         return status;
     return tables_open(store, config);
 }

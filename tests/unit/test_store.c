@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -281,6 +282,31 @@ START_TEST(data__two_writers__the_second_is_locked_out)
 }
 END_TEST
 
+/* JRN-008: whole at once, not when it is first touched. And the lock on it, by which LMDB knows that it is not alone, is
+ * still ours: another process that finds none begins the table anew. */
+START_TEST(store__the_table_of_readers__reserved_and_locked)
+{
+    struct world world;
+    struct stat found;
+    char path[320];
+    int status;
+    world_open(&world, 4 * MIB);
+    snprintf(path, sizeof path, "%s-lock", world.path);
+    ck_assert_int_eq(stat(path, &found), 0);
+    ck_assert_int_ge(found.st_blocks * 512, found.st_size);
+    ck_assert_int_ge(found.st_size, 64 * (off_t)PP_STORE_READERS_MAX);
+    pid_t child = fork();
+    if (child == 0) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+        int file = open(path, O_RDWR);
+        _exit(fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    world_close(&world);
+}
+END_TEST
+
 static enum pp_error schema_run(void *context, struct pp_txn *txn)
 {
     static const uint8_t other[4] = {0, 0, 0, 9};
@@ -327,6 +353,7 @@ START_TEST(data__not_there_or_no_store__said_so)
 END_TEST
 
 PP_TESTS("store")
+PP_TEST(store__the_table_of_readers__reserved_and_locked)
 PP_TEST(write__the_callback_fails__nothing_of_it_is_there)
 PP_TEST(write__a_fault_before_the_commit__nothing_of_it_is_there)
 PP_TEST(write__a_full_map__refused_but_the_reserve_still_frees_room)
