@@ -26,7 +26,7 @@ static void expect_number(struct pp_job_expectation *expectation, unsigned index
 }
 
 /* The largest settle call fits one transaction: 20 static words, the proof with its length, and two offsets a claim. */
-_Static_assert(PP_SETTLE_CLAIMS_MAX * (20u + 1u + PP_LANE_PATH_MAX + 2u) * PP_ABI_WORD + 1024u <
+_Static_assert(PP_SETTLE_CLAIMS_MAX *(20u + 1u + PP_LANE_PATH_MAX + 2u) * PP_ABI_WORD + 1024u <
                    PP_TX_MAX_BYTES - PP_TX_EXTRA_BYTES,
                "a settle call would not fit");
 

@@ -424,6 +424,42 @@ START_TEST(job__too_cheap_at_the_most__waits)
 }
 END_TEST
 
+/* Goal: mined is not yet done: without the event, or reverted, it came to nothing, and says so (JOB-006). */
+START_TEST(job__mined_without_effect__dropped_with_the_reason)
+{
+    struct world world;
+    struct pp_job_record record;
+    uint8_t data[128];
+    struct pp_writer w;
+    char params[80], hex[41];
+    world_start(&world);
+    job_open(&world);
+    pp_writer_init(&w, data, sizeof data);
+    pp_abi_write_approve(&w, &world.anvil.contract, pp_units(DEPOSIT));
+    struct pp_job_intent intent = intent_of(PP_JOB_APPROVE, &world.anvil.token, data, w.length);
+    pp_abi_topic(PP_LOG_CHANNEL_OPENED, &intent.expectation.topics[0]); /* an approval opens nothing */
+    intent.expectation.mask = 1;
+    ck_assert_ok(pp_chain_job_queue(world.job, &intent, &record));
+    job_finish(&world);
+    record = record_get(&world, record.id);
+    ck_assert_int_eq(record.state, PP_JOB_STATE_DROPPED);
+    ck_assert_ptr_nonnull(strstr(record.reason, "changed nothing"));
+
+    automine(&world, false);
+    ck_assert_ok(queue_open(&world, 0, &record));
+    ck_assert_ok(pp_chain_job_round(world.job));
+    expect_state(&world, record.id, PP_JOB_STATE_SENT);
+    snprintf(params, sizeof params, "[\"0x%s\",\"0x\"]", pp_hex_print(world.anvil.token.bytes, 20, hex));
+    json_decref(pp_anvil_rpc(&world.anvil, "anvil_setCode", params)); /* the token is gone */
+    job_finish(&world);
+    record = record_get(&world, record.id);
+    ck_assert_int_eq(record.state, PP_JOB_STATE_DROPPED);
+    ck_assert_ptr_nonnull(strstr(record.reason, "reverted"));
+    pp_chain_job_close(world.job);
+    world_stop(&world);
+}
+END_TEST
+
 /* Goal: a reorganization that takes the block back is noticed, and the same bytes are sent again (JOB-002). */
 START_TEST(job__reorganized__sent_again)
 {
@@ -552,6 +588,7 @@ PP_TEST(job__refused_or_poor__not_signed)
 PP_TEST(job__not_mined__raised_under_the_same_number)
 PP_TEST(job__dropped_as_too_cheap__raised_at_once)
 PP_TEST(job__too_cheap_at_the_most__waits)
+PP_TEST(job__mined_without_effect__dropped_with_the_reason)
 PP_TEST(job__reorganized__sent_again)
 PP_TEST(job__another_owner__replaced_when_final)
 PP_TEST(job__answer_lost__unknown_then_final)

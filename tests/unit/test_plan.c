@@ -377,7 +377,8 @@ START_TEST(plan_refund__leaving__posted_before_the_release)
     struct world *world = world_make();
     struct pp_plan_lane *lane = lane_add(world, 50 * UNIT, 7 * UNIT);
     lane->has_release = true;
-    lane->release = (struct pp_abi_release){.lane = LANE, .old_cap = pp_units(100), .new_cap = pp_units(10), .seq = 3};
+    lane->release =
+        (struct pp_abi_release){.lane = LANE, .old_cap = pp_units(100), .new_cap = pp_units(10), .seq = 3};
     lane->chain.seq = 3;
     lane->chain.spent = pp_grains(50 * UNIT);
     lane->chain.vested = pp_grains(10 * UNIT);
@@ -460,12 +461,14 @@ START_TEST(plan_intent__every_kind__call_and_event)
     closing->channel.state = PP_CHANNEL_CHAIN_CLOSING;
     closing->chain.spent = pp_grains(UNIT);
     plan_make(world);
-    static const enum pp_job_kind kinds[] = {PP_JOB_POST_REPORT, PP_JOB_SETTLE, PP_JOB_POST_REFUND,
-                                             PP_JOB_RELEASE, PP_JOB_CLAIM_PAYOUT, PP_JOB_CLAIM_PAYOUT};
-    static const enum pp_abi_function calls[] = {PP_ABI_POST_REPORT, PP_ABI_SETTLE, PP_ABI_POST_REFUND,
-                                                 PP_ABI_RELEASE, PP_ABI_CLAIM_PAYOUT, PP_ABI_CLAIM_PAYOUT};
-    static const enum pp_abi_event events[] = {PP_LOG_REPORT_POSTED, PP_LOG_LANE_SETTLED, PP_LOG_REFUND_POSTED,
-                                               PP_LOG_LANE_CAP_CHANGED, PP_LOG_PAYOUT_CLAIMED, PP_LOG_PAYOUT_CLAIMED};
+    static const enum pp_job_kind kinds[] = {PP_JOB_POST_REPORT, PP_JOB_SETTLE,       PP_JOB_POST_REFUND,
+                                             PP_JOB_RELEASE,     PP_JOB_CLAIM_PAYOUT, PP_JOB_CLAIM_PAYOUT};
+    static const enum pp_abi_function calls[] = {PP_ABI_POST_REPORT,  PP_ABI_SETTLE,
+                                                 PP_ABI_POST_REFUND,  PP_ABI_RELEASE,
+                                                 PP_ABI_CLAIM_PAYOUT, PP_ABI_CLAIM_PAYOUT};
+    static const enum pp_abi_event events[] = {PP_LOG_REPORT_POSTED,  PP_LOG_LANE_SETTLED,
+                                               PP_LOG_REFUND_POSTED,  PP_LOG_LANE_CAP_CHANGED,
+                                               PP_LOG_PAYOUT_CLAIMED, PP_LOG_PAYOUT_CLAIMED};
     ck_assert_uint_eq(world->plan.action_count, 6);
     for (unsigned i = 0; i < 6; i++) {
         struct pp_job_intent intent;
