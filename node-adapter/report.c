@@ -74,7 +74,7 @@ static enum pp_error before_find(void *context, struct pp_txn *txn)
 
 /* ---- leaves ---- */
 
-static enum pp_error leaf_of(const struct pp_ledger_lane *lane, struct pp_lane_leaf *out)
+static void leaf_of(const struct pp_ledger_lane *lane, struct pp_lane_leaf *out)
 {
     struct pp_settlement settlement;
     *out = (struct pp_lane_leaf){
@@ -84,11 +84,10 @@ static enum pp_error leaf_of(const struct pp_ledger_lane *lane, struct pp_lane_l
         .refunded = lane->lane.refunded,
         .earned = lane->lane.earned,
     };
-    if (lane->lane.state != PP_LANE_STATE_SETTLED)
-        return PP_OK;
-    PP_TRY(pp_lane_settlement(&lane->lane, &settlement));
-    out->owed = settlement.owed;
-    return PP_OK;
+    /* More vested than the cap: a chain's node once said what cannot be. It must not stop the reports of all lanes, and with
+     * so much vested nothing is owed. */
+    if (lane->lane.state == PP_LANE_STATE_SETTLED && pp_lane_settlement(&lane->lane, &settlement) == PP_OK)
+        out->owed = settlement.owed;
 }
 
 enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_leaf *out, size_t *out_count)
@@ -96,7 +95,7 @@ enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_le
     size_t count = 0;
     for (uint32_t slot = 0; slot < ledger->head.lane_count; slot++)
         if (!pp_grains_is_zero(ledger->lanes[slot].lane.spent))
-            PP_TRY(leaf_of(&ledger->lanes[slot], &out[count++]));
+            leaf_of(&ledger->lanes[slot], &out[count++]);
     *out_count = count;
     return PP_OK;
 }

@@ -121,6 +121,33 @@ START_TEST(report__lanes_of_every_state__those_that_spent)
 }
 END_TEST
 
+/* Goal: a chain's node that once said of one lane what cannot be does not stop the reports of all. */
+START_TEST(report__more_vested_than_the_cap__stated_all_the_same)
+{
+    struct world world;
+    struct pp_sender sender;
+    struct pp_made_request made;
+    struct pp_chain_event event;
+    const struct pp_lane_leaf *leaf;
+    world_open(&world);
+    pp_sender_init(&sender, &world.fixture, 1);
+    pp_sender_fund(&sender, &world.fixture, 25000000, 0);
+    send(&world, &sender, 1, &made);
+    pp_request_done(&made);
+    pp_sender_event(&sender, PP_CHAIN_CLOSED, 0, 0, &event);
+    event.vested = PP_GRAINS_MAX;
+    ck_assert_ok(pp_node_chain_events(world.fixture.node, &event, 1));
+    epoch_pass(&world);
+    struct pp_claims_report *report = report_read(&world, epoch_before_now(&world));
+    ck_assert_ok(pp_report_lane(&report->report, &sender.channel_id, FIXTURE_LANE, &leaf));
+    ck_assert(pp_grains_eq(leaf->earned, pp_grains(4000)));
+    ck_assert(pp_grains_is_zero(leaf->owed));
+    pp_claims_report_done(report);
+    pp_fixture_done(&world.fixture); /* verify rightly complains */
+    pp_temp_dir_remove(&world.dir);
+}
+END_TEST
+
 /* Goal: payouts are on top of what the chain's last report paid, also when reports between were never posted (NODE-072), and
  * never above what the pool received. Method: 5 % to the treasury; three epochs, of which the second's is not posted. */
 START_TEST(report__on_top_of_the_last_posted__cumulative)
@@ -191,6 +218,7 @@ END_TEST
 
 PP_TESTS("report")
 PP_TEST(report__lanes_of_every_state__those_that_spent)
+PP_TEST(report__more_vested_than_the_cap__stated_all_the_same)
 PP_TEST(report__on_top_of_the_last_posted__cumulative)
 PP_TEST(report__view_stale_or_in_conflict__none)
 PP_TESTS_END
