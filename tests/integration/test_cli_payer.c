@@ -383,16 +383,31 @@ static struct pp_grains wallet_grains(struct payer_world *w, const char *key)
     return amount;
 }
 
+/* Until the node's view has the chain's time: reports are built on what it sees. */
+static void node_follow(struct payer_world *w)
+{
+    uint64_t seen = 0;
+    json_t *block = pp_anvil_rpc(&w->anvil, "eth_getBlockByNumber", "[\"latest\",false]");
+    uint64_t now = strtoull(pp_json_text(block, "timestamp"), NULL, 16);
+    json_decref(block);
+    while (seen < now) {
+        json_t *status = PAYER_RUN(w, 0, "status");
+        seen = pp_json_u64(pp_json_member(status, "node"), "chain_time_s");
+        json_decref(status);
+    }
+}
+
 /* The operator's job, and time, until close has something to do: status 0. */
 static json_t *closed_after_settling(struct payer_world *w)
 {
     char data[300];
     snprintf(data, sizeof data, "%s/data", w->dir.path);
-    for (unsigned turn = 0; turn < 20; turn++) {
+    for (unsigned turn = 0; turn < 40; turn++) {
         const char *const settle[] = {"settle", "--data", data, "--key", w->payer_keys[2], NULL};
         const char *const close[] = {"close", NULL};
         int status;
         payer_world_pass(w, PP_ANVIL_EPOCH_S);
+        node_follow(w);
         json_decref(payer_run_any(w, &status, settle));
         ck_assert(status == 0 || status == 3);
         json_t *object = payer_run_any(w, &status, close);
