@@ -134,7 +134,7 @@ static enum pp_error memory_take(struct pp_node *node)
     if (!node->draft || !node->room || !node->rows || !node->buffer || !node->results || !node->scratch ||
         !node->roots || !node->receipts || !node->group)
         return PP_NO_MEMORY;
-    PP_TRY(pp_recent_open(&node->recent));
+    PP_TRY(pp_recent_open(&node->recent, map_key[0] ^ map_key[1] << 1));
     PP_TRY(pp_index_batch_open(&node->batch));
     pp_checkpoint_init(&node->checkpoint);
     return pp_ledger_open(&node->ledger, node->config.lanes_max, map_key);

@@ -1,6 +1,7 @@
-/* recent.h - the stamps that are admitted and not yet in the index: a ring in the order of admission, with a table.
+/* recent.h - the stamps that are admitted and not yet in the index: in the order of admission, with a table by interval.
  *
- * Own:    one writer thread; memory is mapped when it opens.
+ * Own:    one writer thread; memory is mapped when it opens, and what was used last is used again first, so that no more of
+ *         it is touched than the index ever lagged behind.
  * Limits: PP_RECENT_MAX: the writer waits for the index when it is full.
  */
 #ifndef PP_RECENT_H
@@ -17,22 +18,27 @@ struct pp_recent_stamp {
     uint64_t sequence;
     uint64_t time_ms;
     uint32_t slot;
+    uint32_t older, newer; /* places + 1; of a free place newer is the next free one */
     bool ticket;
 };
 
 struct pp_recent {
-    struct pp_recent_stamp *ring;
-    uint32_t *table; /* place in the ring + 1; open addressing, half full */
-    uint64_t first, next; /* of all that ever were in it; next - first <= PP_RECENT_MAX */
+    struct pp_recent_stamp *places;
+    uint32_t *table; /* place + 1; open addressing, half full */
+    uint64_t key;    /* so that who chooses intervals cannot make them collide */
+    uint32_t oldest, newest, free; /* places + 1; 0: none */
+    uint32_t fresh;  /* places from here on were never used */
+    uint32_t count;
 };
 
-PP_MUST_CHECK enum pp_error pp_recent_open(struct pp_recent *recent);
+/* key: any random number. */
+PP_MUST_CHECK enum pp_error pp_recent_open(struct pp_recent *recent, uint64_t key);
 void pp_recent_close(struct pp_recent *recent);
 static inline uint64_t pp_recent_count(const struct pp_recent *recent)
 {
-    return recent->next - recent->first;
+    return recent->count;
 }
-/* There must be room, and no other that begins there. */
+/* There must be room, and no other that begins there; sequences never fall. older, newer: ignored. */
 void pp_recent_add(struct pp_recent *recent, const struct pp_recent_stamp *stamp);
 /* NULL: none begins there. */
 const struct pp_recent_stamp *pp_recent_find(const struct pp_recent *recent, uint32_t slot, struct pp_grains from);

@@ -1,4 +1,4 @@
-/* The ring of stamps that are not indexed yet, against a plain list. */
+/* The stamps that are not indexed yet, against a plain list. */
 #include "pp_fixture.h"
 #include "pp_test.h"
 
@@ -16,7 +16,7 @@ START_TEST(recent__random_adds_and_drops_at_both_ends__as_a_plain_list)
     static struct pp_recent_stamp model[MODEL];
     uint64_t first = 0, next = 0, sequence = 1;
     pp_rng_init(&rng, 9);
-    ck_assert_ok(pp_recent_open(&recent));
+    ck_assert_ok(pp_recent_open(&recent, 0x1234567890abcdef));
     for (unsigned round = 0; round < 3000; round++) {
         uint64_t choice = pp_rng_below(&rng, 10);
         for (unsigned i = 0; choice < 6 && i < 5 && next - first < 500 && next < MODEL; i++) {
@@ -50,13 +50,13 @@ START_TEST(recent__random_adds_and_drops_at_both_ends__as_a_plain_list)
 }
 END_TEST
 
-START_TEST(recent__full_round_the_ring__every_one_found)
+START_TEST(recent__full_and_filled_on__every_one_found)
 {
     struct pp_recent recent;
-    ck_assert_ok(pp_recent_open(&recent));
+    ck_assert_ok(pp_recent_open(&recent, 0x1234567890abcdef));
     for (uint64_t i = 0; i < PP_RECENT_MAX + PP_RECENT_MAX / 2; i++) {
         if (pp_recent_count(&recent) == PP_RECENT_MAX)
-            pp_recent_drop_below(&recent, recent.ring[recent.first % PP_RECENT_MAX].sequence + 1);
+            pp_recent_drop_below(&recent, recent.places[recent.oldest - 1].sequence + 1);
         pp_recent_add(&recent, &(struct pp_recent_stamp){.from = pp_grains(i * 4096), .slot = 0, .sequence = i + 1});
     }
     for (uint64_t i = PP_RECENT_MAX / 2; i < PP_RECENT_MAX + PP_RECENT_MAX / 2; i += 97)
@@ -66,7 +66,23 @@ START_TEST(recent__full_round_the_ring__every_one_found)
 }
 END_TEST
 
+/* What was used last is used again first: memory is touched as far as the index lags behind, and no further. */
+START_TEST(recent__a_long_life_with_a_short_lag__touches_few_places)
+{
+    struct pp_recent recent;
+    ck_assert_ok(pp_recent_open(&recent, 7));
+    for (uint64_t i = 1; i < 100000; i++) {
+        pp_recent_add(&recent, &(struct pp_recent_stamp){.from = pp_grains(i * 512), .slot = 1, .sequence = i});
+        if (i % 100 == 0)
+            pp_recent_drop_below(&recent, i - 50);
+    }
+    ck_assert_uint_le(recent.fresh, 160);
+    pp_recent_close(&recent);
+}
+END_TEST
+
 PP_TESTS("recent")
 PP_TEST(recent__random_adds_and_drops_at_both_ends__as_a_plain_list)
-PP_TEST(recent__full_round_the_ring__every_one_found)
+PP_TEST(recent__full_and_filled_on__every_one_found)
+PP_TEST(recent__a_long_life_with_a_short_lag__touches_few_places)
 PP_TESTS_END
