@@ -335,6 +335,14 @@ enum pp_error pp_node_submit(struct pp_node *node, const struct pp_request *requ
     return submit(node, request, false, done, context);
 }
 
+enum pp_error pp_node_admit_start(struct pp_node *node, const struct pp_request *request, pp_submit_done *done,
+                                  void *context)
+{
+    if (node->config.embedded_store)
+        return PP_BAD_CONFIG;
+    return submit(node, request, true, done, context);
+}
+
 struct admit_wait {
     pthread_mutex_t lock;
     pthread_cond_t done;
@@ -361,12 +369,10 @@ enum pp_error pp_node_admit(struct pp_node *node, const struct pp_request *reque
                             struct pp_refusal *out_refusal)
 {
     struct admit_wait wait = {.results = results, .refusal = out_refusal};
-    if (node->config.embedded_store)
-        return PP_BAD_CONFIG;
     int status = pthread_mutex_init(&wait.lock, NULL) | pthread_cond_init(&wait.done, NULL);
     PP_ASSERT(status == 0);
     pp_refusal_init(out_refusal, PP_OK, NULL);
-    enum pp_error error = submit(node, request, true, admit_done, &wait);
+    enum pp_error error = pp_node_admit_start(node, request, admit_done, &wait);
     if (error == PP_OK) {
         pthread_mutex_lock(&wait.lock);
         while (!wait.answered)

@@ -82,6 +82,7 @@ struct pp_envelope_view {
 struct pp_request {
     struct pp_channel_id channel_id;
     uint32_t lane;
+    uint64_t source; /* who brought it: the host's number of the connection; 0: not known */
     enum pp_stamp_kind kind;
     struct pp_grains spent;
     struct pp_grains refund_ack;
@@ -124,6 +125,9 @@ PP_MUST_CHECK enum pp_error pp_node_submit(struct pp_node *node, const struct pp
 /* Host's own store. Blocks until the reservation is on disk. results has room for request->count. */
 PP_MUST_CHECK enum pp_error pp_node_admit(struct pp_node *node, const struct pp_request *request,
                                           struct pp_result *results, struct pp_refusal *out_refusal);
+/* The same without blocking: done as for pp_node_submit; the results' sequences are tickets, and there is no receipt yet. */
+PP_MUST_CHECK enum pp_error pp_node_admit_start(struct pp_node *node, const struct pp_request *request,
+                                                pp_submit_done *done, void *context);
 /* The host stored them: they start to earn. out_receipt covers exactly these. TICKET_UNKNOWN, TICKET_CLOSED. */
 PP_MUST_CHECK enum pp_error pp_node_commit(struct pp_node *node, const uint64_t *tickets, size_t count,
                                            struct pp_receipt *out_receipt);
