@@ -22,8 +22,8 @@ void pp_item_refuse_whole(struct pp_item *item, enum pp_error error, const char 
     item->admitted = item->known = 0;
 }
 
-/* A place for one more refusal of this item; its number is the place + 1. */
-static enum pp_error refusal_place(struct pp_item *item, struct pp_refusal **out)
+/* Keeps a refusal of this item; its number is its place + 1. */
+static enum pp_error refusal_keep(struct pp_item *item, const struct pp_refusal *refusal)
 {
     if (item->refusal_count == item->refusal_capacity) {
         uint32_t capacity = item->refusal_capacity == 0 ? 1 : 4 * item->refusal_capacity;
@@ -33,7 +33,7 @@ static enum pp_error refusal_place(struct pp_item *item, struct pp_refusal **out
         item->refusals = grown;
         item->refusal_capacity = capacity;
     }
-    *out = &item->refusals[item->refusal_count];
+    item->refusals[item->refusal_count++] = *refusal;
     return PP_OK;
 }
 
@@ -161,7 +161,8 @@ static enum pp_error stamp_refused(struct pp_node *node, struct pp_item *item, s
                                    struct pp_refusal *refusal)
 {
     refusal_complete(node, item, index, slot, refusal);
-    item->outcomes[index] = (struct pp_outcome){.refusal = ++item->refusal_count};
+    PP_TRY(refusal_keep(item, refusal));
+    item->outcomes[index] = (struct pp_outcome){.refusal = item->refusal_count};
     return PP_OK;
 }
 
@@ -181,31 +182,30 @@ static enum pp_error stamp_decide(struct pp_node *node, struct pp_txn *txn, stru
         .content_error = item->content_errors[index],
         .quote_error = item->quote_errors[index],
     };
-    struct pp_refusal *refusal;
+    struct pp_refusal refusal;
     struct known known;
-    PP_TRY(refusal_place(item, &refusal));
-    enum pp_lane_answer answer = pp_lane_check(node->draft, &facts, refusal);
+    enum pp_lane_answer answer = pp_lane_check(node->draft, &facts, &refusal);
     if (answer == PP_LANE_LOOK_UP) {
         enum pp_error error = known_find(node, txn, item, index, slot, &known);
         if (error == PP_BUSY) { /* NODE-046: its neighbours took all the searching that one request gets */
-            pp_refusal_init(refusal, PP_BUSY, "from");
-            refusal->retry_after_ms = RETRY_BUSY_MS;
-            return stamp_refused(node, item, index, slot, refusal);
+            pp_refusal_init(&refusal, PP_BUSY, "from");
+            refusal.retry_after_ms = RETRY_BUSY_MS;
+            return stamp_refused(node, item, index, slot, &refusal);
         }
         PP_TRY(error);
         if (known.found && known.cancelled) {
-            pp_refusal_init(refusal, PP_TICKET_CLOSED, "from");
-            return stamp_refused(node, item, index, slot, refusal);
+            pp_refusal_init(&refusal, PP_TICKET_CLOSED, "from");
+            return stamp_refused(node, item, index, slot, &refusal);
         }
         if (known.found) {
             stamp_known(item, index, &known);
             return PP_OK;
         }
         facts.not_known = true;
-        answer = pp_lane_check(node->draft, &facts, refusal);
+        answer = pp_lane_check(node->draft, &facts, &refusal);
     }
     if (answer == PP_LANE_REFUSE)
-        return stamp_refused(node, item, index, slot, refusal);
+        return stamp_refused(node, item, index, slot, &refusal);
     PP_ASSERT(answer == PP_LANE_ADMIT);
     *out_again = !item->verified;
     item->outcomes[index] = (struct pp_outcome){
@@ -289,33 +289,39 @@ static void recent_add(struct pp_node *node, const struct pp_item *item, uint32_
     }
 }
 
-/* From the append on, nothing of ours can fail; the store can, and then the whole group is undone. */
-static enum pp_error charge(struct pp_node *node, struct pp_txn *txn, const struct pp_item *item,
-                            uint32_t slot)
+/* Readers wait for nothing else of an admission: one short hold. BUSY, NO_MEMORY: nothing was changed. */
+static enum pp_error ledger_charge(struct pp_node *node, const struct pp_item *item, uint32_t slot,
+                                   const struct pp_record *record)
+{
+    pthread_rwlock_wrlock(&node->state);
+    enum pp_error error = pp_ledger_touch(&node->ledger, slot);
+    if (error == PP_OK) {
+        struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
+        pp_ledger_charge(&node->ledger, slot, node->draft, record);
+        if (item->has_key && !lane->signer_known) {
+            lane->signer_key = item->signer_key;
+            lane->signer_known = true;
+        }
+    }
+    pthread_rwlock_unlock(&node->state);
+    return error;
+}
+
+/* From the charge on, nothing of ours can fail; the store can, and then the whole group is undone. */
+static enum pp_error charge(struct pp_node *node, struct pp_txn *txn, struct pp_item *item, uint32_t slot)
 {
     struct pp_record record;
+    struct pp_value none = {0};
     record_make(node, item, &record);
+    if (ledger_charge(node, item, slot, &record) != PP_OK) {
+        pp_item_refuse_whole(item, PP_BUSY, "holes", none, none, RETRY_BUSY_MS);
+        return PP_OK;
+    }
     PP_TRY(pp_journal_append(txn, &node->head, &record, node->buffer));
     if (!item->host)
         PP_TRY(envelopes_append(txn, item));
     recent_add(node, item, slot);
-    pthread_rwlock_wrlock(&node->state);
-    struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
-    pp_ledger_charge(&node->ledger, slot, node->draft, &record);
-    if (item->has_key && !lane->signer_known) {
-        lane->signer_key = item->signer_key;
-        lane->signer_known = true;
-    }
-    pthread_rwlock_unlock(&node->state);
     return PP_OK;
-}
-
-static enum pp_error lane_touch(struct pp_node *node, uint32_t slot)
-{
-    pthread_rwlock_wrlock(&node->state);
-    enum pp_error error = pp_ledger_touch(&node->ledger, slot);
-    pthread_rwlock_unlock(&node->state);
-    return error;
 }
 
 /* ---- the request ---- */
@@ -339,12 +345,23 @@ bool pp_view_is_stale(const struct pp_node *node, uint64_t now_ms)
                              : block_ms - now_ms > node->config.clock_skew_max_ms;
 }
 
+/* Slots are never used again, but a lane that its group lost gave its slot up: so the channel is compared. */
+static uint32_t lane_slot(const struct pp_node *node, const struct pp_item *item)
+{
+    const struct pp_channel_id *channel_id = &item->request->channel_id;
+    uint32_t slot = item->slot;
+    if (slot < node->ledger.head.lane_count &&
+        pp_channel_id_eq(&node->ledger.lanes[slot].channel_id, channel_id))
+        return slot;
+    return pp_ledger_find(&node->ledger, channel_id);
+}
+
 /* What refuses the request as a whole. OK: go on, *out_slot is its lane. */
 static bool refused_whole(struct pp_node *node, struct pp_item *item, uint32_t *out_slot)
 {
     const struct pp_request *request = item->request;
     struct pp_value none = {0};
-    uint32_t slot = pp_ledger_find(&node->ledger, &request->channel_id);
+    uint32_t slot = lane_slot(node, item);
     uint64_t now_ms = pp_node_now(node);
     if (slot == PP_SLOT_NONE)
         pp_item_refuse_whole(item, PP_UNKNOWN_CHANNEL, "channel_id", none,
@@ -358,8 +375,6 @@ static bool refused_whole(struct pp_node *node, struct pp_item *item, uint32_t *
     else if (item->host && node->ledger.tickets.count + request->count > PP_TICKETS_MAX)
         pp_item_refuse_whole(item, PP_BUSY, "tickets", pp_value_number(PP_TICKETS_MAX),
                              pp_value_number(node->ledger.tickets.count), RETRY_BUSY_MS);
-    else if (lane_touch(node, slot) != PP_OK)
-        pp_item_refuse_whole(item, PP_BUSY, "holes", none, none, RETRY_BUSY_MS);
     else
         item->error = PP_OK;
     *out_slot = slot;

@@ -64,43 +64,60 @@ static void envelopes_examine(struct pp_node *node, struct pp_item *item)
 /* ---- the lane ---- */
 
 struct lane_glance {
-    bool worth_it; /* at least one stamp would be admitted, were the signature good */
+    bool worth_it; /* at least one stamp would be admitted, were content, price and signature good */
     struct pp_address signer;
     struct pp_public_key signer_key;
     bool signer_known;
 };
 
-/* Under `state`, shared. False: the lane is not known any more, for the group that brought it did not reach the disk. */
-static bool lane_look(struct pp_node *node, const struct pp_item *item, struct pp_lane_draft *draft,
-                      struct lane_glance *out)
+static bool any_is_worth_it(struct pp_node *node, const struct pp_item *item,
+                            const struct pp_ledger_lane *lane, struct pp_lane_draft *draft)
 {
     const struct pp_request *request = item->request;
-    uint32_t slot = pp_ledger_find(&node->ledger, &request->channel_id);
-    if (slot == PP_SLOT_NONE)
-        return false;
-    *out = (struct lane_glance){0};
-    const struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
     const struct pp_lane_request lane_request = {
         .voucher = &item->voucher,
         .kind = (uint8_t)request->kind,
         .count = (uint32_t)request->count,
         .now_ms = pp_node_now(node),
     };
-    out->signer = lane->config.signer;
-    out->signer_key = lane->signer_key;
-    out->signer_known = lane->signer_known;
     pp_lane_draft_begin(draft, &lane->lane, &lane_request, &node->ledger.holes);
-    for (size_t i = 0; i < request->count && !out->worth_it; i++) {
+    for (size_t i = 0; i < request->count; i++) {
         struct pp_refusal refusal;
-        const struct pp_lane_facts facts = {
-            .leaf = &request->envelopes[i].leaf,
-            .quoted = item->quoted[i],
-            .content_error = item->content_errors[i],
-            .quote_error = item->quote_errors[i],
-        };
-        out->worth_it = pp_lane_check(draft, &facts, &refusal) == PP_LANE_ADMIT;
+        const struct pp_lane_facts facts = {.leaf = &request->envelopes[i].leaf};
+        if (pp_lane_check(draft, &facts, &refusal) == PP_LANE_ADMIT)
+            return true;
     }
-    return true;
+    return false;
+}
+
+/* The cheap checks, before anything is hashed. False: the lane is not known; the writer says so. */
+static bool lane_look(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft,
+                      struct lane_glance *out)
+{
+    const struct pp_request *request = item->request;
+    pthread_rwlock_rdlock(&node->state);
+    item->slot = pp_ledger_find(&node->ledger, &request->channel_id);
+    bool known = item->slot != PP_SLOT_NONE && request->lane == pp_ledger_lane_id(&node->ledger);
+    if (known) {
+        const struct pp_ledger_lane *lane = &node->ledger.lanes[item->slot];
+        *out = (struct lane_glance){
+            .worth_it = item->must_verify || any_is_worth_it(node, item, lane, draft),
+            .signer = lane->config.signer,
+            .signer_key = lane->signer_key,
+            .signer_known = lane->signer_known,
+        };
+    }
+    pthread_rwlock_unlock(&node->state);
+    return known;
+}
+
+static bool any_is_sound(const struct pp_item *item)
+{
+    for (size_t i = 0; i < item->request->count; i++)
+        if (item->content_errors[i] == PP_OK && item->quote_errors[i] == PP_OK &&
+            pp_postage_covers(&item->request->envelopes[i].leaf.postage, &item->quoted[i]))
+            return true;
+    return false;
 }
 
 /* Recovers the key. With a parsed key v is not looked at, so it is not here either: the same voucher must not be refused
@@ -134,36 +151,40 @@ static void voucher_verify(struct pp_node *node, struct pp_item *item, const str
     item->voucher_error = error == PP_OK || error == PP_SIGNATURE_NOT_LOW_S ? error : PP_BAD_SIGNATURE;
 }
 
-static bool lane_is_known(struct pp_node *node, const struct pp_request *request)
+/* NODE-048: what costs work and was made up. A quote that ran out, or a price that moved, is nobody's fault. */
+static bool is_forged(const struct pp_item *item)
 {
-    pthread_rwlock_rdlock(&node->state);
-    bool known = pp_ledger_find(&node->ledger, &request->channel_id) != PP_SLOT_NONE &&
-                 request->lane == pp_ledger_lane_id(&node->ledger);
-    pthread_rwlock_unlock(&node->state);
-    return known;
+    for (size_t i = 0; i < item->request->count; i++)
+        if (item->content_errors[i] != PP_OK || item->quote_errors[i] == PP_QUOTE_INVALID)
+            return true;
+    return item->verified && item->voucher_error != PP_OK;
+}
+
+static void item_begin(struct pp_item *item)
+{
+    const struct pp_request *request = item->request;
+    item->voucher = (struct pp_voucher){
+        .channel_id = request->channel_id,
+        .lane = request->lane,
+        .spent = request->spent,
+        .refund_ack = request->refund_ack,
+        .signature = request->signature,
+    };
 }
 
 void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft,
                 struct pp_hash *scratch)
 {
-    const struct pp_request *request = item->request;
     struct lane_glance glance;
-    if (!lane_is_known(node, request)) /* the writer says so */
+    item_begin(item);
+    if (!lane_look(node, item, draft, &glance))
         return;
     if (!item->examined) {
         item->examined = true;
-        item->voucher = (struct pp_voucher){
-            .channel_id = request->channel_id,
-            .lane = request->lane,
-            .spent = request->spent,
-            .refund_ack = request->refund_ack,
-            .signature = request->signature,
-        };
         envelopes_examine(node, item);
     }
-    pthread_rwlock_rdlock(&node->state);
-    bool known = lane_look(node, item, draft, &glance);
-    pthread_rwlock_unlock(&node->state);
-    if (known && !item->verified && (glance.worth_it || item->must_verify) && !pp_store_is_full(node))
+    if (!item->verified && glance.worth_it && (item->must_verify || any_is_sound(item)) &&
+        !pp_store_is_full(node))
         voucher_verify(node, item, &glance, scratch);
+    item->forged = is_forged(item);
 }

@@ -317,13 +317,13 @@ static enum pp_error submit(struct pp_node *node, const struct pp_request *reque
     if (request->count > PP_LEAVES_MAX)
         return PP_TOO_MANY_LEAVES;
     PP_TRY(takes_work(node));
-    PP_TRY(pp_item_make(request, &item));
+    PP_TRY(pp_item_make(node, request, &item));
     item->host = host;
     item->done = done;
     item->done_context = context;
     enum pp_error error = pp_pipeline_submit(node, item);
     if (error != PP_OK)
-        pp_item_free(item);
+        pp_item_free(node, item);
     return error;
 }
 

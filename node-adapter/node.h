@@ -16,10 +16,12 @@
 #define PP_NODE_H
 
 #include "checkpoint.h"
+#include "fair_queue.h"
 #include "index.h"
 #include "journal.h"
 #include "ledger.h"
 #include "recent.h"
+#include "sources.h"
 #include "tables.h"
 
 #include <pennypost.h>
@@ -30,10 +32,18 @@
 #include <stdatomic.h>
 
 #define PP_VERIFY_THREADS_MAX 64u
-#define PP_QUEUE_REQUESTS_MAX 8192u          /* requests between submit and answer */
+#define PP_QUEUE_REQUESTS_MAX 8192u          /* requests between submit and answer: a fifth of a second of signatures */
 #define PP_QUEUE_STAMPS_MAX 65536u           /* their stamps */
+#define PP_SUSPECT_REQUESTS_MAX 256u         /* the same of suspect sources: they wait long enough as it is */
+#define PP_SUSPECT_STAMPS_MAX 4096u
+#define PP_SUSPECT_PART 16u                  /* they get one in so many parts of the verification while others wait */
+#define PP_QUEUE_CALLS_MAX 1024u             /* deletes, leaves, looks: each has a thread of the host waiting */
+#define PP_VERIFY_TAKE_MAX 8u                /* requests that a verify thread takes at once from a long queue */
 #define PP_GROUP_BYTES_MAX (UINT64_C(32) << 20) /* dirty pages of one transaction stay below LMDB's limit of 512 MiB */
-#define PP_GROUP_WAIT_MAX_NS 1000000         /* how long a group waits for requests that are being verified */
+#define PP_GROUP_WAIT_MAX_NS UINT64_C(1000000)   /* how long a group waits for requests that are being verified ... */
+#define PP_GROUP_FLOOD_MAX_NS UINT64_C(10000000) /* ... and in a flood, whose requests wait for longer as it is */
+#define PP_GROUP_FLOOD_PART 16u              /* a flood: a group holds less than this part of what is being verified */
+#define PP_ITEMS_KEPT 1024u                  /* items of single stamps that are kept for the next: a MiB */
 #define PP_CHECKPOINT_STAMPS (1u << 18)      /* what a recovery replays at most, about: a second or two */
 #define PP_QUOTE_CACHE 256u                  /* verified quotes: more than a node issues in PP_QUOTE_LIFE_MS */
 #define PP_CLOCK_BACK_MAX_MS 60000u          /* how far the clock may go back before the node stops admitting */
@@ -63,6 +73,7 @@ typedef enum pp_error pp_item_run(struct pp_node *node, struct pp_txn *txn, void
 
 struct pp_item {
     struct pp_item *next;
+    struct pp_fair_entry wait; /* REQUEST: in the line of its flow, and what it counts for until it is answered */
     enum pp_item_kind kind;
     enum pp_error error;
     uint32_t stamps; /* what it counts for in the queues; the request itself is the caller's again once it is answered */
@@ -75,9 +86,12 @@ struct pp_item {
     pp_submit_done *done;
     void *done_context;
     bool host;              /* reserve tickets; the host stores */
+    bool suspect;           /* it waits among those of suspect sources */
+    bool forged;            /* signature, quote or content do not hold: its source pays */
     bool examined;          /* content, price, identities: only once */
     bool must_verify;       /* the writer found it worth a signature */
     bool verified;          /* its signature was examined */
+    uint32_t slot;          /* of the lane, as a verify thread found it; PP_SLOT_NONE */
     enum pp_error voucher_error;
     bool has_key;           /* signer_key was recovered from it */
     struct pp_public_key signer_key;
@@ -146,15 +160,23 @@ struct pp_node {
     /* queues */
     pthread_mutex_t lock;
     pthread_cond_t verify_wake, writer_wake, answered;
-    struct pp_item_queue to_verify, to_write;
-    uint32_t queued_requests, queued_stamps;
-    uint32_t verifying;          /* requests in to_verify or in a verify thread's hands */
+    struct pp_fair_queue clean, suspect; /* to verify */
+    uint32_t suspect_credit;     /* work that suspects may do, for what was done for others */
+    struct pp_sources sources;
+    uint64_t flow_key;
+    struct pp_item_queue to_write;
+    uint32_t calls;              /* WRITE and LOOK items between call and answer */
+    uint32_t verify_idle;        /* verify threads that sleep */
+    uint32_t verifying;          /* requests that wait for a verify thread, or in its hands */
     uint32_t waiting_stamps;     /* in to_write */
     bool writer_idle, stopping, verify_stop;
     unsigned verify_count;
     pthread_t verify_threads[PP_VERIFY_THREADS_MAX];
     pthread_t writer_thread, index_thread;
     bool writer_started, index_started;
+    pthread_mutex_t kept_lock;
+    struct pp_item *kept;        /* items for single stamps, to be used again */
+    uint32_t kept_count;
 
     /* of the index thread */
     pthread_mutex_t index_lock;
@@ -184,10 +206,10 @@ void pp_pipeline_done(struct pp_node *node);
 PP_MUST_CHECK enum pp_error pp_pipeline_start(struct pp_node *node);
 /* Answers what is queued, then ends the threads. */
 void pp_pipeline_stop(struct pp_node *node);
-PP_MUST_CHECK enum pp_error pp_item_make(const struct pp_request *request, struct pp_item **out);
-void pp_item_free(struct pp_item *item);
+PP_MUST_CHECK enum pp_error pp_item_make(struct pp_node *node, const struct pp_request *request, struct pp_item **out);
+void pp_item_free(struct pp_node *node, struct pp_item *item);
 PP_MUST_CHECK enum pp_error pp_pipeline_submit(struct pp_node *node, struct pp_item *item);
-/* Hands WRITE and LOOK items to the writer and waits. SHUTTING_DOWN. */
+/* Hands WRITE and LOOK items to the writer and waits. SHUTTING_DOWN, BUSY. */
 PP_MUST_CHECK enum pp_error pp_pipeline_call(struct pp_node *node, enum pp_item_kind kind, pp_item_run *run,
                                              void *context);
 /* Back for its signature: the writer found it worth it after all. */
@@ -195,9 +217,12 @@ void pp_pipeline_reverify(struct pp_node *node, struct pp_item *item);
 /* The next item for the writer. wait: sleep until there is one; NULL when there is none (or the node is stopping and all
  * is answered). */
 struct pp_item *pp_pipeline_next(struct pp_node *node, bool wait);
-/* The same, waiting until `deadline_ns` (monotonic) as long as requests are being verified. */
-struct pp_item *pp_pipeline_next_until(struct pp_node *node, uint64_t deadline_ns);
-void pp_pipeline_answered(struct pp_node *node, struct pp_item *item);
+/* The same for a group of so many stamps that began at began_ns (monotonic): waits as long as NODE-029 says. */
+struct pp_item *pp_pipeline_next_for(struct pp_node *node, uint64_t began_ns, uint64_t stamps);
+/* A WRITE or LOOK item: its caller wakes up. */
+void pp_pipeline_called(struct pp_node *node, struct pp_item *item);
+/* Requests: their room is free. Before their callbacks, which may bring the next ones. */
+void pp_pipeline_release(struct pp_node *node, struct pp_item *const items[], size_t count);
 
 /* ---- examine.c: what a verify thread does with a request ---- */
 void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft, struct pp_hash *scratch);

@@ -3,7 +3,8 @@
 
 #include <pp/assert.h>
 
-#include <errno.h>
+#include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define GATHER_STAMPS 2048u /* so many waiting: the writer need not wait for more */
+#define FLUSHES_TO_WAIT 9u  /* waiting nine flushes for company costs a tenth of the flushes' time (LIMITS) */
 
 /* What profilers and `top -H` show. */
 void pp_thread_name(const char *name)
@@ -21,19 +23,37 @@ void pp_thread_name(const char *name)
 /* ---- items ---- */
 
 /* One block: the item, then what it has per stamp. */
-enum pp_error pp_item_make(const struct pp_request *request, struct pp_item **out)
+static size_t item_bytes(size_t count)
+{
+    return sizeof(struct pp_item) + count * (sizeof(struct pp_outcome) + sizeof(struct pp_postage) +
+                                             sizeof(struct pp_stamp_id) + 2 * sizeof(enum pp_error));
+}
+
+static struct pp_item *kept_take(struct pp_node *node)
+{
+    pthread_mutex_lock(&node->kept_lock);
+    struct pp_item *item = node->kept;
+    if (item) {
+        node->kept = item->next;
+        node->kept_count--;
+    }
+    pthread_mutex_unlock(&node->kept_lock);
+    return item;
+}
+
+/* Single stamps come by the tens of thousands a second, are made on one thread and freed on another: what allocators do worst. */
+enum pp_error pp_item_make(struct pp_node *node, const struct pp_request *request, struct pp_item **out)
 {
     size_t count = request->count;
-    size_t per_stamp = sizeof(struct pp_outcome) + sizeof(struct pp_postage) + sizeof(struct pp_stamp_id) +
-                       2 * sizeof(enum pp_error);
-    struct pp_item *item = malloc(sizeof *item + count * per_stamp);
-    if (!item)
+    struct pp_item *item = count == 1 ? kept_take(node) : NULL;
+    if (!item && !(item = malloc(item_bytes(count))))
         return PP_NO_MEMORY;
     memset(item, 0, sizeof *item);
     uint8_t *at = (uint8_t *)(item + 1);
     item->kind = PP_ITEM_REQUEST;
     item->request = request;
     item->stamps = (uint32_t)count;
+    item->slot = PP_SLOT_NONE;
     item->outcomes = (struct pp_outcome *)(void *)at;
     at += count * sizeof *item->outcomes;
     item->quoted = (struct pp_postage *)(void *)at;
@@ -47,12 +67,22 @@ enum pp_error pp_item_make(const struct pp_request *request, struct pp_item **ou
     return PP_OK;
 }
 
-void pp_item_free(struct pp_item *item)
+void pp_item_free(struct pp_node *node, struct pp_item *item)
 {
-    if (!item)
-        return;
     free(item->refusals);
-    free(item);
+    bool keep = false;
+    if (item->stamps == 1) {
+        pthread_mutex_lock(&node->kept_lock);
+        keep = node->kept_count < PP_ITEMS_KEPT;
+        if (keep) {
+            item->next = node->kept;
+            node->kept = item;
+            node->kept_count++;
+        }
+        pthread_mutex_unlock(&node->kept_lock);
+    }
+    if (!keep)
+        free(item);
 }
 
 static void queue_put(struct pp_item_queue *queue, struct pp_item *item)
@@ -78,22 +108,44 @@ static struct pp_item *queue_take(struct pp_item_queue *queue)
 
 /* ---- into the queues ---- */
 
+static struct pp_item *item_of(struct pp_fair_entry *entry)
+{
+    return (struct pp_item *)(void *)((uint8_t *)entry - offsetof(struct pp_item, wait));
+}
+
+static struct pp_fair_queue *queue_of(struct pp_node *node, const struct pp_item *item)
+{
+    return item->suspect ? &node->suspect : &node->clean;
+}
+
+/* NODE-047, NODE-048: a channel's line, unless who brings it forged others: anybody can name a channel. */
+static uint32_t flow_of(const struct pp_node *node, const struct pp_item *item)
+{
+    uint64_t word = item->request->source;
+    if (!item->suspect)
+        memcpy(&word, item->request->channel_id.bytes, sizeof word);
+    pp_u128 product = (pp_u128)(word ^ node->flow_key) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)((uint64_t)(product >> 64) ^ (uint64_t)product);
+}
+
+static void verify_wake(struct pp_node *node)
+{
+    node->verifying++;
+    if (node->verify_idle > 0)
+        pthread_cond_signal(&node->verify_wake);
+}
+
 enum pp_error pp_pipeline_submit(struct pp_node *node, struct pp_item *item)
 {
-    uint32_t stamps = item->stamps;
-    enum pp_error error = PP_OK;
+    uint64_t now_ms = pp_monotonic_ns() / 1000000;
+    item->wait.stamps = item->stamps;
     pthread_mutex_lock(&node->lock);
-    if (node->stopping)
-        error = PP_SHUTTING_DOWN;
-    else if (node->queued_requests >= PP_QUEUE_REQUESTS_MAX || node->queued_stamps + stamps > PP_QUEUE_STAMPS_MAX)
-        error = PP_BUSY;
-    if (error == PP_OK) {
-        node->queued_requests++;
-        node->queued_stamps += stamps;
-        node->verifying++;
-        queue_put(&node->to_verify, item);
-        pthread_cond_signal(&node->verify_wake);
-    }
+    item->suspect = pp_source_is_suspect(&node->sources, item->request->source, now_ms);
+    enum pp_error error = node->stopping
+                              ? PP_SHUTTING_DOWN
+                              : pp_fair_queue_put(queue_of(node, item), flow_of(node, item), &item->wait);
+    if (error == PP_OK)
+        verify_wake(node);
     pthread_mutex_unlock(&node->lock);
     return error;
 }
@@ -101,9 +153,8 @@ enum pp_error pp_pipeline_submit(struct pp_node *node, struct pp_item *item)
 void pp_pipeline_reverify(struct pp_node *node, struct pp_item *item)
 {
     pthread_mutex_lock(&node->lock);
-    node->verifying++;
-    queue_put(&node->to_verify, item);
-    pthread_cond_signal(&node->verify_wake);
+    pp_fair_queue_wait_again(queue_of(node, item), &item->wait);
+    verify_wake(node);
     pthread_mutex_unlock(&node->lock);
 }
 
@@ -113,12 +164,12 @@ enum pp_error pp_pipeline_call(struct pp_node *node, enum pp_item_kind kind, pp_
     PP_ASSERT(!pthread_equal(pthread_self(), node->writer_thread)); /* a callback would wait for itself */
     struct pp_item item = {.kind = kind, .stamps = 1, .run = run, .run_context = context};
     pthread_mutex_lock(&node->lock);
-    if (node->stopping) {
+    if (node->stopping || node->calls >= PP_QUEUE_CALLS_MAX) {
+        enum pp_error error = node->stopping ? PP_SHUTTING_DOWN : PP_BUSY;
         pthread_mutex_unlock(&node->lock);
-        return PP_SHUTTING_DOWN;
+        return error;
     }
-    node->queued_requests++;
-    node->queued_stamps++;
+    node->calls++;
     queue_put(&node->to_write, &item);
     node->waiting_stamps++;
     pthread_cond_signal(&node->writer_wake);
@@ -128,15 +179,21 @@ enum pp_error pp_pipeline_call(struct pp_node *node, enum pp_item_kind kind, pp_
     return item.error;
 }
 
-void pp_pipeline_answered(struct pp_node *node, struct pp_item *item)
+void pp_pipeline_called(struct pp_node *node, struct pp_item *item)
 {
     pthread_mutex_lock(&node->lock);
-    node->queued_requests--;
-    node->queued_stamps -= item->stamps;
-    bool waits = item->kind != PP_ITEM_REQUEST;
-    item->answered = true; /* from here on a waiting caller may be gone, and its item with it */
-    if (waits)
-        pthread_cond_broadcast(&node->answered);
+    node->calls--;
+    item->answered = true; /* from here on the waiting caller may be gone, and its item with it */
+    pthread_cond_broadcast(&node->answered);
+    pthread_mutex_unlock(&node->lock);
+}
+
+void pp_pipeline_release(struct pp_node *node, struct pp_item *const items[], size_t count)
+{
+    pthread_mutex_lock(&node->lock);
+    for (size_t i = 0; i < count; i++)
+        if (items[i]->kind == PP_ITEM_REQUEST)
+            pp_fair_queue_release(queue_of(node, items[i]), &items[i]->wait);
     pthread_mutex_unlock(&node->lock);
 }
 
@@ -162,18 +219,32 @@ struct pp_item *pp_pipeline_next(struct pp_node *node, bool wait)
     return item;
 }
 
-struct pp_item *pp_pipeline_next_until(struct pp_node *node, uint64_t deadline_ns)
+/* NODE-029. Whether a group of so many stamps has waited long enough; if not, *out_deadline_ns says when to look again. */
+static bool waited_enough(const struct pp_node *node, uint64_t began_ns, uint64_t stamps,
+                          uint64_t *out_deadline_ns)
 {
-    const struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000),
-                                      .tv_nsec = (long)(deadline_ns % 1000000000)};
+    uint64_t wait_ns = node->flush_ns * FLUSHES_TO_WAIT, now_ns = pp_monotonic_ns();
+    uint64_t ordinary_ns = began_ns + (wait_ns < PP_GROUP_WAIT_MAX_NS ? wait_ns : PP_GROUP_WAIT_MAX_NS);
+    uint64_t flood_ns = began_ns + PP_GROUP_FLOOD_MAX_NS;
+    bool flood = (stamps + node->waiting_stamps) * PP_GROUP_FLOOD_PART < node->verifying;
+    uint64_t again_ns = now_ns + PP_GROUP_WAIT_MAX_NS;
+    *out_deadline_ns = now_ns < ordinary_ns ? ordinary_ns : again_ns < flood_ns ? again_ns : flood_ns;
+    return node->verifying == 0 || node->waiting_stamps >= GATHER_STAMPS || now_ns >= flood_ns ||
+           (now_ns >= ordinary_ns && !flood);
+}
+
+struct pp_item *pp_pipeline_next_for(struct pp_node *node, uint64_t began_ns, uint64_t stamps)
+{
+    uint64_t deadline_ns;
     pthread_mutex_lock(&node->lock);
     struct pp_item *item = to_write_take(node);
-    if (!item) {
-        int status = 0;
-        while (node->verifying > 0 && node->waiting_stamps < GATHER_STAMPS && status != ETIMEDOUT)
-            status = pthread_cond_timedwait(&node->writer_wake, &node->lock, &deadline);
-        item = to_write_take(node);
+    while (!item && !waited_enough(node, began_ns, stamps, &deadline_ns)) {
+        const struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000),
+                                          .tv_nsec = (long)(deadline_ns % 1000000000)};
+        (void)pthread_cond_timedwait(&node->writer_wake, &node->lock, &deadline);
     }
+    if (!item)
+        item = to_write_take(node);
     pthread_mutex_unlock(&node->lock);
     return item;
 }
@@ -191,21 +262,65 @@ static void to_write_put(struct pp_node *node, struct pp_item *item)
         pthread_cond_signal(&node->writer_wake);
 }
 
+/* NODE-048: suspects earn their part by the work that is done for others, and have all of it when nobody else waits. */
+static struct pp_item *to_verify_take(struct pp_node *node)
+{
+    bool suspects_turn =
+        node->clean.waiting == 0 || node->suspect_credit >= PP_FAIR_SIGNATURE_COST + PP_LEAVES_MAX;
+    struct pp_fair_entry *entry = suspects_turn ? pp_fair_queue_take(&node->suspect) : NULL;
+    if (entry) {
+        uint32_t cost = pp_fair_cost(entry);
+        node->suspect_credit -= cost < node->suspect_credit ? cost : node->suspect_credit;
+        return item_of(entry);
+    }
+    entry = pp_fair_queue_take(&node->clean);
+    if (!entry)
+        return NULL;
+    if (node->suspect.waiting > 0)
+        node->suspect_credit += pp_fair_cost(entry) / (PP_SUSPECT_PART - 1);
+    return item_of(entry);
+}
+
+/* Several at once from a long queue: threads then meet at the lock less often. Never so many that another thread idles. */
+static size_t to_verify_take_some(struct pp_node *node, struct pp_item *out[PP_VERIFY_TAKE_MAX])
+{
+    uint32_t part = (node->clean.waiting + node->suspect.waiting) / (2 * node->config.verify_threads);
+    size_t wanted = part < 1 ? 1 : part < PP_VERIFY_TAKE_MAX ? part : PP_VERIFY_TAKE_MAX;
+    size_t count = 0;
+    for (uint32_t stamps = 0; count < wanted && stamps < PP_FAIR_QUANTUM; stamps += out[count++]->stamps)
+        if (!(out[count] = to_verify_take(node)))
+            break;
+    return count;
+}
+
+static void verified_put(struct pp_node *node, struct pp_item *const items[], size_t count)
+{
+    uint64_t now_ms = pp_monotonic_ns() / 1000000;
+    pthread_mutex_lock(&node->lock);
+    for (size_t i = 0; i < count; i++) {
+        pp_source_count(&node->sources, items[i]->request->source, items[i]->forged, now_ms);
+        to_write_put(node, items[i]);
+    }
+}
+
 static void verify_loop(struct pp_node *node, struct pp_lane_draft *draft, struct pp_hash *scratch)
 {
+    struct pp_item *items[PP_VERIFY_TAKE_MAX];
     pthread_mutex_lock(&node->lock);
     for (;;) {
-        struct pp_item *item = queue_take(&node->to_verify);
-        if (!item && node->verify_stop)
+        size_t count = to_verify_take_some(node, items);
+        if (count == 0 && node->verify_stop)
             break;
-        if (!item) {
+        if (count == 0) {
+            node->verify_idle++;
             pthread_cond_wait(&node->verify_wake, &node->lock);
+            node->verify_idle--;
             continue;
         }
         pthread_mutex_unlock(&node->lock);
-        pp_examine(node, item, draft, scratch);
-        pthread_mutex_lock(&node->lock);
-        to_write_put(node, item);
+        for (size_t i = 0; i < count; i++)
+            pp_examine(node, items[i], draft, scratch);
+        verified_put(node, items, count);
     }
     pthread_mutex_unlock(&node->lock);
 }
@@ -239,6 +354,9 @@ static void cond_init_monotonic(pthread_cond_t *cond)
 
 void pp_pipeline_init(struct pp_node *node)
 {
+    pp_fair_queue_init(&node->clean, PP_QUEUE_REQUESTS_MAX, PP_QUEUE_STAMPS_MAX);
+    pp_fair_queue_init(&node->suspect, PP_SUSPECT_REQUESTS_MAX, PP_SUSPECT_STAMPS_MAX);
+    randombytes_buf(&node->flow_key, sizeof node->flow_key);
     pthread_rwlockattr_t attributes;
     int status = pthread_rwlockattr_init(&attributes);
     PP_ASSERT(status == 0);
@@ -249,7 +367,7 @@ void pp_pipeline_init(struct pp_node *node)
     PP_ASSERT(status == 0);
     pthread_rwlockattr_destroy(&attributes);
     status = pthread_mutex_init(&node->lock, NULL) | pthread_mutex_init(&node->index_lock, NULL) |
-             pthread_mutex_init(&node->quote_lock, NULL);
+             pthread_mutex_init(&node->quote_lock, NULL) | pthread_mutex_init(&node->kept_lock, NULL);
     PP_ASSERT(status == 0);
     cond_init_monotonic(&node->verify_wake);
     cond_init_monotonic(&node->writer_wake);
@@ -264,6 +382,12 @@ void pp_pipeline_done(struct pp_node *node)
     pthread_mutex_destroy(&node->lock);
     pthread_mutex_destroy(&node->index_lock);
     pthread_mutex_destroy(&node->quote_lock);
+    while (node->kept) {
+        struct pp_item *item = node->kept;
+        node->kept = item->next;
+        free(item);
+    }
+    pthread_mutex_destroy(&node->kept_lock);
     pthread_cond_destroy(&node->verify_wake);
     pthread_cond_destroy(&node->writer_wake);
     pthread_cond_destroy(&node->answered);
@@ -281,6 +405,7 @@ static unsigned verify_threads_of(const struct pp_node_config *config)
 enum pp_error pp_pipeline_start(struct pp_node *node)
 {
     unsigned wanted = verify_threads_of(&node->config);
+    node->config.verify_threads = wanted;
     if (pthread_create(&node->index_thread, NULL, pp_indexer_main, node) != 0)
         return PP_SYSTEM;
     node->index_started = true;

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#define FLUSHES_TO_WAIT 9u /* waiting nine flushes for company costs a tenth of the flushes' time (LIMITS) */
-
 uint64_t pp_monotonic_ns(void)
 {
     struct timespec now;
@@ -130,16 +128,6 @@ static void request_answer(struct pp_node *node, struct pp_item *item, const str
     item->done(item->done_context, &response);
 }
 
-static void item_answer(struct pp_node *node, struct pp_item *item, const struct pp_receipt *receipt)
-{
-    bool is_request = item->kind == PP_ITEM_REQUEST;
-    if (is_request)
-        request_answer(node, item, receipt);
-    pp_pipeline_answered(node, item);
-    if (is_request)
-        pp_item_free(item);
-}
-
 static bool wants_receipt(const struct pp_item *item)
 {
     return item->kind == PP_ITEM_REQUEST && item->error == PP_OK && !item->host &&
@@ -177,8 +165,16 @@ static void group_answer(struct pp_node *node, size_t count)
         pp_receipt_group_sign(&node->receipt_secret, node->config.node_id, node->roots, roots,
                               node->receipts);
     uint32_t next = 0;
-    for (size_t i = 0; i < count; i++)
-        item_answer(node, node->group[i], wants_receipt(node->group[i]) ? &node->receipts[next++] : NULL);
+    pp_pipeline_release(node, node->group, count);
+    for (size_t i = 0; i < count; i++) {
+        struct pp_item *item = node->group[i];
+        if (item->kind != PP_ITEM_REQUEST) {
+            pp_pipeline_called(node, item);
+            continue;
+        }
+        request_answer(node, item, wants_receipt(item) ? &node->receipts[next++] : NULL);
+        pp_item_free(node, item);
+    }
 }
 
 /* ---- a group ---- */
@@ -188,7 +184,7 @@ struct group {
     struct pp_item *first;
     size_t count;
     uint64_t stamps, bytes;
-    uint64_t deadline_ns;
+    uint64_t began_ns;
     uint64_t gathered_ns;
     bool single;
     struct pp_item *look; /* wants to be between groups: the group ends */
@@ -227,7 +223,7 @@ static enum pp_error group_gather(struct group *group, struct pp_txn *txn)
         if (group->single || group->stamps + PP_LEAVES_MAX > PP_GROUP_MAX ||
             group->bytes > PP_GROUP_BYTES_MAX)
             break;
-        item = pp_pipeline_next_until(group->node, group->deadline_ns);
+        item = pp_pipeline_next_for(group->node, group->began_ns, group->stamps);
     }
     return PP_OK;
 }
@@ -254,9 +250,7 @@ static enum pp_error group_commit(struct group *group, enum pp_store_room room)
     struct pp_node *node = group->node;
     struct pp_journal_head before = node->head;
     pp_ledger_begin(&node->ledger);
-    uint64_t wait_ns = node->flush_ns * FLUSHES_TO_WAIT;
-    group->deadline_ns =
-        pp_monotonic_ns() + (wait_ns < PP_GROUP_WAIT_MAX_NS ? wait_ns : PP_GROUP_WAIT_MAX_NS);
+    group->began_ns = pp_monotonic_ns();
     enum pp_error error = pp_store_write(node->data.journal, room, group_run, group);
     if (error != PP_OK) {
         group_undo(node, &before);
@@ -281,13 +275,13 @@ static void write_alone(struct pp_node *node, struct pp_item *item)
         pp_indexer_tell(node);
     else
         item->error = error;
-    pp_pipeline_answered(node, item);
+    pp_pipeline_called(node, item);
 }
 
 static void call_refuse(struct pp_node *node, struct pp_item *item, enum pp_error error)
 {
     item->error = error;
-    pp_pipeline_answered(node, item);
+    pp_pipeline_called(node, item);
 }
 
 static void group_refuse(struct pp_node *node, size_t count, enum pp_error error)
@@ -295,6 +289,7 @@ static void group_refuse(struct pp_node *node, size_t count, enum pp_error error
     struct pp_value none = {0};
     if (error == PP_CORRUPT || error == PP_INVARIANT || error == PP_SCHEMA)
         atomic_store(&node->failed, (int)error); /* stop taking work: somebody must look (NODE-026) */
+    pp_pipeline_release(node, node->group, count);
     for (size_t i = 0; i < count; i++) {
         struct pp_item *item = node->group[i];
         if (item->kind != PP_ITEM_REQUEST) {
@@ -302,7 +297,8 @@ static void group_refuse(struct pp_node *node, size_t count, enum pp_error error
             continue;
         }
         pp_item_refuse_whole(item, error, NULL, none, none, 0);
-        item_answer(node, item, NULL);
+        request_answer(node, item, NULL);
+        pp_item_free(node, item);
     }
 }
 
@@ -374,7 +370,7 @@ static void load_publish(struct pp_node *node)
 static void look(struct pp_node *node, struct pp_item *item)
 {
     item->error = item->run(node, NULL, item->run_context);
-    pp_pipeline_answered(node, item);
+    pp_pipeline_called(node, item);
 }
 
 static void group_do(struct pp_node *node, struct pp_item *first)

@@ -359,10 +359,12 @@ START_TEST(commit__fails__the_whole_group_is_undone_and_can_be_sent_again)
 }
 END_TEST
 
-/* NODE-027: the writer stands at the gate, requests pile up. */
+/* NODE-027, NODE-047: the writer stands at the gate, requests pile up; one sender gets half of the room, the next one half of
+ * what is left. */
 START_TEST(queue__full__busy_and_taken_again_when_it_moves)
 {
-    static struct pp_made_request first, made;
+    static struct pp_made_request first, made, next;
+    struct pp_sender other;
     struct world world;
     struct gate gate = GATE;
     struct answers answers = ANSWERS;
@@ -370,6 +372,9 @@ START_TEST(queue__full__busy_and_taken_again_when_it_moves)
     unsigned sent = 0;
     enum pp_error error;
     world_open(&world, 256 * MIB);
+    pp_sender_init(&other, &world.fixture, 2);
+    pp_sender_fund(&other, &world.fixture, 1000000, 0);
+    pp_request_make(&next, &world.fixture, &other, PP_LEAVES_MAX, (struct pp_parcel_of){10, 1}, 9);
     pp_request_make(&first, &world.fixture, &world.sender, 1, (struct pp_parcel_of){10, 1}, 7);
     pp_request_make(&made, &world.fixture, &world.sender, PP_LEAVES_MAX, (struct pp_parcel_of){10, 1}, 8);
     pp_store_inject(world.fixture.node->data.journal, gate_pass, &gate);
@@ -386,7 +391,16 @@ START_TEST(queue__full__busy_and_taken_again_when_it_moves)
         ck_assert_uint_lt(sent, 64 + 1);
     }
     ck_assert_error(error, PP_BUSY);
-    ck_assert_uint_eq(sent, 64);
+    ck_assert_uint_eq(sent, 33); /* one stamp, and batches until they hold as much as is free */
+    for (;;) {
+        asked[sent] = (struct asked){&answers, sent};
+        error = pp_node_submit(world.fixture.node, &next.request, on_answer, &asked[sent]);
+        if (error != PP_OK)
+            break;
+        sent++;
+    }
+    ck_assert_error(error, PP_BUSY);
+    ck_assert_uint_eq(sent, 33 + 16);
     gate_open(&gate, PP_OK);
     answers_wait(&answers, sent);
     pp_store_inject(world.fixture.node->data.journal, NULL, NULL);
@@ -395,12 +409,15 @@ START_TEST(queue__full__busy_and_taken_again_when_it_moves)
         ck_assert_ok(answers.of[i].error);
         charged += !answers.of[i].known;
     }
-    ck_assert_uint_eq(charged, 2);
+    ck_assert_uint_eq(charged, 3); /* a stamp, and a batch of each */
     world.stamps = 1 + PP_LEAVES_MAX;
     world.acknowledged = world.sender.head;
     lane_check(&world);
+    world.stamps += PP_LEAVES_MAX;
+    world.acknowledged = pp_grains_add_checked(world.acknowledged, other.head);
     pp_request_done(&first);
     pp_request_done(&made);
+    pp_request_done(&next);
     world_close(&world);
 }
 END_TEST
