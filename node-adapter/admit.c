@@ -2,6 +2,7 @@
 #include "node.h"
 
 #include <pp/assert.h>
+#include <pp/day.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -277,14 +278,19 @@ static void recent_add(struct pp_node *node, const struct pp_item *item, uint32_
         const struct pp_outcome *outcome = &item->outcomes[i];
         if (!is_admitted_now(outcome))
             continue;
-        const struct pp_recent_stamp stamp = {
-            .from = item->request->envelopes[i].leaf.from,
+        const struct pp_envelope_view *envelope = &item->request->envelopes[i];
+        struct pp_recent_stamp stamp = {
+            .from = envelope->leaf.from,
             .stamp_id = item->ids[i],
             .sequence = outcome->sequence,
             .time_ms = outcome->time_ms,
             .slot = slot,
             .ticket = item->host,
         };
+        if (!item->host) {
+            stamp.gone_day = pp_day_of(outcome->time_ms) + envelope->leaf.retention_days;
+            pp_index_topic_key_of(&node->index.secret, envelope->topic, envelope->topic_length, stamp.topic_key);
+        }
         pp_recent_add(&node->recent, &stamp);
     }
 }

@@ -7,9 +7,10 @@
 #include <errno.h>
 #include <time.h>
 
-#define BATCH_WORTH 8192u              /* so many stamps behind: begin at once */
+#define BATCH_WORTH 32768u                /* so many stamps behind: begin at once */
 #define BATCH_WAIT_NS UINT64_C(100000000) /* else after 100 ms */
-#define RETRY_NS UINT64_C(1000000000)  /* after an error */
+#define RETRY_NS UINT64_C(1000000000)     /* after an error */
+#define MERGED_PER_STAMP 12u /* rows: more than a stamp's two rows cost in all levels that a disk can hold */
 
 static uint32_t slot_of(void *context, const struct pp_channel_id *channel_id)
 {
@@ -20,16 +21,57 @@ static uint32_t slot_of(void *context, const struct pp_channel_id *channel_id)
     return slot;
 }
 
-static enum pp_error index_once(struct pp_node *node, uint64_t end)
+/* What the writer said last. */
+struct durable {
+    struct pp_journal_head head;
+    uint64_t position;
+};
+
+/* What was admitted since the start stands in the writer's memory; what is older is read from the journal. */
+static enum pp_error gather(struct pp_node *node, const struct durable *durable)
+{
+    if (node->batch.head.next_sequence >= node->memory_from)
+        return pp_index_gather_recent(&node->batch, &node->recent, node->index_position, durable->position,
+                                      &durable->head);
+    return pp_index_gather(&node->batch, node->data.journal, node->memory_from, &node->index.secret, slot_of,
+                           node);
+}
+
+/* Before a batch, so that its runs find room in the lists. */
+static enum pp_error room_make(struct pp_node *node)
+{
+    bool due = true;
+    while (pp_index_is_crowded(&node->index) && due)
+        PP_TRY(pp_index_work(&node->index, node->data.derived, 1, atomic_load(&node->swept_day), &due));
+    return due ? PP_OK : PP_STORE_FULL;
+}
+
+static void indexed_tell(struct pp_node *node, const struct durable *durable)
+{
+    uint64_t next = node->batch.head.next_sequence;
+    if (next == durable->head.next_sequence)
+        node->index_position = durable->position;
+    while (node->index_position < durable->position &&
+           pp_recent_at(&node->recent, node->index_position)->sequence < next)
+        node->index_position++;
+    atomic_store(&node->indexed_position, node->index_position);
+    atomic_store(&node->indexed_end, next);
+}
+
+static enum pp_error index_once(struct pp_node *node, const struct durable *durable, size_t *out_stamps)
 {
     struct pp_journal_head before = node->batch.head;
-    PP_TRY(pp_index_gather(&node->batch, node->data.journal, end, slot_of, node));
-    enum pp_error error = pp_index_write(&node->batch, node->data.derived);
+    PP_TRY(room_make(node));
+    enum pp_error error = gather(node, durable);
+    if (error == PP_OK)
+        error = pp_index_write(&node->index, &node->batch, node->data.derived);
+    *out_stamps = node->batch.stamp_count;
+    pp_index_batch_empty(&node->batch);
     if (error != PP_OK) {
         node->batch.head = before;
         return error;
     }
-    atomic_store(&node->indexed_end, node->batch.head.next_sequence);
+    indexed_tell(node, durable);
     return PP_OK;
 }
 
@@ -56,6 +98,8 @@ static void work_wait(struct pp_node *node)
         uint64_t behind = node->durable_end - atomic_load(&node->indexed_end);
         if (node->index_stop || node->checkpoint_ready || behind >= BATCH_WORTH || (behind > 0 && node->index_flush))
             return;
+        if (behind == 0 && node->merge_due)
+            return;
         if (behind == 0) {
             since_ns = 0;
             pthread_cond_wait(&node->index_wake, &node->index_lock);
@@ -68,26 +112,42 @@ static void work_wait(struct pp_node *node)
     }
 }
 
-/* Under index_lock, but not while it works. */
-static enum pp_error work(struct pp_node *node)
+/* Under index_lock, but not while it works. *out_stamps: how many were indexed. */
+static enum pp_error work(struct pp_node *node, size_t *out_stamps)
 {
-    uint64_t end = node->durable_end;
+    const struct durable durable = {node->durable_head, node->durable_position};
     bool checkpoint = node->checkpoint_ready;
     enum pp_error error = PP_OK;
+    *out_stamps = 0;
     pthread_mutex_unlock(&node->index_lock);
     if (checkpoint)
         error = checkpoint_once(node);
-    if (error == PP_OK && atomic_load(&node->indexed_end) < end)
-        error = index_once(node, end);
+    if (error == PP_OK && atomic_load(&node->indexed_end) < durable.head.next_sequence)
+        error = index_once(node, &durable, out_stamps);
     pthread_mutex_lock(&node->index_lock);
     if (checkpoint && atomic_load(&node->checkpoint_end) == node->checkpoint.journal.next_sequence)
         node->checkpoint_ready = false;
     return error;
 }
 
+/* Under index_lock, but not while it merges. As much as what was indexed will cost in all levels, so that it never falls
+ * behind, and no more, so that the next batch need not wait (JRN-056). */
+static enum pp_error merge_some(struct pp_node *node, size_t stamps)
+{
+    bool due;
+    pthread_mutex_unlock(&node->index_lock);
+    enum pp_error error =
+        pp_index_work(&node->index, node->data.derived, 1 + MERGED_PER_STAMP * (uint64_t)stamps,
+                      atomic_load(&node->swept_day), &due);
+    pthread_mutex_lock(&node->index_lock);
+    node->merge_due = due;
+    return error;
+}
+
 void *pp_indexer_main(void *context)
 {
     struct pp_node *node = context;
+    size_t stamps;
     pp_thread_name("pp-index");
     pthread_mutex_lock(&node->index_lock);
     for (;;) {
@@ -95,8 +155,10 @@ void *pp_indexer_main(void *context)
         bool done = !node->checkpoint_ready && node->durable_end == atomic_load(&node->indexed_end);
         if (done && node->index_stop)
             break;
-        node->index_error = work(node);
+        node->index_error = work(node, &stamps);
         pthread_cond_broadcast(&node->index_done);
+        if (node->index_error == PP_OK && !node->index_stop)
+            node->index_error = merge_some(node, stamps);
         if (node->index_error != PP_OK && node->index_stop)
             break; /* the next start makes up for it */
         if (node->index_error != PP_OK)
@@ -117,6 +179,8 @@ void pp_indexer_tell(struct pp_node *node)
     pthread_mutex_lock(&node->index_lock);
     bool idle = node->durable_end == atomic_load(&node->indexed_end);
     node->durable_end = node->head.next_sequence;
+    node->durable_head = node->head;
+    node->durable_position = node->recent.end;
     if (!node->checkpoint_ready && checkpoint_is_due(node))
         node->checkpoint_ready =
             pp_checkpoint_take(&node->checkpoint, &node->ledger, &node->head, false) == PP_OK; /* else: next time */

@@ -296,8 +296,8 @@ enum pp_error pp_node_topic(struct pp_node *node, const uint8_t *topic, size_t t
     size_t kept = 0;
     while (kept < capacity) {
         size_t found;
-        PP_TRY(pp_index_topic(node->data.derived, topic, topic_length, after, out_sequences + kept, capacity - kept,
-                              &found));
+        PP_TRY(pp_index_topic(node->data.derived, pp_slice(topic, topic_length), after, pp_day_of(pp_node_now(node)),
+                              out_sequences + kept, capacity - kept, &found));
         if (found == 0)
             break;
         after = out_sequences[kept + found - 1];

@@ -135,7 +135,6 @@ static enum pp_error memory_take(struct pp_node *node)
         !node->roots || !node->receipts || !node->group)
         return PP_NO_MEMORY;
     PP_TRY(pp_recent_open(&node->recent, map_key[0] ^ map_key[1] << 1));
-    PP_TRY(pp_index_batch_open(&node->batch));
     pp_checkpoint_init(&node->checkpoint);
     return pp_ledger_open(&node->ledger, node->config.lanes_max, map_key);
 }
@@ -148,6 +147,8 @@ static enum pp_error index_head_check(void *context, struct pp_txn *txn)
 /* The index catches up before the node takes work. */
 static enum pp_error index_catch_up(struct pp_node *node)
 {
+    pp_journal_head_init(&node->batch.head);
+    PP_TRY(pp_index_open(&node->index, node->data.derived));
     enum pp_error error = pp_index_head(node->data.derived, &node->batch.head);
     if (error != PP_NOT_FOUND)
         PP_TRY(error);
@@ -158,6 +159,7 @@ static enum pp_error index_catch_up(struct pp_node *node)
         return error == PP_NOT_FOUND ? PP_CORRUPT : error;
     atomic_store(&node->indexed_end, node->batch.head.next_sequence);
     node->durable_end = node->head.next_sequence;
+    node->durable_head = node->head;
     return PP_OK;
 }
 
@@ -219,6 +221,7 @@ static enum pp_error state_take(struct pp_node *node, char *reason)
         snprintf(reason, PP_STORE_REASON_BYTES, "index row head: it is ahead of the journal, or another one's");
     PP_TRY(error);
     PP_TRY(identity_take(node, reason));
+    node->memory_from = node->head.next_sequence;
     node->load = node->ledger.head.congestion;
     pp_store_sweep_readers(node->data.journal);
     pp_store_sweep_readers(node->data.derived);
@@ -229,7 +232,7 @@ static void node_free(struct pp_node *node)
 {
     pp_ledger_close(&node->ledger);
     pp_recent_close(&node->recent);
-    pp_index_batch_close(&node->batch);
+    pp_index_batch_empty(&node->batch);
     pp_checkpoint_done(&node->checkpoint);
     pp_data_close(&node->data);
     if (node->crypto)

@@ -181,13 +181,21 @@ struct pp_node {
     /* of the index thread */
     pthread_mutex_t index_lock;
     pthread_cond_t index_wake, index_done;
+    struct pp_index index;
     struct pp_index_batch batch;
+    uint64_t index_position;     /* in recent: what stands before it is indexed */
+    uint64_t memory_from;        /* stamps from this sequence on are in recent, until they are indexed */
     struct pp_checkpoint checkpoint;
     bool checkpoint_ready;       /* taken by the writer, not yet written */
     bool index_flush;            /* somebody waits: do not wait for more */
     bool index_stop;
     enum pp_error index_error;
     uint64_t durable_end;        /* the next sequence behind what is on disk */
+    struct pp_journal_head durable_head;
+    uint64_t durable_position;   /* and in recent */
+    _Atomic uint64_t indexed_position; /* in recent: the writer may drop what stands before it */
+    _Atomic uint32_t swept_day;  /* what is gone on that day was swept */
+    bool merge_due;              /* runs wait to be merged */
     _Atomic uint64_t indexed_end, checkpoint_end;
 
     /* quotes */

@@ -452,6 +452,12 @@ enum pp_error pp_scan_previous(struct pp_scan *scan)
     return scan_move(scan, pp_slice(NULL, 0), MDB_PREV);
 }
 
+enum pp_error pp_scan_delete(struct pp_scan *scan)
+{
+    PP_TRY(pp_store_error_of(mdb_cursor_del(scan->cursor, 0)));
+    return pp_scan_next(scan);
+}
+
 /* ---- looking ---- */
 
 void pp_store_usage(struct pp_store *store, struct pp_store_usage *out)

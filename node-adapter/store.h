@@ -80,6 +80,8 @@ PP_MUST_CHECK enum pp_error pp_scan_first(struct pp_scan *scan);
 PP_MUST_CHECK enum pp_error pp_scan_last(struct pp_scan *scan);
 PP_MUST_CHECK enum pp_error pp_scan_next(struct pp_scan *scan);
 PP_MUST_CHECK enum pp_error pp_scan_previous(struct pp_scan *scan);
+/* The row on which it stands goes, in a write; then it stands on the next one. */
+PP_MUST_CHECK enum pp_error pp_scan_delete(struct pp_scan *scan);
 
 /* What a number of LMDB or the system means to us. */
 enum pp_error pp_store_error_of(int status);

@@ -83,7 +83,48 @@ static enum pp_error schema_write(void *context, struct pp_txn *txn)
     return pp_txn_put(txn, PP_TABLE_META, pp_slice("schema", 6), &part, 1);
 }
 
-static enum pp_error files_open(const char *dir, uint64_t map_bytes, bool read_only, struct pp_data *out, char *out_reason)
+static enum pp_error derived_check(void *context, struct pp_txn *txn)
+{
+    (void)context;
+    static const uint8_t expected[4] = {0, 0, 0, PP_DERIVED_NUMBER};
+    struct pp_slice value;
+    enum pp_error error = pp_txn_get(txn, PP_TABLE_INDEX_HEAD, pp_slice("schema", 6), &value);
+    if (error == PP_OK &&
+        (value.length != sizeof expected || memcmp(value.bytes, expected, sizeof expected) != 0))
+        return PP_SCHEMA;
+    return error == PP_NOT_FOUND ? PP_SCHEMA : error;
+}
+
+/* JRN-045: whatever form it has, it is computed again. */
+static enum pp_error derived_take(void *context, struct pp_txn *txn)
+{
+    static const uint8_t number[4] = {0, 0, 0, PP_DERIVED_NUMBER};
+    const struct pp_slice part = pp_slice(number, sizeof number);
+    enum pp_error error = derived_check(context, txn);
+    if (error != PP_SCHEMA)
+        return error;
+    for (unsigned table = 0; table < PP_DERIVED_TABLES; table++)
+        PP_TRY(pp_txn_clear(txn, table));
+    return pp_txn_put(txn, PP_TABLE_INDEX_HEAD, pp_slice("schema", 6), &part, 1);
+}
+
+static enum pp_error derived_open(const char *dir, uint64_t map_bytes, bool read_only, struct pp_data *out,
+                                  char *out_reason)
+{
+    PP_TRY(file_open(dir, "derived.mdb", derived_tables, PP_DERIVED_TABLES, map_bytes, read_only,
+                     &out->derived, out_reason));
+    enum pp_error error = read_only
+                              ? pp_store_read(out->derived, derived_check, NULL)
+                              : pp_store_write(out->derived, PP_STORE_RESERVE_IF_FULL, derived_take, NULL);
+    return error == PP_OK ? PP_OK
+                          : refuse(error, dir,
+                                   "derived.mdb: of another form, or it cannot be read; the node builds it "
+                                   "again when it starts",
+                                   out_reason);
+}
+
+static enum pp_error files_open(const char *dir, uint64_t map_bytes, bool read_only, struct pp_data *out,
+                                char *out_reason)
 {
     PP_TRY(file_open(dir, "journal.mdb", journal_tables, PP_JOURNAL_TABLES, map_bytes, read_only, &out->journal,
                      out_reason));
@@ -92,8 +133,9 @@ static enum pp_error files_open(const char *dir, uint64_t map_bytes, bool read_o
     if (error == PP_NOT_FOUND)
         error = PP_SCHEMA;
     if (error != PP_OK)
-        return refuse(error, dir, "journal.mdb: the schema could not be examined, or is not this program's", out_reason);
-    error = file_open(dir, "derived.mdb", derived_tables, PP_DERIVED_TABLES, map_bytes, read_only, &out->derived, out_reason);
+        return refuse(error, dir, "journal.mdb: the schema could not be examined, or is not this program's",
+                      out_reason);
+    error = derived_open(dir, map_bytes, read_only, out, out_reason);
     return read_only && error == PP_NOT_FOUND ? PP_OK : error;
 }
 

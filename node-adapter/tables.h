@@ -20,14 +20,15 @@ enum pp_journal_table {
 
 enum pp_derived_table {
     PP_TABLE_CHECKPOINT,   /* "head" -> ledger; slot u32 -> lane; "ticket" and sequence u64 -> open ticket */
-    PP_TABLE_INDEX_HEAD,   /* "indexed" -> sequence u64, "swept" -> day u32 */
-    PP_TABLE_INDEX_STAMP,  /* slot u32, from u96 -> sequence u64 */
-    PP_TABLE_INDEX_TOPIC,  /* topic hash 16, sequence u64 -> nothing */
-    PP_TABLE_INDEX_EXPIRY, /* day u32, sequence u64 -> nothing */
+    PP_TABLE_INDEX_HEAD,   /* "schema" -> u32, of this file; what the indexes say of themselves: index.h */
+    PP_TABLE_INDEX_STAMP,  /* blocks of runs: runs.h */
+    PP_TABLE_INDEX_TOPIC,  /* likewise */
+    PP_TABLE_INDEX_EXPIRY, /* day u32, first sequence u64 -> spans of sequences */
     PP_DERIVED_TABLES,
 };
 
 #define PP_SCHEMA_NUMBER 1u
+#define PP_DERIVED_NUMBER 2u /* of derived.mdb: one of another form is emptied, and built again */
 
 #define PP_PATH_MAX 4096u
 /* "DIR/NAME"; BAD_CONFIG when it does not fit. */

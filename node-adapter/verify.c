@@ -324,6 +324,7 @@ static enum pp_error run_do(struct pp_verify_run *run, const char *data_dir)
     run->scratch = calloc(PP_LEAVES_MAX, sizeof *run->scratch);
     if (!run->room || !run->found_room || !run->ids || !run->scratch)
         return PP_NO_MEMORY;
+    randombytes_buf(run->row_key, sizeof run->row_key);
     pp_journal_head_init(&run->head);
     PP_TRY(pp_crypto_open(&run->crypto));
     PP_TRY(pp_data_open(data_dir, 0, true, &run->data, run->summary->reason));
@@ -344,6 +345,7 @@ static void run_close(struct pp_verify_run *run)
     free(run->scratch);
     free(run->marks);
     free(run->reports);
+    pp_verify_index_close(run);
 }
 
 static void summary_fill(const struct pp_verify_run *run)

@@ -1,15 +1,23 @@
-/* The three indexes, stamp by stamp as the walk comes by; at the end what was indexed since, and rows that lead nowhere. */
+/* The three indexes: what must be there is summed, stamp by stamp, as the walk comes by; at the end what was indexed since, and
+ * all that is there. */
 #include "node.h"
 #include "verify_run.h"
+
+#include "memory.h"
 
 #include <pp/assert.h>
 #include <pp/day.h>
 
+#include <sodium.h>
 #include <string.h>
 
 enum pp_error pp_verify_index_look(struct pp_verify_run *run)
 {
     struct pp_journal_head head;
+    if (!run->topic_rows)
+        PP_TRY(pp_memory_map(PP_VERIFY_DAYS * sizeof *run->topic_rows, (void **)&run->topic_rows));
+    if (!run->has_topic_secret) /* never changed; without it no row of a topic is found */
+        run->has_topic_secret = pp_index_secret_in(run->derived, &run->topic_secret) == PP_OK;
     enum pp_error error = pp_index_head_in(run->derived, &head);
     if (error == PP_NOT_FOUND || error == PP_CORRUPT) { /* told at the end */
         run->indexed_end = 1;
@@ -22,61 +30,84 @@ enum pp_error pp_verify_index_look(struct pp_verify_run *run)
 
 /* ---- one stamp ---- */
 
-static enum pp_error row_find(struct pp_verify_run *run, enum pp_verify_check check, unsigned table,
-                              struct pp_slice key, const char *what, uint32_t slot, struct pp_slice *out)
+void pp_verify_sum_add(const struct pp_verify_run *run, struct pp_verify_sum *sum,
+                       const struct pp_run_row *row)
 {
-    pp_verify_count(run, check);
-    enum pp_error error = pp_txn_get(run->derived, table, key, out);
-    if (error == PP_NOT_FOUND)
-        pp_verify_tell(run, check, PP_CORRUPT, what, slot, "the row that leads here is missing");
-    return error;
+    uint8_t digest[crypto_shorthash_BYTES], bytes[PP_RUN_ROW_BYTES];
+    _Static_assert(sizeof run->row_key == crypto_shorthash_KEYBYTES && sizeof digest == 8,
+                   "eight bytes, by a key");
+    memcpy(bytes, row->words, sizeof bytes);
+    crypto_shorthash(digest, bytes, sizeof bytes, run->row_key);
+    sum->sum += pp_key8_number(digest);
+    sum->count++;
 }
 
-static enum pp_error stamp_row(struct pp_verify_run *run, const struct pp_leaf *leaf, uint64_t sequence,
-                               uint32_t slot)
+struct pp_verify_sum *pp_verify_topic_sum(struct pp_verify_run *run, uint32_t day)
 {
-    struct pp_index_stamp_key key;
-    struct pp_slice value;
-    pp_index_stamp_key_of(slot, leaf->from, &key);
-    enum pp_error error = row_find(run, PP_VERIFY_INDEX_STAMP, PP_TABLE_INDEX_STAMP,
-                                   pp_slice(key.bytes, sizeof key.bytes), "index_stamp", slot, &value);
-    if (error != PP_OK)
-        return error == PP_NOT_FOUND ? PP_OK : error;
-    if (value.length != 8)
-        pp_verify_tell(run, PP_VERIFY_INDEX_STAMP, PP_CORRUPT, "index_stamp", slot, "a row of %zu bytes",
-                       value.length);
-    else if (pp_key8_number(value.bytes) != sequence)
-        pp_verify_tell(run, PP_VERIFY_INDEX_STAMP, PP_CORRUPT, "index_stamp", slot,
-                       "expected %llu, found %llu", (unsigned long long)sequence,
-                       (unsigned long long)pp_key8_number(value.bytes));
-    return PP_OK;
+    return &run->topic_rows[day < PP_VERIFY_DAYS ? day : PP_VERIFY_DAYS - 1];
+}
+
+static bool span_is_known(const struct pp_index_spans *spans, uint32_t day, uint64_t sequence)
+{
+    uint32_t low = 0, high = spans->count;
+    while (low < high) { /* the first that begins behind it */
+        uint32_t middle = low + (high - low) / 2;
+        if (spans->spans[middle].first <= sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && spans->day == day &&
+           sequence - spans->spans[low - 1].first < spans->spans[low - 1].length;
+}
+
+/* The row that begins last before it, on that day. */
+static enum pp_error span_find(struct pp_verify_run *run, uint32_t day, uint64_t sequence, bool *out_found)
+{
+    struct pp_index_expiry_key key;
+    struct pp_scan scan;
+    *out_found = span_is_known(&run->spans, day, sequence); /* neighbours stand in one */
+    if (*out_found)
+        return PP_OK;
+    pp_index_expiry_key_of(day, sequence, &key);
+    PP_TRY(pp_scan_open(run->derived, PP_TABLE_INDEX_EXPIRY, &scan));
+    enum pp_error error = pp_scan_last_to(&scan, pp_slice(key.bytes, sizeof key.bytes));
+    if (error == PP_OK && pp_index_spans_read(scan.key, scan.value, &run->spans) != PP_OK)
+        run->spans.count = 0; /* the end says what is wrong with it */
+    pp_scan_close(&scan);
+    *out_found = error == PP_OK && span_is_known(&run->spans, day, sequence);
+    return error == PP_NOT_FOUND ? PP_OK : error;
 }
 
 static enum pp_error envelope_rows(struct pp_verify_run *run, uint32_t gone_day, uint64_t sequence,
                                    uint32_t slot, struct pp_slice topic)
 {
-    struct pp_index_topic_key topic_key;
-    struct pp_index_expiry_key expiry_key;
-    struct pp_slice value;
-    pp_index_topic_key_of(topic.bytes, topic.length, sequence, &topic_key);
-    enum pp_error error =
-        row_find(run, PP_VERIFY_INDEX_TOPIC, PP_TABLE_INDEX_TOPIC,
-                 pp_slice(topic_key.bytes, sizeof topic_key.bytes), "index_topic", slot, &value);
-    if (error != PP_OK && error != PP_NOT_FOUND)
-        return error;
-    pp_index_expiry_key_of(gone_day, sequence, &expiry_key);
-    error = row_find(run, PP_VERIFY_INDEX_EXPIRY, PP_TABLE_INDEX_EXPIRY,
-                     pp_slice(expiry_key.bytes, sizeof expiry_key.bytes), "index_expiry", slot, &value);
-    return error == PP_NOT_FOUND ? PP_OK : error;
+    struct pp_run_row row;
+    uint8_t key[PP_TOPIC_KEY_BYTES];
+    bool found;
+    pp_index_topic_key_of(&run->topic_secret, topic.bytes, topic.length, key);
+    pp_index_topic_row_of(key, sequence, gone_day, &row);
+    pp_verify_sum_add(run, pp_verify_topic_sum(run, gone_day), &row);
+    pp_verify_count(run, PP_VERIFY_INDEX_TOPIC);
+    run->marks[sequence] |= PP_MARK_TOPIC;
+    pp_verify_count(run, PP_VERIFY_INDEX_EXPIRY);
+    PP_TRY(span_find(run, gone_day, sequence, &found));
+    if (!found)
+        pp_verify_tell(run, PP_VERIFY_INDEX_EXPIRY, PP_CORRUPT, "index_expiry", slot,
+                       "the row that leads here is missing");
+    return PP_OK;
 }
 
 enum pp_error pp_verify_index_stamp(struct pp_verify_run *run, uint64_t time_ms, const struct pp_leaf *leaf,
                                     uint64_t sequence, struct pp_slice topic)
 {
+    struct pp_run_row row;
     uint32_t slot = pp_ledger_find(&run->ledger, &leaf->channel_id);
     PP_ASSERT(slot != PP_SLOT_NONE); /* the ledger took it */
     uint32_t gone_day = pp_day_of(time_ms) + leaf->retention_days;
-    PP_TRY(stamp_row(run, leaf, sequence, slot));
+    pp_index_stamp_row_of(slot, leaf->from, sequence, &row);
+    pp_verify_sum_add(run, &run->stamp_rows, &row);
+    pp_verify_count(run, PP_VERIFY_INDEX_STAMP);
     /* The host's; gone: what is left of its rows does no harm; or expired: its rows may go before it does. */
     if (topic.length == 0 || gone_day <= run->last_day)
         return PP_OK;
@@ -88,7 +119,6 @@ enum pp_error pp_verify_index_stamp(struct pp_verify_run *run, uint64_t time_ms,
 struct tail {
     struct pp_verify_run *run;
     struct pp_journal_head indexed; /* what the index says of itself */
-    uint64_t beyond;                /* stamps that it need not know */
     bool met;                       /* a record ends where it says it stands */
 };
 
@@ -111,9 +141,7 @@ static enum pp_error tail_record(struct tail *tail, const struct pp_record *reco
         if (!record->charged_rows[i].admitted)
             continue;
         tail->run->sequence = sequence;
-        if (sequence >= tail->indexed.next_sequence) {
-            tail->beyond++;
-        } else {
+        if (sequence < tail->indexed.next_sequence) {
             if (!record->charged.tickets)
                 PP_TRY(topic_read(tail->run, sequence, &topic));
             PP_TRY(pp_verify_index_stamp(tail->run, record->time_ms, &record->charged_rows[i].leaf, sequence,
@@ -168,99 +196,78 @@ static enum pp_error tail_compare(struct tail *tail)
     return error;
 }
 
-/* ---- rows that lead nowhere ---- */
+/* ---- spans that lead nowhere ---- */
 
-static enum pp_error stamp_key_tell(struct pp_verify_run *run, const struct pp_scan *scan, uint64_t end)
+static void span_end(struct pp_verify_run *run, uint64_t first, uint64_t length, uint64_t end)
 {
-    const struct pp_record *record;
-    const struct pp_row_charged *row = NULL;
-    struct pp_index_stamp_key key;
-    uint64_t sequence = scan->value.length == 8 ? pp_key8_number(scan->value.bytes) : 0;
-    char text[2 * 16 + 1];
-    if (sequence != 0 && sequence < end)
-        PP_TRY(pp_verify_stamp(run, sequence, &record, &row));
-    if (row && scan->key.length == sizeof key.bytes) {
-        pp_index_stamp_key_of(pp_ledger_find(&run->ledger, &row->leaf.channel_id), row->leaf.from, &key);
-        if (memcmp(key.bytes, scan->key.bytes, sizeof key.bytes) == 0)
-            return PP_OK;
+    for (uint64_t sequence = first; sequence - first < length; sequence++) {
+        bool there =
+            sequence < end && sequence < run->head.next_sequence && run->marks[sequence] & PP_MARK_ENVELOPE;
+        if (there && !(run->marks[sequence] & PP_MARK_EXPIRY)) {
+            run->marks[sequence] |= PP_MARK_EXPIRY;
+            continue;
+        }
+        run->sequence = sequence;
+        pp_verify_tell(run, PP_VERIFY_INDEX_EXPIRY, PP_CORRUPT, "index_expiry", PP_SLOT_NONE,
+                       there ? "the span from %llu is a second one"
+                             : "the span from %llu leads to no envelope",
+                       (unsigned long long)first);
+        return;
     }
-    run->sequence = sequence;
-    pp_verify_tell(run, PP_VERIFY_INDEX_STAMP, PP_CORRUPT, "index_stamp", PP_SLOT_NONE,
-                   "the row %s leads to another place",
-                   pp_hex_print(scan->key.bytes, scan->key.length < 16 ? scan->key.length : 16, text));
-    return PP_OK;
 }
 
-static enum pp_error stamp_keys_tell(struct pp_verify_run *run, uint64_t end)
+static void spans_end(struct pp_verify_run *run, const struct pp_scan *scan, uint64_t end)
+{
+    char text[2 * 16 + 1];
+    run->sequence = 0;
+    if (pp_index_spans_read(scan->key, scan->value, &run->spans) == PP_OK) {
+        for (uint32_t i = 0; i < run->spans.count; i++)
+            span_end(run, run->spans.spans[i].first, run->spans.spans[i].length, end);
+        return;
+    }
+    run->spans.count = 0;
+    pp_verify_tell(run, PP_VERIFY_INDEX_EXPIRY, PP_CORRUPT, "index_expiry", PP_SLOT_NONE,
+                   "the row %s is no row",
+                   pp_hex_print(scan->key.bytes, scan->key.length < 16 ? scan->key.length : 16, text));
+}
+
+static enum pp_error expiry_end(struct pp_verify_run *run, uint64_t end)
 {
     struct pp_scan scan;
-    PP_TRY(pp_scan_open(run->derived, PP_TABLE_INDEX_STAMP, &scan));
-    uint64_t left;
-    enum pp_error error = pp_txn_count(run->derived, PP_TABLE_INDEX_STAMP, &left);
-    if (error == PP_OK)
-        error = pp_scan_first(&scan);
+    uint64_t left; /* pages that lead in a circle end here */
+    PP_TRY(pp_txn_count(run->derived, PP_TABLE_INDEX_EXPIRY, &left));
+    PP_TRY(pp_scan_open(run->derived, PP_TABLE_INDEX_EXPIRY, &scan));
+    enum pp_error error = pp_scan_first(&scan);
     for (; error == PP_OK && left > 0; left--) {
-        error = stamp_key_tell(run, &scan, end);
-        if (error == PP_OK)
-            error = pp_scan_next(&scan);
+        spans_end(run, &scan, end);
+        error = pp_scan_next(&scan);
     }
     pp_scan_close(&scan);
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
 
-/* Every stamp was found by its key: were there as many rows as stamps, there are no others. */
-static enum pp_error stamp_rows_end(const struct tail *tail)
+static bool is_head_key(struct pp_slice key)
 {
-    struct pp_verify_run *run = tail->run;
-    uint64_t rows, expected = run->ledger.head.totals.stamps - tail->beyond;
-    PP_TRY(pp_txn_count(run->derived, PP_TABLE_INDEX_STAMP, &rows));
-    run->sequence = 0;
-    pp_verify_number(run, PP_VERIFY_INDEX_STAMP, "index_stamp rows", PP_SLOT_NONE, expected, rows);
-    return rows > expected ? stamp_keys_tell(run, tail->indexed.next_sequence) : PP_OK;
+    static const char *const known[] = {"indexed", "schema", "stamps", "topic key", "topics"};
+    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strlen(known[i]) == key.length && memcmp(known[i], key.bytes, key.length) == 0)
+            return true;
+    return false;
 }
 
-struct keys {
-    enum pp_verify_check check;
-    unsigned table;
-    const char *what;
-    size_t length; /* of a key; its last 8 bytes are a sequence number */
-    enum pp_verify_mark mark;
-};
-
-/* JRN-070: each leads to an envelope that was stored, and no two to the same one. */
-static void key_end(struct pp_verify_run *run, const struct keys *keys, const struct pp_scan *scan,
-                    uint64_t end)
-{
-    char text[2 * 32 + 1];
-    pp_hex_print(scan->key.bytes, scan->key.length < 32 ? scan->key.length : 32, text);
-    run->sequence = 0;
-    if (scan->key.length != keys->length || scan->value.length != 0) {
-        pp_verify_tell(run, keys->check, PP_CORRUPT, keys->what, PP_SLOT_NONE, "the row %s is no row", text);
-        return;
-    }
-    uint64_t sequence = pp_key8_number(scan->key.bytes + keys->length - 8);
-    run->sequence = sequence;
-    if (sequence >= end || sequence >= run->head.next_sequence || !(run->marks[sequence] & PP_MARK_ENVELOPE))
-        pp_verify_tell(run, keys->check, PP_CORRUPT, keys->what, PP_SLOT_NONE,
-                       "the row %s leads to no envelope", text);
-    else if (run->marks[sequence] & keys->mark)
-        pp_verify_tell(run, keys->check, PP_CORRUPT, keys->what, PP_SLOT_NONE, "the row %s is a second one",
-                       text);
-    else
-        run->marks[sequence] |= (uint8_t)keys->mark;
-}
-
-static enum pp_error keys_end(struct pp_verify_run *run, const struct keys *keys, uint64_t end)
+static enum pp_error head_rows_end(struct pp_verify_run *run)
 {
     struct pp_scan scan;
-    uint64_t left; /* pages that lead in a circle end here */
-    PP_TRY(pp_txn_count(run->derived, keys->table, &left));
-    PP_TRY(pp_scan_open(run->derived, keys->table, &scan));
+    uint64_t left;
+    char text[2 * 16 + 1];
+    PP_TRY(pp_txn_count(run->derived, PP_TABLE_INDEX_HEAD, &left));
+    PP_TRY(pp_scan_open(run->derived, PP_TABLE_INDEX_HEAD, &scan));
     enum pp_error error = pp_scan_first(&scan);
-    for (; error == PP_OK && left > 0; left--) {
-        key_end(run, keys, &scan, end);
-        error = pp_scan_next(&scan);
-    }
+    for (; error == PP_OK && left > 0; left--, error = pp_scan_next(&scan))
+        if (!is_head_key(scan.key))
+            pp_verify_tell(run, PP_VERIFY_INDEX_STAMP, PP_CORRUPT, "index_head", PP_SLOT_NONE,
+                           "the row %s says nothing",
+                           pp_hex_print(scan.key.bytes, scan.key.length < 16 ? scan.key.length : 16, text));
     pp_scan_close(&scan);
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
@@ -269,10 +276,6 @@ static enum pp_error keys_end(struct pp_verify_run *run, const struct keys *keys
 
 enum pp_error pp_verify_index_end(struct pp_verify_run *run)
 {
-    static const struct keys topics = {PP_VERIFY_INDEX_TOPIC, PP_TABLE_INDEX_TOPIC, "index_topic",
-                                       PP_TOPIC_KEY_BYTES + 8, PP_MARK_TOPIC};
-    static const struct keys expiries = {PP_VERIFY_INDEX_EXPIRY, PP_TABLE_INDEX_EXPIRY, "index_expiry", 12,
-                                         PP_MARK_EXPIRY};
     struct tail tail = {.run = run};
     enum pp_error error = pp_index_head_in(run->derived, &tail.indexed);
     if (error == PP_CORRUPT)
@@ -288,9 +291,15 @@ enum pp_error pp_verify_index_end(struct pp_verify_run *run)
         run->index_tail = run->head;
     }
     PP_TRY(tail_compare(&tail));
-    PP_TRY(stamp_rows_end(&tail));
-    PP_TRY(keys_end(run, &topics, tail.indexed.next_sequence));
-    PP_TRY(keys_end(run, &expiries, tail.indexed.next_sequence));
+    PP_TRY(head_rows_end(run));
+    PP_TRY(pp_verify_runs_end(run, PP_INDEX_STAMPS, tail.indexed.next_sequence));
+    PP_TRY(pp_verify_runs_end(run, PP_INDEX_TOPICS, tail.indexed.next_sequence));
+    PP_TRY(expiry_end(run, tail.indexed.next_sequence));
     run->sequence = 0;
     return PP_OK;
+}
+
+void pp_verify_index_close(struct pp_verify_run *run)
+{
+    pp_memory_unmap(run->topic_rows, PP_VERIFY_DAYS * sizeof *run->topic_rows);
 }

@@ -27,8 +27,8 @@ enum pp_verify_mark {
     PP_MARK_DELETED = 8,
     PP_MARK_STORED = 16,
     PP_MARK_CANCELLED = 32,
-    PP_MARK_TOPIC = 64, /* a row of the index leads to it */
-    PP_MARK_EXPIRY = 128,
+    PP_MARK_TOPIC = 64, /* was there, so a row of the index must lead to it */
+    PP_MARK_EXPIRY = 128, /* a span leads to it */
 };
 
 /* Where a lane's grains went, beside what its ledger entry says. */
@@ -42,6 +42,11 @@ struct pp_verify_lane {
 struct pp_verify_report {
     uint64_t epoch, block_number, end_time_s;
     struct pp_hash hash;
+};
+
+/* Rows whose order does not matter: two sums that agree are of the same rows, but once in 2^64. */
+struct pp_verify_sum {
+    uint64_t sum, count;
 };
 
 struct pp_verify_run {
@@ -82,6 +87,12 @@ struct pp_verify_run {
     uint64_t indexed_end;         /* stamps below are indexed */
     bool index_has_tail;
     struct pp_journal_head index_tail; /* records from here on were not compared with the index */
+    uint8_t row_key[16];               /* random: of the sums */
+    bool has_topic_secret;
+    struct pp_topic_secret topic_secret;
+    struct pp_verify_sum stamp_rows;  /* that must be there */
+    struct pp_verify_sum *topic_rows; /* likewise, by the day on which they are gone */
+    struct pp_index_spans spans;      /* looked at last */
 };
 
 /* ---- verify.c ---- */
@@ -149,5 +160,13 @@ PP_MUST_CHECK enum pp_error pp_verify_index_stamp(struct pp_verify_run *run, uin
                                                   const struct pp_leaf *leaf, uint64_t sequence,
                                                   struct pp_slice topic);
 PP_MUST_CHECK enum pp_error pp_verify_index_end(struct pp_verify_run *run);
+void pp_verify_index_close(struct pp_verify_run *run);
+/* The rows of the runs with those that must be there. end: what is indexed stands below. */
+PP_MUST_CHECK enum pp_error pp_verify_runs_end(struct pp_verify_run *run, enum pp_index_kind kind, uint64_t end);
+void pp_verify_sum_add(const struct pp_verify_run *run, struct pp_verify_sum *sum, const struct pp_run_row *row);
+struct pp_verify_sum *pp_verify_topic_sum(struct pp_verify_run *run, uint32_t day);
+/* Whether the sums of rows that must be there differ on a day that is not over. sums: as topic_rows. */
+bool pp_verify_topics_differ(const struct pp_verify_run *run, const struct pp_verify_sum *sums);
+#define PP_VERIFY_DAYS 65536u /* later ones count as the last */
 
 #endif

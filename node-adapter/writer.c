@@ -342,11 +342,11 @@ static void group_full(struct group *group, bool prepared)
 /* The index must not fall back further than the writer can remember. */
 static enum pp_error recent_make_room(struct pp_node *node)
 {
-    pp_recent_drop_below(&node->recent, atomic_load(&node->indexed_end));
+    pp_recent_drop_below(&node->recent, atomic_load(&node->indexed_position));
     if (pp_recent_count(&node->recent) + PP_GROUP_MAX + PP_LEAVES_MAX <= PP_RECENT_MAX)
         return PP_OK;
     PP_TRY(pp_indexer_flush(node));
-    pp_recent_drop_below(&node->recent, atomic_load(&node->indexed_end));
+    pp_recent_drop_below(&node->recent, atomic_load(&node->indexed_position));
     return PP_OK;
 }
 

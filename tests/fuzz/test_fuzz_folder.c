@@ -6,6 +6,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
+#include "index.h"
 #include "journal.h"
 #include "tables.h"
 
@@ -236,6 +237,30 @@ static void checkpoint_reseal(struct change *change)
     }
 }
 
+static bool is_index(unsigned table)
+{
+    return table == PP_TABLE_INDEX_HEAD || table == PP_TABLE_INDEX_STAMP || table == PP_TABLE_INDEX_TOPIC ||
+           table == PP_TABLE_INDEX_EXPIRY;
+}
+
+/* A block of a run, or another row that ends in a seal. */
+static void index_reseal(struct change *change, struct row *row)
+{
+    struct pp_slice key = pp_slice(row->key, row->key_length);
+    struct pp_run_row rows[PP_RUN_BLOCK_ROWS];
+    size_t body = row->length < 8 ? 0 : row->length - 8;
+    bool is_block = change->table == PP_TABLE_INDEX_STAMP || change->table == PP_TABLE_INDEX_TOPIC;
+    if (row->length < 8 || (is_block && (body > sizeof rows || row->key_length < 32)))
+        return;
+    for (size_t i = 0; is_block && i < body / 8; i++)
+        rows[i / 3].words[i % 3] = pp_key8_number(row->value + 8 * i);
+    if (is_block && body >= 24 && pp_rng_chance(&change->world->rng, 2))
+        memcpy(row->key + 8, row->value, 24); /* so that it is found by its first row */
+    uint64_t seal = is_block ? pp_run_block_seal(pp_key8_number(row->key), rows, body / PP_RUN_ROW_BYTES)
+                             : pp_run_seal(key, pp_slice(row->value, body));
+    memcpy(row->value + body, pp_key8_of(seal).bytes, 8);
+}
+
 static enum pp_error table_read(struct change *change, struct pp_txn *txn)
 {
     struct pp_scan scan;
@@ -283,9 +308,12 @@ static enum pp_error change_derived(void *context, struct pp_txn *txn)
     PP_TRY(table_read(change, txn));
     if (change->count == 0)
         return PP_OK;
-    row_change(change, pp_rng_below(&change->world->rng, change->count));
+    size_t i = pp_rng_below(&change->world->rng, change->count);
+    row_change(change, i);
     if (change->table == PP_TABLE_CHECKPOINT)
         checkpoint_reseal(change);
+    if (is_index(change->table) && i < change->count && !pp_rng_chance(&change->world->rng, 4))
+        index_reseal(change, &change->rows[i]);
     return table_write(change, txn);
 }
 

@@ -4,6 +4,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
+#include "index.h"
 #include "journal.h"
 #include "tables.h"
 
@@ -92,7 +93,8 @@ enum fault {
     FLIP,
     DROP,
     ADD,    /* the row once more, under another key */
-    RESEAL, /* FLIP, and a good checksum: of a checkpoint's row */
+    RESEAL, /* FLIP, and a good checksum: of a checkpoint's row, of an index's */
+    MOVE,   /* ADD, in another run and with a good checksum */
 };
 
 struct plant {
@@ -115,6 +117,21 @@ static void reseal(struct pp_slice key, uint8_t *value, size_t length)
     memcpy(value + length, digest, PP_RECORD_CHECKSUM_BYTES);
 }
 
+/* The last eight bytes of an index's row. */
+static void index_reseal(unsigned table, struct pp_slice key, uint8_t *value, size_t end)
+{
+    struct pp_key8 seal;
+    if (table == PP_TABLE_INDEX_STAMP || table == PP_TABLE_INDEX_TOPIC) {
+        struct pp_run_row rows[PP_RUN_BLOCK_ROWS];
+        for (size_t i = 0; i < end / 8; i++)
+            rows[i / 3].words[i % 3] = pp_key8_number(value + 8 * i);
+        seal = pp_key8_of(pp_run_block_seal(pp_key8_number(key.bytes), rows, end / PP_RUN_ROW_BYTES));
+    } else {
+        seal = pp_key8_of(pp_run_seal(key, pp_slice(value, end)));
+    }
+    memcpy(value + end, seal.bytes, sizeof seal.bytes);
+}
+
 static enum pp_error plant_run(void *context, struct pp_txn *txn)
 {
     const struct plant *plant = context;
@@ -130,14 +147,20 @@ static enum pp_error plant_run(void *context, struct pp_txn *txn)
     ck_assert_uint_le(length, sizeof value);
     memcpy(value, scan.value.bytes, length);
     pp_scan_close(&scan);
-    size_t end = plant->fault == RESEAL ? length - PP_RECORD_CHECKSUM_BYTES : length;
+    bool index = plant->derived && plant->table != PP_TABLE_CHECKPOINT;
+    bool sealed = plant->fault == RESEAL || plant->fault == MOVE;
+    size_t end = !sealed ? length : length - (index ? 8 : PP_RECORD_CHECKSUM_BYTES);
     if (plant->fault == DROP)
         return pp_txn_delete(txn, plant->table, pp_slice(key, key_length));
     if (plant->fault == ADD)
         key[key_length - 1] ^= 0x40;
+    else if (plant->fault == MOVE)
+        key[7] ^= 0x40;
     else
         value[plant->from_end ? end - 1 - plant->offset : plant->offset] ^= 1;
-    if (plant->fault == RESEAL)
+    if (sealed && index)
+        index_reseal(plant->table, pp_slice(key, key_length), value, end);
+    else if (sealed)
         reseal(pp_slice(key, key_length), value, end);
     const struct pp_slice part = pp_slice(value, length);
     return pp_txn_put(txn, plant->table, pp_slice(key, key_length), &part, 1);
@@ -242,24 +265,47 @@ START_TEST(verify__one_fault_anywhere__found_and_named)
          "its holes, coming days"},
         {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 8, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
          "it stands before 15"},
-        {true, PP_TABLE_INDEX_STAMP, FLIP, 1, 7, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
-         "expected 4, found 5"},
-        {true, PP_TABLE_INDEX_STAMP, DROP, 1, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
+        {true, PP_TABLE_INDEX_STAMP, FLIP, 0, 7, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "the block "},
+        {true, PP_TABLE_INDEX_STAMP, DROP, 0, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "expected "},
+        {true, PP_TABLE_INDEX_STAMP, ADD, 0, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "the block "},
+        {true, PP_TABLE_INDEX_STAMP, MOVE, 0, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
+         "the block 0000000000000041"},
+        {true, PP_TABLE_INDEX_TOPIC, FLIP, 0, 7, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the block "},
+        {true, PP_TABLE_INDEX_TOPIC, DROP, 0, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "expected "},
+        {true, PP_TABLE_INDEX_TOPIC, ADD, 0, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the block "},
+        {true, PP_TABLE_INDEX_TOPIC, MOVE, 0, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic",
+         "the block 0000000000000041"},
+        {true, PP_TABLE_INDEX_STAMP, RESEAL, 0, 39, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
+         "the row 00000000000000000000000000002711000000000000000"},
+        {true, PP_TABLE_INDEX_STAMP, RESEAL, 0, 47, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "the row "},
+        {true, PP_TABLE_INDEX_TOPIC, RESEAL, 0, 31, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the row "},
+        {true, PP_TABLE_INDEX_TOPIC, RESEAL, 0, 47, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the row "},
+        {true, PP_TABLE_INDEX_EXPIRY, DROP, 0, 0, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry",
          "the row that leads here is missing"},
-        {true, PP_TABLE_INDEX_STAMP, ADD, 1, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp rows",
-         "expected 6, found 7"},
-        {true, PP_TABLE_INDEX_TOPIC, DROP, 1, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic",
+        {true, PP_TABLE_INDEX_EXPIRY, FLIP, 0, 7, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry",
          "the row that leads here is missing"},
-        {true, PP_TABLE_INDEX_TOPIC, ADD, 1, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the row "},
-        {true, PP_TABLE_INDEX_EXPIRY, DROP, 1, 0, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry",
+        {true, PP_TABLE_INDEX_EXPIRY, RESEAL, 0, 7, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry",
          "the row that leads here is missing"},
-        {true, PP_TABLE_INDEX_EXPIRY, ADD, 1, 0, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry", "the row "},
+        {true, PP_TABLE_INDEX_EXPIRY, ADD, 0, 0, false, PP_VERIFY_INDEX_EXPIRY, "index_expiry", "the row "},
         {true, PP_TABLE_INDEX_HEAD, FLIP, 0, 7, false, PP_VERIFY_INDEX_STAMP, "index_head",
          "it stands before record 15"},
         {true, PP_TABLE_INDEX_HEAD, FLIP, 0, 20, false, PP_VERIFY_INDEX_STAMP, "index_head checksum",
          "expected "},
-        {true, PP_TABLE_INDEX_HEAD, DROP, 0, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp rows",
-         "expected 0, found 6"},
+        {true, PP_TABLE_INDEX_HEAD, DROP, 0, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "the row "},
+        {true, PP_TABLE_INDEX_HEAD, ADD, 2, 0, false, PP_VERIFY_INDEX_STAMP, "index_head",
+         "the row 7374616d7033 says nothing"},
+        {true, PP_TABLE_INDEX_HEAD, FLIP, 2, 9, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
+         "the list of its runs is no list"},
+        {true, PP_TABLE_INDEX_HEAD, RESEAL, 2, 23, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "expected "},
+        {true, PP_TABLE_INDEX_HEAD, RESEAL, 2, 28, false, PP_VERIFY_INDEX_STAMP, "index_stamp",
+         "the row that leads here is missing"},
+        {true, PP_TABLE_INDEX_HEAD, DROP, 2, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "the block "},
+        {true, PP_TABLE_INDEX_HEAD, FLIP, 3, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the row "},
+        {true, PP_TABLE_INDEX_HEAD, FLIP, 4, 9, false, PP_VERIFY_INDEX_TOPIC, "index_topic",
+         "the list of its runs is no list"},
+        {true, PP_TABLE_INDEX_HEAD, RESEAL, 4, 28, false, PP_VERIFY_INDEX_TOPIC, "index_topic",
+         "the row that leads here is missing"},
+        {true, PP_TABLE_INDEX_HEAD, DROP, 4, 0, false, PP_VERIFY_INDEX_TOPIC, "index_topic", "the block "},
     };
     for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
         struct world world;
