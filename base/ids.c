@@ -11,15 +11,18 @@ char *pp_hex_print(const uint8_t *bytes, size_t length, char *out)
     return out;
 }
 
-static int digit_value(char digit)
+#define NO_DIGIT 0x10u /* in a digit's place: a bit that no digit has, so that all are checked at once */
+
+static unsigned digit_value(unsigned char digit)
 {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
+#define D(value) ((value) ^ NO_DIGIT) /* what the table does not name is zero there */
+    static const uint8_t places[256] = {
+        ['0'] = D(0),  ['1'] = D(1),  ['2'] = D(2),  ['3'] = D(3),  ['4'] = D(4),  ['5'] = D(5),
+        ['6'] = D(6),  ['7'] = D(7),  ['8'] = D(8),  ['9'] = D(9),  ['a'] = D(10), ['b'] = D(11),
+        ['c'] = D(12), ['d'] = D(13), ['e'] = D(14), ['f'] = D(15), ['A'] = D(10), ['B'] = D(11),
+        ['C'] = D(12), ['D'] = D(13), ['E'] = D(14), ['F'] = D(15)};
+#undef D
+    return places[digit] ^ NO_DIGIT;
 }
 
 enum pp_error pp_hex_parse(const char *text, size_t text_length, uint8_t *out, size_t length)
@@ -30,10 +33,13 @@ enum pp_error pp_hex_parse(const char *text, size_t text_length, uint8_t *out, s
     }
     if (text_length % 2 != 0 || text_length / 2 != length)
         return PP_BAD_FORMAT;
+    const unsigned char *digits = (const unsigned char *)text;
+    unsigned wrong = 0;
     for (size_t i = 0; i < text_length; i++)
-        if (digit_value(text[i]) < 0)
-            return PP_BAD_FORMAT;
+        wrong |= digit_value(digits[i]);
+    if (wrong & NO_DIGIT)
+        return PP_BAD_FORMAT;
     for (size_t i = 0; i < length; i++)
-        out[i] = (uint8_t)(digit_value(text[2 * i]) * 16 + digit_value(text[2 * i + 1]));
+        out[i] = (uint8_t)(digit_value(digits[2 * i]) << 4 | digit_value(digits[2 * i + 1]));
     return PP_OK;
 }

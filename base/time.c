@@ -28,6 +28,15 @@ static void date_of_day(uint64_t day, unsigned *year, unsigned *month, unsigned 
     *year = era * 400 + year_of_era + (*month <= 2);
 }
 
+/* count digits, and what stands behind them. (snprintf takes a microsecond for a time, and every receipt has one.) */
+static char *digits(char *at, unsigned value, unsigned count, char behind)
+{
+    for (unsigned i = count; i-- > 0; value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[count] = behind;
+    return at + count + 1;
+}
+
 char *pp_time_print(uint64_t unix_ms, char out[PP_TIME_TEXT_MAX])
 {
     unsigned year, month, day;
@@ -36,8 +45,15 @@ char *pp_time_print(uint64_t unix_ms, char out[PP_TIME_TEXT_MAX])
         return out;
     }
     date_of_day(pp_day_of_ms(unix_ms), &year, &month, &day);
-    unsigned ms = (unsigned)(unix_ms % PP_DAY_MS);
-    snprintf(out, PP_TIME_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month % 100,
-             day % 100, ms / 3600000 % 100, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+    const unsigned ms = (unsigned)(unix_ms % PP_DAY_MS);
+    char *at = out;
+    at = digits(at, year, 4, '-');
+    at = digits(at, month, 2, '-');
+    at = digits(at, day, 2, 'T');
+    at = digits(at, ms / 3600000, 2, ':');
+    at = digits(at, ms / 60000 % 60, 2, ':');
+    at = digits(at, ms / 1000 % 60, 2, '.');
+    at = digits(at, ms % 1000, 3, 'Z');
+    *at = '\0';
     return out;
 }

@@ -65,11 +65,6 @@ void pp_text_add_bytes(struct pp_text *text, const char *bytes, size_t length)
     text->length += length;
 }
 
-void pp_text_add(struct pp_text *text, const char *words)
-{
-    pp_text_add_bytes(text, words, strlen(words));
-}
-
 void pp_text_number(struct pp_text *text, uint64_t number)
 {
     char digits[20];
@@ -84,8 +79,12 @@ void pp_text_number(struct pp_text *text, uint64_t number)
 void pp_text_grains(struct pp_text *text, struct pp_grains grains)
 {
     char digits[PP_AMOUNT_TEXT_MAX];
+    uint64_t small;
     pp_text_add(text, "\"");
-    pp_text_add(text, pp_grains_print(grains, digits));
+    if (pp_grains_to_u64(grains, &small) == PP_OK) /* a division of 64 bits is a tenth of one of 128 */
+        pp_text_number(text, small);
+    else
+        pp_text_add(text, pp_grains_print(grains, digits));
     pp_text_add(text, "\"");
 }
 

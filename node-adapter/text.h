@@ -10,6 +10,8 @@
 #include <pp/amount.h>
 #include <pp/ids.h>
 
+#include <string.h>
+
 struct pp_text {
     char *bytes;
     size_t length;
@@ -24,8 +26,12 @@ void pp_text_free(struct pp_text *text);
 /* Puts the final 0 and returns the room. */
 char *pp_text_done_fixed(struct pp_text *text);
 
-void pp_text_add(struct pp_text *text, const char *words);
 void pp_text_add_bytes(struct pp_text *text, const char *bytes, size_t length);
+static inline void pp_text_add(struct pp_text *text,
+                               const char *words) /* a literal's length is the compiler's work */
+{
+    pp_text_add_bytes(text, words, strlen(words));
+}
 void pp_text_number(struct pp_text *text, uint64_t number);
 void pp_text_grains(struct pp_text *text, struct pp_grains grains); /* "123", with the quotation marks */
 void pp_text_units(struct pp_text *text, struct pp_units units);    /* "123", with the quotation marks */

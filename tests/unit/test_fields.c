@@ -5,6 +5,8 @@
 
 #include <pp/fields.h>
 
+#include <sodium.h>
+
 static json_t *load(const char *text)
 {
     struct pp_refusal refusal;
@@ -203,7 +205,25 @@ START_TEST(base64__every_length__back_again)
 }
 END_TEST
 
+/* Another implementation's text, byte for byte. */
+START_TEST(base64_print__random_bytes__as_libsodium)
+{
+    struct pp_rng rng;
+    uint8_t bytes[200];
+    char text[300], expected[300];
+    pp_rng_init(&rng, 7);
+    for (unsigned i = 0; i < 2000; i++) {
+        const size_t n = pp_rng_below(&rng, sizeof bytes);
+        pp_rng_bytes(&rng, bytes, n);
+        sodium_bin2base64(expected, sizeof expected, bytes, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        ck_assert_uint_eq(pp_base64_print(bytes, n, text), strlen(expected));
+        ck_assert_str_eq(text, expected);
+    }
+}
+END_TEST
+
 PP_TESTS("fields")
+PP_TEST(base64_print__random_bytes__as_libsodium)
 PP_TEST(fields__every_kind__read)
 PP_TEST(fields__first_fault__sticks)
 PP_TEST(fields__one_fault_each__named)
