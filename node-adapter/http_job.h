@@ -7,14 +7,14 @@
 #define PP_HTTP_JOB_H
 
 #include "http_api.h"
-
-#include <pp/payment.h>
+#include "payment_quick.h"
 
 #define PP_HTTP_CHALLENGES_MAX 16u /* challenges that need no second look: those of the last seconds */
 
 /* A challenge that was verified once, and the quote in it. */
 struct pp_http_verified {
     struct pp_challenge challenge;
+    struct pp_challenge_seen seen; /* its text in credentials */
     uint8_t quote[PP_QUOTE_MAX_BYTES];
     size_t quote_length;
     struct pp_hash quote_id;

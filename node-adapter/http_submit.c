@@ -241,7 +241,7 @@ static bool same_challenge(const struct pp_challenge *a, const struct pp_challen
 
 /* The quote in a challenge that this node made; a challenge comes with many envelopes, so the last few are remembered. */
 static enum pp_error verified_quote(struct pp_http_api *api, const struct pp_challenge *challenge,
-                                    const struct pp_http_verified **out, struct pp_refusal *refusal)
+                                    struct pp_http_verified **out, struct pp_refusal *refusal)
 {
     struct pp_challenge_terms terms;
     struct pp_signed_quote quote;
@@ -263,6 +263,7 @@ static enum pp_error verified_quote(struct pp_http_api *api, const struct pp_cha
     if (api->verified_count < PP_HTTP_CHALLENGES_MAX)
         api->verified_count++;
     place->challenge = *challenge;
+    place->seen.text_length = 0;
     memcpy(place->quote, terms.quote, terms.quote_length);
     place->quote_length = terms.quote_length;
     pp_quote_id(&quote.quote, &place->quote_id);
@@ -301,6 +302,36 @@ static void serve_voucher(struct pp_http_job *job, const struct pp_http_verified
     submit(job);
 }
 
+/* The challenge was verified before, in the text in which it comes now. */
+static bool known_challenge(struct pp_http_job *job, const char *text, size_t length,
+                            const struct pp_http_verified **out)
+{
+    const struct pp_http_api *api = job->api;
+    memset(&job->credential, 0, sizeof job->credential);
+    for (unsigned i = 0; i < api->verified_count; i++)
+        if (pp_credential_seen(&api->verified[i].seen, text, length, &job->credential)) {
+            *out = &api->verified[i];
+            return true;
+        }
+    return false;
+}
+
+static enum pp_error read_credential(struct pp_http_job *job, const struct pp_http_text *value,
+                                     const struct pp_http_verified **out)
+{
+    struct pp_http_verified *verified;
+    const char *text;
+    size_t length;
+    const bool is_text = pp_credential_text(value->at, value->length, &text, &length) == PP_OK;
+    if (is_text && known_challenge(job, text, length, out))
+        return PP_OK;
+    PP_TRY(pp_credential_parse(value->at, value->length, &job->credential, &job->refusal));
+    PP_TRY(verified_quote(job->api, &job->credential.challenge, &verified, &job->refusal));
+    pp_challenge_see(text, length, &verified->seen);
+    *out = verified;
+    return PP_OK;
+}
+
 static void serve_single(struct pp_http_job *job)
 {
     const struct pp_http_head *head = pp_http_exchange_head(job->exchange);
@@ -310,9 +341,7 @@ static void serve_single(struct pp_http_job *job)
         pp_http_job_refuse_error(job, PP_PAYMENT_REQUIRED, "authorization");
         return;
     }
-    if (pp_credential_parse(head->authorization.at, head->authorization.length, credential, &job->refusal) !=
-            PP_OK ||
-        verified_quote(job->api, &credential->challenge, &verified, &job->refusal) != PP_OK) {
+    if (read_credential(job, &head->authorization, &verified) != PP_OK) {
         pp_http_job_refuse(job, &job->refusal);
         return;
     }

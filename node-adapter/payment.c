@@ -205,8 +205,7 @@ static enum pp_error credential_read(const json_t *object, struct pp_credential 
     return payload_read(payload, out, refusal);
 }
 
-/* The base64 behind "Payment ". */
-static enum pp_error credential_text(const char *value, size_t length, const char **out, size_t *out_length)
+enum pp_error pp_credential_text(const char *value, size_t length, const char **out, size_t *out_length)
 {
     const size_t scheme = strlen(SCHEME);
     if (length <= scheme || strncasecmp(value, SCHEME, scheme) != 0 || value[scheme] != ' ')
@@ -237,7 +236,7 @@ enum pp_error pp_credential_parse(const char *value, size_t length, struct pp_cr
     uint8_t json[CREDENTIAL_JSON_MAX];
     size_t json_length, text_length;
     const char *text;
-    enum pp_error error = credential_text(value, length, &text, &text_length);
+    enum pp_error error = pp_credential_text(value, length, &text, &text_length);
     if (error == PP_OK)
         error = pp_base64_parse(text, text_length, json, sizeof json, &json_length);
     if (error != PP_OK) {

@@ -18,30 +18,31 @@ static void words(struct scan *s, const char *expected)
         s->at += length;
 }
 
-/* What stands in quotation marks, without any escape; at most max characters of printable ASCII. */
+/* What stands in quotation marks, up to max bytes; the caller knows which of them may stand there: no backslash. */
 static const char *string(struct scan *s, size_t max, size_t *out_length)
 {
     *out_length = 0;
     words(s, "\"");
     const char *start = s->at;
-    while (!s->wrong) {
-        if (s->at == s->end || *s->at < 0x20 || *s->at > 0x7e || *s->at == '\\' ||
-            (size_t)(s->at - start) > max)
-            s->wrong = true;
-        else if (*s->at++ == '"')
-            break;
-    }
-    if (!s->wrong)
-        *out_length = (size_t)(s->at - start) - 1;
-    if (*out_length > max)
+    const size_t left = (size_t)(s->end - start);
+    const char *quote = s->wrong ? NULL : memchr(start, '"', left <= max ? left : max + 1);
+    if (quote == NULL) {
         s->wrong = true;
+        return start;
+    }
+    *out_length = (size_t)(quote - start);
+    s->at = quote + 1;
     return start;
 }
 
+/* Printable ASCII without any escape. */
 static void text(struct scan *s, char *out, size_t capacity)
 {
     size_t length;
     const char *start = string(s, capacity - 1, &length);
+    for (size_t i = 0; i < length; i++)
+        if (start[i] < 0x20 || start[i] > 0x7e || start[i] == '\\')
+            s->wrong = true;
     if (s->wrong)
         return;
     memcpy(out, start, length);
@@ -131,31 +132,76 @@ static void stamp(struct scan *s, struct pp_leaf *leaf)
     words(s, "}");
 }
 
+static void payload(struct scan *s, struct pp_credential *out)
+{
+    size_t topic_length;
+    out->action = PP_ACTION_VOUCHER;
+    words(s, ",\"payload\":{\"action\":\"voucher\",\"channel_id\":");
+    hex(s, out->channel_id.bytes, sizeof out->channel_id.bytes);
+    words(s, ",\"lane\":");
+    out->lane = (uint32_t)number(s, 1, UINT32_MAX);
+    words(s, ",\"signature\":");
+    hex(s, out->signature.bytes, sizeof out->signature.bytes);
+    words(s, ",\"spent\":");
+    out->spent = grains(s);
+    words(s, ",\"refund_ack\":");
+    out->refund_ack = grains(s);
+    words(s, ",\"topic\":");
+    const char *topic = string(s, PP_BASE64_LENGTH(sizeof out->topic), &topic_length);
+    if (!s->wrong &&
+        (pp_base64_parse(topic, topic_length, out->topic, sizeof out->topic, &out->topic_length) != PP_OK ||
+         out->topic_length == 0))
+        s->wrong = true;
+    stamp(s, &out->leaf);
+    words(s, "}}");
+    out->leaf.channel_id = out->channel_id;
+    out->leaf.lane = out->lane;
+    if (s->at != s->end)
+        s->wrong = true;
+}
+
 bool pp_credential_quick(const char *json, size_t length, struct pp_credential *out)
 {
     struct scan s = {json, json + length, false};
-    size_t topic_length;
     challenge(&s, &out->challenge);
-    out->action = PP_ACTION_VOUCHER;
-    words(&s, ",\"payload\":{\"action\":\"voucher\",\"channel_id\":");
-    hex(&s, out->channel_id.bytes, sizeof out->channel_id.bytes);
-    words(&s, ",\"lane\":");
-    out->lane = (uint32_t)number(&s, 1, UINT32_MAX);
-    words(&s, ",\"signature\":");
-    hex(&s, out->signature.bytes, sizeof out->signature.bytes);
-    words(&s, ",\"spent\":");
-    out->spent = grains(&s);
-    words(&s, ",\"refund_ack\":");
-    out->refund_ack = grains(&s);
-    words(&s, ",\"topic\":");
-    const char *topic = string(&s, PP_BASE64_LENGTH(sizeof out->topic), &topic_length);
-    if (!s.wrong &&
-        (pp_base64_parse(topic, topic_length, out->topic, sizeof out->topic, &out->topic_length) != PP_OK ||
-         out->topic_length == 0))
-        s.wrong = true;
-    stamp(&s, &out->leaf);
-    words(&s, "}}");
-    out->leaf.channel_id = out->channel_id;
-    out->leaf.lane = out->lane;
-    return !s.wrong && s.at == s.end;
+    payload(&s, out);
+    return !s.wrong;
+}
+
+/* ---- a challenge that was seen before ---- */
+
+void pp_challenge_see(const char *text, size_t length, struct pp_challenge_seen *out)
+{
+    char json[PP_CREDENTIAL_HEADER_MAX / 4 * 3];
+    size_t json_length;
+    struct pp_challenge read;
+    if (pp_base64_parse(text, length, (uint8_t *)json, sizeof json, &json_length) != PP_OK)
+        return;
+    struct scan s = {json, json + json_length, false};
+    challenge(&s, &read);
+    const size_t end = (size_t)(s.at - json), threes = end / 3; /* of bytes, which are four characters each */
+    if (s.wrong || 4 * threes > sizeof out->text)
+        return;
+    out->text_length = 4 * threes;
+    out->rest_length = end - 3 * threes;
+    memcpy(out->text, text, out->text_length);
+    memcpy(out->rest, json + 3 * threes, out->rest_length);
+}
+
+bool pp_credential_seen(const struct pp_challenge_seen *seen, const char *text, size_t length,
+                        struct pp_credential *out)
+{
+    char json[PP_CREDENTIAL_HEADER_MAX / 4 * 3];
+    size_t json_length;
+    if (seen->text_length == 0 || length <= seen->text_length ||
+        memcmp(text, seen->text, seen->text_length) != 0)
+        return false;
+    text += seen->text_length;
+    length -= seen->text_length;
+    if (pp_base64_parse(text, length, (uint8_t *)json, sizeof json, &json_length) != PP_OK ||
+        json_length < seen->rest_length || memcmp(json, seen->rest, seen->rest_length) != 0)
+        return false;
+    struct scan s = {json + seen->rest_length, json + json_length, false};
+    payload(&s, out);
+    return !s.wrong;
 }

@@ -138,7 +138,111 @@ START_TEST(quick__smallest_values_with_one_digit_changed__not_taken_or_same_as_s
 }
 END_TEST
 
+/* ---- a challenge that was seen before ---- */
+
+/* What the one reader makes of the text, the other makes too; 1 when the reader that saw the challenge took it. */
+static unsigned compare_seen(const struct pp_challenge_seen *seen, const struct pp_challenge *challenge,
+                             const char *text, size_t length)
+{
+    static struct pp_credential quick, slow;
+    static char json[PP_CREDENTIAL_HEADER_MAX];
+    struct pp_refusal refusal;
+    size_t json_length;
+    memset(&quick, 0, sizeof quick);
+    if (!pp_credential_seen(seen, text, length, &quick))
+        return 0;
+    ck_assert_ok(pp_base64_parse(text, length, (uint8_t *)json, sizeof json, &json_length));
+    ck_assert_ok(pp_credential_slow(json, json_length, &slow, &refusal));
+    ck_assert_mem_eq(&slow.challenge, challenge, sizeof slow.challenge);
+    quick.challenge = slow.challenge;
+    ck_assert_mem_eq(&quick, &slow, sizeof quick);
+    return 1;
+}
+
+START_TEST(seen__other_credentials_of_the_challenge__same_as_slow)
+{
+    struct pp_rng rng;
+    struct pp_credential credential, other;
+    char header[PP_CREDENTIAL_HEADER_MAX];
+    static struct pp_challenge_seen seen;
+    unsigned rests = 0;
+    pp_rng_init(&rng, 4);
+    for (unsigned i = 0; i < 1000; i++) {
+        random_credential(&rng, &credential);
+        pp_credential_print(&credential, header);
+        memset(&seen, 0, sizeof seen);
+        ck_assert(!pp_credential_seen(&seen, header + 8, strlen(header) - 8, &other));
+        pp_challenge_see(header + 8, strlen(header) - 8, &seen);
+        ck_assert_uint_gt(seen.text_length, 100);
+        rests |= 1u << seen.rest_length;
+        random_credential(&rng, &other); /* with another challenge */
+        pp_credential_print(&other, header);
+        ck_assert_uint_eq(compare_seen(&seen, &credential.challenge, header + 8, strlen(header) - 8), 0);
+        other.challenge = credential.challenge;
+        pp_credential_print(&other, header);
+        ck_assert_uint_eq(compare_seen(&seen, &credential.challenge, header + 8, strlen(header) - 8), 1);
+        other.action = PP_ACTION_OPEN;
+        pp_credential_print(&other, header);
+        ck_assert_uint_eq(compare_seen(&seen, &credential.challenge, header + 8, strlen(header) - 8), 0);
+    }
+    ck_assert_uint_eq(rests, 7); /* all three places in which a challenge can end */
+}
+END_TEST
+
+START_TEST(seen__one_character_changed__not_taken_or_same_as_slow)
+{
+    struct pp_rng rng;
+    struct pp_credential credential;
+    char header[PP_CREDENTIAL_HEADER_MAX];
+    static struct pp_challenge_seen seen;
+    unsigned taken = 0;
+    pp_rng_init(&rng, 5);
+    random_credential(&rng, &credential);
+    pp_credential_print(&credential, header);
+    char *text = header + 8;
+    const size_t length = strlen(text);
+    memset(&seen, 0, sizeof seen);
+    pp_challenge_see(text, length, &seen);
+    for (size_t at = 0; at < length; at++) {
+        const char kept = text[at];
+        for (int byte = 0; byte < 256; byte++) {
+            text[at] = (char)byte;
+            const unsigned taken_now = compare_seen(&seen, &credential.challenge, text, length);
+            ck_assert(taken_now == 0 || byte == kept || at >= seen.text_length);
+            taken += taken_now;
+        }
+        text[at] = kept;
+        ck_assert_uint_eq(compare_seen(&seen, &credential.challenge, text, at), 0);
+    }
+    ck_assert_uint_gt(taken, length);
+}
+END_TEST
+
+/* What is no credential of the usual form leaves what was seen. */
+START_TEST(see__another_form__nothing_kept)
+{
+    struct pp_rng rng;
+    struct pp_credential credential;
+    char header[PP_CREDENTIAL_HEADER_MAX], json[PP_CREDENTIAL_HEADER_MAX];
+    static struct pp_challenge_seen seen;
+    pp_rng_init(&rng, 6);
+    random_credential(&rng, &credential);
+    memset(&seen, 0, sizeof seen);
+    pp_challenge_see("%", 1, &seen);
+    ck_assert_uint_eq(seen.text_length, 0);
+    size_t length = json_of(&credential, json);
+    memmove(json + 2, json + 1, length - 1);
+    json[1] = ' ';
+    pp_base64_print((const uint8_t *)json, length + 1, header);
+    pp_challenge_see(header, strlen(header), &seen);
+    ck_assert_uint_eq(seen.text_length, 0);
+}
+END_TEST
+
 PP_TESTS("payment_quick")
+PP_TEST(seen__other_credentials_of_the_challenge__same_as_slow)
+PP_TEST(seen__one_character_changed__not_taken_or_same_as_slow)
+PP_TEST(see__another_form__nothing_kept)
 PP_TEST(quick__credentials_of_all_values__same_as_slow)
 PP_TEST(quick__one_byte_changed__not_taken_or_same_as_slow)
 PP_TEST(quick__smallest_values_with_one_digit_changed__not_taken_or_same_as_slow)
