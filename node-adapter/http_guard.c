@@ -116,6 +116,24 @@ static struct fault step(struct pp_http_guard *guard, unsigned char c)
     return none;
 }
 
+/* How many of the bytes are printable ASCII, before the first that is not. Eight at a time: the highest bit of a byte says that it,
+ * or one before it, is below 0x20 (b - 0x20), 0x7f (b + 1) or above (b). */
+static size_t printable_length(const char *bytes, size_t length)
+{
+    static const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t at = 0;
+    uint64_t eight;
+    while (length - at >= sizeof eight) {
+        memcpy(&eight, bytes + at, sizeof eight);
+        if ((((eight - 0x20 * ones) | (eight + ones) | eight) & 0x80 * ones) != 0)
+            break;
+        at += sizeof eight;
+    }
+    while (at < length && bytes[at] >= 0x20 && bytes[at] < 0x7f)
+        at++;
+    return at;
+}
+
 enum pp_error pp_http_guard_feed(struct pp_http_guard *guard, const char *bytes, size_t length,
                                  size_t *out_used, struct pp_refusal *out_refusal)
 {
@@ -124,10 +142,9 @@ enum pp_error pp_http_guard_feed(struct pp_http_guard *guard, const char *bytes,
         if (guard->state == PP_GUARD_VALUE) { /* most bytes are printable ones of a value: a credential's */
             const size_t room = PP_HEADER_MAX_BYTES - guard->length,
                          end = length - used < room ? length : used + room;
-            const size_t start = used;
-            while (used < end && bytes[used] >= 0x20 && bytes[used] < 0x7f)
-                used++;
-            guard->length += used - start;
+            const size_t printable = printable_length(bytes + used, end - used);
+            guard->length += printable;
+            used += printable;
             if (used == length)
                 break;
         }

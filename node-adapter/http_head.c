@@ -77,6 +77,13 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t length)
     return 0;
 }
 
+/* Pauses behind the name of a field whose value llhttp need not see. */
+static int on_header_field_complete(llhttp_t *parser)
+{
+    return same_letters(&((struct parse *)parser->data)->name, known[FIELD_AUTHORIZATION].name) ? HPE_PAUSED
+                                                                                                : 0;
+}
+
 static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 {
     extend(&((struct parse *)parser->data)->value, at, length);
@@ -185,6 +192,30 @@ static struct pp_http_text up_to(const struct pp_http_text *text, char separator
     return part;
 }
 
+/* A credential is most of a head and means nothing to its framing. llhttp gets the first and the last byte of its value; what is
+ * between them are printable characters and tabs, as the guard has seen, which leave llhttp in the state in which it was. */
+static llhttp_errno_t execute(llhttp_t *parser, const char *at, const char *end)
+{
+    llhttp_errno_t status = llhttp_execute(parser, at, (size_t)(end - at));
+    while (status == HPE_PAUSED) {
+        const char *first = llhttp_get_error_pos(parser); /* behind the colon */
+        const char *line_end = memchr(first, '\r', (size_t)(end - first));
+        const char *last = line_end == NULL ? end : line_end - 1;
+        at = first;
+        while (first < last && (*first == ' ' || *first == '\t'))
+            first++;
+        llhttp_resume(parser);
+        status = HPE_OK;
+        if (first < last) {
+            status = llhttp_execute(parser, at, (size_t)(first + 1 - at));
+            at = last;
+        }
+        if (status == HPE_OK)
+            status = llhttp_execute(parser, at, (size_t)(end - at));
+    }
+    return status;
+}
+
 enum pp_error pp_http_head_parse(const char *bytes, size_t length, struct pp_http_head *out,
                                  struct pp_refusal *out_refusal)
 {
@@ -195,12 +226,13 @@ enum pp_error pp_http_head_parse(const char *bytes, size_t length, struct pp_htt
     llhttp_settings_init(&settings);
     settings.on_url = on_url;
     settings.on_header_field = on_header_field;
+    settings.on_header_field_complete = on_header_field_complete;
     settings.on_header_value = on_header_value;
     settings.on_header_value_complete = on_header_value_complete;
     settings.on_headers_complete = on_headers_complete;
     llhttp_init(&parser, HTTP_REQUEST, &settings);
     parser.data = &parse;
-    const llhttp_errno_t status = llhttp_execute(&parser, bytes, length);
+    const llhttp_errno_t status = execute(&parser, bytes, bytes + length);
     /* HTTP-015: a length that llhttp refuses is named by the check below, as is Transfer-Encoding. */
     if (parse.twice == FIELD_COUNT && status != HPE_OK && status != HPE_PAUSED_UPGRADE) {
         const char *field = status == HPE_UNEXPECTED_CONTENT_LENGTH || status == HPE_INVALID_CONTENT_LENGTH

@@ -92,6 +92,34 @@ START_TEST(guard__each_byte_replaced_by_each__refused_or_read_alike)
 }
 END_TEST
 
+/* HTTP-006: a value is read eight bytes at a time; each wrong byte is found where it stands. */
+START_TEST(guard__each_byte_of_a_long_value_replaced__found_at_its_place)
+{
+    static const char start[] = "GET /a HTTP/1.1\r\nHost: ";
+    enum { VALUE = 41 }; /* also its last byte: CR CR LF */
+    char bytes[sizeof start + VALUE + 8];
+    struct pp_http_guard guard;
+    struct pp_refusal refusal;
+    for (size_t at = 0; at < VALUE; at++)
+        for (int byte = 0; byte < 256; byte++) {
+            const size_t place = sizeof start - 1 + at;
+            memcpy(bytes, start, sizeof start - 1);
+            memset(bytes + sizeof start - 1, ' ' + (int)at, VALUE);
+            memcpy(bytes + sizeof start - 1 + VALUE, "\r\n\r\n", 4);
+            bytes[place] = (char)byte;
+            const size_t length = sizeof start - 1 + VALUE + 4;
+            enum pp_error error = feed(bytes, length, 1 + at % 24, &guard, &refusal);
+            const bool good = (byte >= 0x20 && byte < 0x7f) || byte == '\t';
+            if (good) {
+                ck_assert_ok(error);
+                continue;
+            }
+            ck_assert_error(error, PP_BAD_FORMAT); /* of a bare CR the byte behind it is wrong */
+            ck_assert_uint_eq(refusal.actual.number, byte == '\r' ? place + 1 : place);
+        }
+}
+END_TEST
+
 START_TEST(head__words__taken_apart)
 {
     static const char full[] =
@@ -120,8 +148,53 @@ START_TEST(head__words__taken_apart)
 }
 END_TEST
 
+/* llhttp is not shown the middle of a credential; what is around it is read as ever. HTTP-011 HTTP-015 */
+START_TEST(head__authorization_of_each_form__taken_and_the_rest_read)
+{
+    static const struct {
+        const char *written, *read;
+    } values[] = {
+        {"", ""},
+        {" ", ""},
+        {" \t ", ""},
+        {"a", "a"},
+        {" a", "a"},
+        {" a ", "a"},
+        {"ab", "ab"},
+        {"\tabc\t", "abc"},
+        {" a b ", "a b"},
+        {" Payment e30", "Payment e30"},
+        {" Transfer-Encoding: chunked", "Transfer-Encoding: chunked"},
+        {": Content-Length: 7:", ": Content-Length: 7:"},
+    };
+    static const char *const forms[] = {
+        "POST /a HTTP/1.1\r\nHost: x\r\nAuthorization:%s\r\nContent-Length: 5\r\n\r\n",
+        "POST /a HTTP/1.1\r\nauthorization:%s\r\nContent-Length: 5\r\nHost: x\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nAUTHORIZATION:%s\r\n\r\n"};
+    struct pp_http_head parsed;
+    struct pp_refusal refusal;
+    char bytes[400];
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
+            const int length = snprintf(bytes, sizeof bytes, forms[k], values[i].written);
+            ck_assert_ok(pp_http_head_parse(bytes, (size_t)length, &parsed, &refusal));
+            ck_assert_uint_eq(parsed.content_length, 5);
+            ck_assert_msg(pp_http_text_is(&parsed.authorization, values[i].read), "%zu: %.*s", i,
+                          (int)parsed.authorization.length, parsed.authorization.at);
+        }
+        const int length = snprintf(
+            bytes, sizeof bytes, "GET /a HTTP/1.1\r\nHost: x\r\nAuthorization:%s\r\nauthorization:%s\r\n\r\n",
+            values[i].written, values[i].written);
+        ck_assert_error(pp_http_head_parse(bytes, (size_t)length, &parsed, &refusal), PP_BAD_FORMAT);
+        ck_assert_str_eq(refusal.field, "authorization");
+    }
+}
+END_TEST
+
 PP_TESTS("http_guard")
+PP_TEST(head__authorization_of_each_form__taken_and_the_rest_read)
 PP_TEST(guard__head_in_pieces__same_as_whole)
 PP_TEST(guard__each_byte_replaced_by_each__refused_or_read_alike)
+PP_TEST(guard__each_byte_of_a_long_value_replaced__found_at_its_place)
 PP_TEST(head__words__taken_apart)
 PP_TESTS_END
