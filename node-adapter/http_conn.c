@@ -263,7 +263,7 @@ static void on_written(uv_write_t *request, int status)
 static void write_out(struct pp_http_exchange *conn)
 {
     uv_buf_t *parts = conn->pending;
-    unsigned count = conn->answer.length > 0 ? 2 : 1;
+    unsigned count = conn->answer_apart ? 2 : 1;
     parts[0] = uv_buf_init(conn->out.bytes, (unsigned)conn->out.length);
     parts[1] = uv_buf_init(conn->answer.bytes, (unsigned)conn->answer.length);
     conn->state = PP_CONN_WRITING;
@@ -312,6 +312,9 @@ static void print_head(struct pp_http_exchange *conn, unsigned status, const cha
     if (conn->close_after || conn->server->stopping)
         pp_text_add(out, "Connection: close\r\n");
     pp_text_add(out, "\r\n");
+    conn->answer_apart = conn->answer.length > PP_HTTP_ONE_PIECE_BYTES;
+    if (!conn->answer_apart)
+        pp_text_add_bytes(out, conn->answer.bytes, conn->answer.length);
 }
 
 static void send_answer(struct pp_http_exchange *conn, unsigned status, const char *media_type)
@@ -492,13 +495,15 @@ void pp_http_conn_expire(struct pp_http_exchange *conn)
 
 void pp_http_conn_accept(struct pp_http_server *server)
 {
-    struct pp_http_exchange *conn = calloc(1, sizeof *conn);
+    struct pp_http_exchange *conn = malloc(sizeof *conn);
     void *room = conn == NULL || server->app.room_bytes == 0 ? NULL : calloc(1, server->app.room_bytes);
     if (conn == NULL || (room == NULL && server->app.room_bytes > 0)) {
         free(conn);
         server->accept_waits = true;
         return;
     }
+    memset(conn, 0,
+           offsetof(struct pp_http_exchange, in)); /* memory that no request needs is never touched */
     conn->server = server;
     conn->room = room;
     pp_text_init(&conn->headers);

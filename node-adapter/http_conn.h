@@ -16,7 +16,9 @@
 
 #define PP_HTTP_IN_BYTES (2 * PP_HEADER_MAX_BYTES)
 #define PP_HTTP_LINGER_BYTES (4u << 20) /* what a refused peer may still send before it is cut off */
-#define PP_HTTP_KEEP_BYTES (64u << 10)  /* an answer's memory is kept for the next one up to here */
+#define PP_HTTP_ONE_PIECE_BYTES                                                                              \
+    4096u /* an answer up to here is copied behind its head: one piece for the system */
+#define PP_HTTP_KEEP_BYTES (64u << 10) /* an answer's memory is kept for the next one up to here */
 
 enum pp_http_conn_state {
     PP_CONN_HEAD, /* reading a head; idle while no byte of it has come */
@@ -52,9 +54,10 @@ struct pp_http_exchange {
     size_t body_have; /* heap only */
 
     struct pp_text headers, answer, out; /* out: status line and headers as sent */
+    bool answer_apart;                   /* not copied behind `out` */
     uv_buf_t pending[2];
     void *room;
-    char in[PP_HTTP_IN_BYTES];
+    char in[PP_HTTP_IN_BYTES]; /* the last member: not cleared */
 };
 
 struct pp_http_server {
