@@ -135,6 +135,7 @@ static void on_worked(uv_work_t *work, int status)
 {
     struct pp_http_job *job = work->data;
     PP_ASSERT(status == 0); /* never cancelled: every exchange is answered */
+    job->api->pool_jobs--;
     job->finish(job);
 }
 
@@ -145,6 +146,12 @@ void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *)
     job->finish = finish;
     job->error = PP_OK;
     job->work.data = job;
+    if (job->api->pool_jobs >= PP_HTTP_POOL_MAX) { /* HTTP-057 */
+        job->error = PP_BUSY;
+        finish(job);
+        return;
+    }
+    job->api->pool_jobs++;
     const int status = uv_queue_work(job->api->loop, &job->work, on_work, on_worked);
     PP_ASSERT(status == 0); /* fails only without a callback */
 }

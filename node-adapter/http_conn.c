@@ -25,35 +25,27 @@ bool pp_http_conn_is_idle(const struct pp_http_exchange *conn)
 
 /* ---- the end ---- */
 
-static void drop_body(struct pp_http_exchange *conn)
-{
-    uint8_t *heap = conn->body_on_heap ? conn->body : NULL;
-    if (heap != NULL)
-        conn->server->bodies_bytes -= conn->head.content_length;
-    conn->body = NULL;
-    conn->body_on_heap = false;
-    conn->body_have = 0;
-    free(heap);
-}
-
 static void free_when_done(struct pp_http_exchange *conn)
 {
     struct pp_http_server *server = conn->server;
-    if (!conn->handle_closed || conn->serving || conn->advancing)
+    if (!conn->handle_closed || conn->serving || conn->advancing || conn->waits_for_turn)
         return;
-    drop_body(conn);
+    pp_http_body_drop(conn);
     if (conn->previous != NULL)
         conn->previous->next = conn->next;
     else
         server->connections = conn->next;
     if (conn->next != NULL)
         conn->next->previous = conn->previous;
+    if (conn->is_refused)
+        server->refusing--;
     pp_text_free(&conn->headers);
     pp_text_free(&conn->answer);
     pp_text_free(&conn->out);
     free(conn->room);
     free(conn);
     server->counters.open_connections--;
+    pp_http_bodies_resume(server);
     pp_http_server_conn_gone(server);
 }
 
@@ -70,6 +62,8 @@ void pp_http_conn_close(struct pp_http_exchange *conn)
         return;
     conn->state = PP_CONN_CLOSED;
     conn->reading = false;
+    if (!conn->serving)
+        pp_http_body_drop(conn);
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
 
@@ -81,8 +75,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     (void)suggested;
     if (conn->state == PP_CONN_BODY && conn->body_on_heap)
         *buf = uv_buf_init((char *)conn->body + conn->body_have,
-                           (unsigned)(conn->head.content_length - conn->body_have));
-    else if (conn->state == PP_CONN_LINGER)
+                           (unsigned)(conn->body_capacity - conn->body_have));
+    else if (conn->state == PP_CONN_LINGER || conn->state == PP_CONN_SKIP)
         *buf = uv_buf_init(conn->in, sizeof conn->in);
     else
         *buf = uv_buf_init(conn->in + conn->in_length, (unsigned)(sizeof conn->in - conn->in_length));
@@ -96,13 +90,22 @@ static void stop_reading(struct pp_http_exchange *conn)
 }
 
 static void refuse_and_close(struct pp_http_exchange *conn, const struct pp_refusal *refusal);
+static void start_reading(struct pp_http_exchange *conn);
+
+static void expect_head(struct pp_http_exchange *conn)
+{
+    conn->head_length = 0;
+    conn->state = PP_CONN_HEAD;
+    pp_http_guard_init(&conn->guard);
+    set_deadline(conn, conn->in_length > 0 ? conn->server->limits.head_ms : conn->server->limits.idle_ms);
+}
 
 /* The peer sends no more. A request that is not whole is refused; one that is served still gets its answer. */
 static void on_end(struct pp_http_exchange *conn)
 {
     conn->peer_done = true;
     stop_reading(conn);
-    if (conn->state == PP_CONN_LINGER || pp_http_conn_is_idle(conn)) {
+    if (conn->state == PP_CONN_LINGER || conn->state == PP_CONN_SKIP || pp_http_conn_is_idle(conn)) {
         pp_http_conn_close(conn);
     } else if (conn->state == PP_CONN_HEAD || conn->state == PP_CONN_BODY) {
         struct pp_refusal refusal;
@@ -115,6 +118,19 @@ static void on_end(struct pp_http_exchange *conn)
         conn->server->counters.refused++;
         refuse_and_close(conn, &refusal);
     }
+}
+
+/* The rest of a body that was refused (HTTP-053). What is behind it is the next request. */
+static void skip(struct pp_http_exchange *conn)
+{
+    const size_t rest = conn->in_length < conn->skip_bytes ? conn->in_length : (size_t)conn->skip_bytes;
+    memmove(conn->in, conn->in + rest, conn->in_length - rest);
+    conn->in_length -= rest;
+    conn->skip_bytes -= rest;
+    conn->body_have += rest;
+    conn->deadline_ms = pp_http_body_deadline_ms(conn);
+    if (conn->skip_bytes == 0)
+        expect_head(conn);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
@@ -143,14 +159,31 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     }
     if (pp_http_conn_is_idle(conn))
         set_deadline(conn, conn->server->limits.head_ms);
-    if (conn->state == PP_CONN_BODY && conn->body_on_heap)
+    if (conn->state == PP_CONN_BODY && conn->body_on_heap) {
         conn->body_have += (size_t)count;
-    else
+        pp_http_conn_read_body(conn);
+    } else {
         conn->in_length += (size_t)count;
+    }
+    if (conn->state == PP_CONN_SKIP)
+        skip(conn);
     if (conn->state == PP_CONN_SERVING || conn->state == PP_CONN_WRITING)
         stop_reading(conn); /* HTTP-022: the next request waits its turn */
     else
         advance(conn);
+}
+
+void pp_http_conn_read_body(struct pp_http_exchange *conn)
+{
+    if (conn->body_on_heap)
+        conn->deadline_ms = pp_http_body_deadline_ms(conn);
+    if (pp_http_body_make_room(conn)) {
+        start_reading(conn);
+        return;
+    }
+    stop_reading(conn); /* HTTP-052: the peer waits for memory, but not for long */
+    if (conn->deadline_ms > now_ms(conn) + conn->server->limits.memory_ms)
+        set_deadline(conn, conn->server->limits.memory_ms);
 }
 
 static void start_reading(struct pp_http_exchange *conn)
@@ -225,27 +258,37 @@ static void keep_or_free(struct pp_text *text)
 /* The answer has left: on to the next request, which may be in the buffer already. */
 static void on_answered(struct pp_http_exchange *conn)
 {
+    struct pp_http_server *server = conn->server;
     keep_or_free(&conn->headers);
     keep_or_free(&conn->answer);
     keep_or_free(&conn->out);
+    server->answers_bytes -= conn->answer_charged_bytes;
+    conn->answer_charged_bytes = 0;
     const size_t used = conn->head_length + (conn->body_on_heap ? 0 : conn->head.content_length);
-    drop_body(conn);
+    const bool skips = conn->skips_body;
+    conn->skips_body = false;
+    pp_http_body_drop(conn);
+    pp_http_bodies_resume(server);
     if (conn->state == PP_CONN_CLOSED)
         return;
-    if (conn->close_after || conn->server->stopping) {
+    if (conn->close_after || server->stopping) {
         linger(conn);
         return;
     }
-    memmove(conn->in, conn->in + used, conn->in_length - used);
-    conn->in_length -= used;
-    conn->head_length = 0;
-    conn->state = PP_CONN_HEAD;
-    pp_http_guard_init(&conn->guard);
-    if (conn->peer_done && conn->in_length == 0) {
+    const size_t taken = skips ? conn->head_length : used;
+    memmove(conn->in, conn->in + taken, conn->in_length - taken);
+    conn->in_length -= taken;
+    if (skips) {
+        conn->state = PP_CONN_SKIP;
+        conn->body_started_ms = now_ms(conn);
+        skip(conn);
+    } else {
+        expect_head(conn);
+    }
+    if (conn->peer_done && (conn->in_length == 0 || conn->state == PP_CONN_SKIP)) {
         pp_http_conn_close(conn);
         return;
     }
-    set_deadline(conn, conn->in_length > 0 ? conn->server->limits.head_ms : conn->server->limits.idle_ms);
     start_reading(conn);
 }
 
@@ -285,6 +328,8 @@ static void write_out(struct pp_http_exchange *conn)
     }
     parts[0].base += left;
     parts[0].len -= left;
+    conn->answer_charged_bytes = conn->answer_apart ? conn->answer.capacity : 0;
+    conn->server->answers_bytes += conn->answer_charged_bytes;
     set_deadline(conn, conn->server->limits.write_ms);
     conn->write.data = conn;
     if (uv_write(&conn->write, (uv_stream_t *)&conn->tcp, parts, count, on_written) != 0) {
@@ -317,8 +362,32 @@ static void print_head(struct pp_http_exchange *conn, unsigned status, const cha
         pp_text_add_bytes(out, conn->answer.bytes, conn->answer.length);
 }
 
+static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal,
+                          const struct pp_text *more)
+{
+    const uint32_t retry_after_ms = pp_problem_retry_after_ms(refusal);
+    conn->answer.length = 0;
+    pp_problem_print(refusal, more, &conn->answer);
+    if (retry_after_ms > 0) { /* HTTP-083 */
+        pp_text_add(&conn->headers, "Retry-After: ");
+        pp_text_number(&conn->headers, (retry_after_ms + UINT64_C(999)) / 1000);
+        pp_text_add(&conn->headers, "\r\n");
+    }
+}
+
 static void send_answer(struct pp_http_exchange *conn, unsigned status, const char *media_type)
 {
+    const struct pp_http_server *server = conn->server;
+    if (conn->answer.length > PP_HTTP_ONE_PIECE_BYTES &&
+        conn->answer.capacity > server->limits.answers_bytes - server->answers_bytes) { /* HTTP-055 */
+        struct pp_refusal refusal;
+        pp_refusal_init(&refusal, PP_BUSY, "answer");
+        pp_text_free(&conn->answer);
+        conn->headers.length = 0;
+        print_refusal(conn, &refusal, NULL);
+        status = pp_problem_status(refusal.error);
+        media_type = PP_PROBLEM_MEDIA_TYPE;
+    }
     print_head(conn, status, media_type);
     if (conn->out.failed || conn->answer.failed ||
         conn->headers.failed) /* no memory for an answer: none is better than half */
@@ -341,19 +410,6 @@ void pp_http_answer(struct pp_http_exchange *exchange, unsigned status, const ch
         advance(exchange);
 }
 
-static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal,
-                          const struct pp_text *more)
-{
-    const uint32_t retry_after_ms = pp_problem_retry_after_ms(refusal);
-    conn->answer.length = 0;
-    pp_problem_print(refusal, more, &conn->answer);
-    if (retry_after_ms > 0) { /* HTTP-083 */
-        pp_text_add(&conn->headers, "Retry-After: ");
-        pp_text_number(&conn->headers, (retry_after_ms + UINT64_C(999)) / 1000);
-        pp_text_add(&conn->headers, "\r\n");
-    }
-}
-
 void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal,
                     const struct pp_text *more)
 {
@@ -370,34 +426,30 @@ static void refuse_and_close(struct pp_http_exchange *conn, const struct pp_refu
     send_answer(conn, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
 }
 
-/* ---- from bytes to requests ---- */
-
-static enum pp_error place_body(struct pp_http_exchange *conn, struct pp_refusal *refusal)
+/* HTTP-025 HTTP-053: there was no memory for this body. The connection stays, unless its peer would not know whether its body is
+ * still waited for. */
+static void refuse_body(struct pp_http_exchange *conn)
 {
-    struct pp_http_server *server = conn->server;
-    const uint64_t length = conn->head.content_length;
-    if (length <= sizeof conn->in - conn->head_length) {
-        conn->body = (uint8_t *)conn->in + conn->head_length;
-        return PP_OK;
+    const struct pp_http_server *server = conn->server;
+    struct pp_refusal refusal;
+    pp_refusal_init(&refusal, PP_BUSY, "body");
+    refusal.expected = pp_value_number(server->limits.bodies_bytes - server->bodies_bytes);
+    refusal.actual = pp_value_number(conn->head.content_length);
+    conn->server->counters.refused++;
+    if (conn->close_after || conn->head.expect_continue) {
+        refuse_and_close(conn, &refusal);
+        return;
     }
-    if (length > server->limits.bodies_bytes - server->bodies_bytes) { /* HTTP-025 */
-        pp_refusal_init(refusal, PP_BUSY, "body");
-        refusal->expected = pp_value_number(server->limits.bodies_bytes - server->bodies_bytes);
-        refusal->actual = pp_value_number(length);
-        return PP_BUSY;
-    }
-    conn->body = malloc(length);
-    if (conn->body == NULL) {
-        pp_refusal_init(refusal, PP_BUSY, "body");
-        return PP_BUSY;
-    }
-    conn->body_on_heap = true;
-    server->bodies_bytes += length;
-    conn->body_have = conn->in_length - conn->head_length;
-    memcpy(conn->body, conn->in + conn->head_length, conn->body_have);
-    conn->in_length = conn->head_length;
-    return PP_OK;
+    conn->skips_body = true;
+    conn->skip_bytes = conn->head.content_length - conn->body_have;
+    conn->headers.length = 0;
+    print_refusal(conn, &refusal, NULL);
+    send_answer(conn, pp_problem_status(refusal.error), PP_PROBLEM_MEDIA_TYPE);
+    if (conn->state == PP_CONN_HEAD)
+        advance(conn);
 }
+
+/* ---- from bytes to requests ---- */
 
 static enum pp_error begin_request(struct pp_http_exchange *conn, struct pp_refusal *refusal)
 {
@@ -413,23 +465,18 @@ static enum pp_error begin_request(struct pp_http_exchange *conn, struct pp_refu
         refusal->actual = pp_value_number(conn->head.content_length);
         return PP_BODY_TOO_LARGE;
     }
-    PP_TRY(place_body(conn, refusal));
+    pp_http_body_begin(conn);
     conn->state = PP_CONN_BODY;
-    set_deadline(conn, server->limits.body_ms +
-                           conn->head.content_length / server->limits.body_bytes_per_s * UINT64_C(1000));
-    if (conn->head.expect_continue &&
-        conn->head.content_length > 0) { /* a client that hears nothing goes on by itself */
+    conn->deadline_ms = pp_http_body_deadline_ms(conn);
+    if (conn->body_on_heap)
+        pp_http_conn_read_body(conn);
+    if (conn->head.expect_continue && conn->head.content_length > 0 &&
+        !conn->waits_for_memory) { /* a client that hears nothing goes on by itself */
         static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
         uv_buf_t buf = uv_buf_init((char *)(uintptr_t)words, sizeof words - 1);
         (void)uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
     }
     return PP_OK;
-}
-
-static bool body_is_whole(const struct pp_http_exchange *conn)
-{
-    return conn->body_on_heap ? conn->body_have == conn->head.content_length
-                              : conn->in_length - conn->head_length >= conn->head.content_length;
 }
 
 /* One step on; false when more bytes are needed, or somebody else moves. */
@@ -454,10 +501,11 @@ static bool step(struct pp_http_exchange *conn)
         }
         return true;
     }
-    if (conn->state != PP_CONN_BODY || !body_is_whole(conn))
+    if (conn->state != PP_CONN_BODY || !pp_http_body_is_whole(conn))
         return false;
     conn->state = PP_CONN_SERVING;
     conn->serving = true;
+    conn->turn_requests++;
     conn->deadline_ms = UINT64_MAX;
     conn->server->counters.requests++;
     conn->server->counters.in_flight++;
@@ -465,14 +513,48 @@ static bool step(struct pp_http_exchange *conn)
     return true;
 }
 
+/* ---- turns (HTTP-056) ---- */
+
+static void wait_for_turn(struct pp_http_exchange *conn)
+{
+    struct pp_http_server *server = conn->server;
+    stop_reading(conn);
+    conn->waits_for_turn = true;
+    conn->next_turn = NULL;
+    *server->turns_end = conn;
+    server->turns_end = &conn->next_turn;
+    uv_idle_start(&server->turn, pp_http_server_on_turn);
+}
+
+void pp_http_conn_take_turns(struct pp_http_server *server)
+{
+    struct pp_http_exchange *conn = server->turns, *next;
+    server->turns = NULL;
+    server->turns_end = &server->turns;
+    uv_idle_stop(&server->turn);
+    for (; conn != NULL; conn = next) {
+        next = conn->next_turn;
+        conn->waits_for_turn = false;
+        conn->turn_requests = 0;
+        start_reading(conn);
+        advance(conn); /* frees it when it was closed meanwhile */
+    }
+}
+
 static void advance(struct pp_http_exchange *conn)
 {
-    if (conn->advancing)
+    if (conn->advancing || conn->waits_for_turn)
         return;
     conn->advancing = true;
-    while (step(conn))
+    while (conn->turn_requests < PP_HTTP_TURN_REQUESTS && step(conn))
         ;
     conn->advancing = false;
+    const bool reads = conn->state == PP_CONN_HEAD || conn->state == PP_CONN_BODY;
+    if (conn->turn_requests >= PP_HTTP_TURN_REQUESTS && reads && conn->in_length > 0) {
+        wait_for_turn(conn);
+        return;
+    }
+    conn->turn_requests = 0;
     if (conn->peer_done && conn->state == PP_CONN_HEAD)
         on_end(conn); /* it sent a part of a request, and its end, while the one before was served */
     free_when_done(conn);
@@ -482,6 +564,10 @@ static void advance(struct pp_http_exchange *conn)
 
 void pp_http_conn_expire(struct pp_http_exchange *conn)
 {
+    if (conn->waits_for_memory) {
+        refuse_body(conn);
+        return;
+    }
     conn->server->counters.timed_out++;
     if (!pp_http_conn_is_idle(conn) && (conn->state == PP_CONN_HEAD || conn->state == PP_CONN_BODY)) {
         struct pp_refusal refusal; /* HTTP-026 */
@@ -493,14 +579,25 @@ void pp_http_conn_expire(struct pp_http_exchange *conn)
     pp_http_conn_close(conn);
 }
 
-void pp_http_conn_accept(struct pp_http_server *server)
+void pp_http_conn_refuse(struct pp_http_exchange *conn)
+{
+    struct pp_refusal refusal;
+    if (conn->state == PP_CONN_CLOSED)
+        return;
+    pp_refusal_init(&refusal, PP_BUSY, "connections");
+    refusal.expected = pp_value_number(conn->server->limits.connections);
+    conn->server->counters.refused++;
+    refuse_and_close(conn, &refusal);
+}
+
+struct pp_http_exchange *pp_http_conn_accept(struct pp_http_server *server)
 {
     struct pp_http_exchange *conn = malloc(sizeof *conn);
     void *room = conn == NULL || server->app.room_bytes == 0 ? NULL : calloc(1, server->app.room_bytes);
     if (conn == NULL || (room == NULL && server->app.room_bytes > 0)) {
         free(conn);
         server->accept_waits = true;
-        return;
+        return NULL;
     }
     memset(conn, 0,
            offsetof(struct pp_http_exchange, in)); /* memory that no request needs is never touched */
@@ -515,17 +612,18 @@ void pp_http_conn_accept(struct pp_http_server *server)
         conn->next->previous = conn;
     server->connections = conn;
     server->counters.open_connections++;
-    server->counters.connections++;
+    conn->number = ++server->counters.connections;
     const int initialized = uv_tcp_init(server->loop, &conn->tcp);
     PP_ASSERT(initialized == 0); /* takes no resources before there is a socket */
     conn->tcp.data = conn;
     if (uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&conn->tcp) != 0) {
         pp_http_conn_close(conn);
-        return;
+        return conn;
     }
     uv_tcp_nodelay(&conn->tcp, 1);
     set_deadline(conn, server->limits.idle_ms);
     start_reading(conn);
+    return conn;
 }
 
 const struct pp_http_head *pp_http_exchange_head(const struct pp_http_exchange *exchange)
@@ -542,6 +640,11 @@ const uint8_t *pp_http_exchange_body(const struct pp_http_exchange *exchange, si
 void *pp_http_exchange_room(struct pp_http_exchange *exchange)
 {
     return exchange->room;
+}
+
+uint64_t pp_http_exchange_connection(const struct pp_http_exchange *exchange)
+{
+    return exchange->number;
 }
 
 struct pp_http_server *pp_http_exchange_server(struct pp_http_exchange *exchange)

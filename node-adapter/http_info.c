@@ -110,6 +110,10 @@ static void status_finish(struct pp_http_job *job)
 {
     struct pp_http_counters http;
     struct pp_text *out = pp_http_exchange_answer(job->exchange);
+    if (job->error != PP_OK) {
+        pp_http_job_refuse_error(job, job->error, NULL);
+        return;
+    }
     pp_http_server_counters(pp_http_exchange_server(job->exchange), &http);
     print_number(out, ",\"http\":{\"connections\":", http.connections);
     print_number(out, ",\"open_connections\":", http.open_connections);

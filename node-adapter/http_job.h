@@ -11,6 +11,9 @@
 
 #define PP_HTTP_CHALLENGES_MAX 16u /* challenges that need no second look: those of the last seconds */
 
+#define PP_HTTP_POOL_MAX                                                                                     \
+    128u /* calls that wait for one of libuv's four threads: some reads of the disk each */
+
 /* A challenge that was verified once, and the quote in it. */
 struct pp_http_verified {
     struct pp_challenge challenge;
@@ -40,6 +43,8 @@ struct pp_http_api {
 
     struct pp_http_verified verified[PP_HTTP_CHALLENGES_MAX];
     unsigned verified_count, verified_next;
+
+    unsigned pool_jobs; /* given to libuv's pool, not yet finished */
 
     uv_async_t mail;
     uv_mutex_t mail_lock;
@@ -103,6 +108,7 @@ struct pp_http_job {
 };
 
 struct pp_http_job *pp_http_job_of(struct pp_http_api *api, struct pp_http_exchange *exchange);
+/* Where too many wait already, `finish` is called at once, with BUSY. */
 void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *),
                       void (*finish)(struct pp_http_job *));
 /* Any thread: `finish` will run on the loop's. */

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BACKLOG 511
-
 void pp_http_limits_default(struct pp_http_limits *out)
 {
     *out = (struct pp_http_limits){
-        .connections = 1024,                 /* 32 KiB of buffer each */
-        .bodies_bytes = UINT64_C(256) << 20, /* sixteen of the largest */
+        .connections = 1024,                  /* 32 KiB of buffer each */
+        .bodies_bytes = UINT64_C(256) << 20,  /* sixteen of the largest */
+        .answers_bytes = UINT64_C(128) << 20, /* some hundred peers that read the largest envelopes slowly */
+        .memory_ms = 1000,
         .head_ms = 10000,
         .body_ms = 10000,
         .body_bytes_per_s = 64u << 10,
@@ -39,30 +39,43 @@ static struct pp_http_exchange *longest_idle(const struct pp_http_server *server
     return found;
 }
 
+static bool has_room(const struct pp_http_server *server)
+{
+    return server->counters.open_connections - server->refusing < server->limits.connections;
+}
+
 /* HTTP-020: never more connections than the limit. */
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct pp_http_server *server = listener->data;
     if (status != 0)
         return; /* nothing to accept: the system had no descriptor left, say; the peer is told by its own time-out */
-    if (server->counters.open_connections < server->limits.connections) {
-        pp_http_conn_accept(server);
+    if (has_room(server)) {
+        (void)pp_http_conn_accept(server);
         return;
     }
     struct pp_http_exchange *idle = longest_idle(server);
-    server->accept_waits = true; /* not accepting stops libuv's listener until uv_accept */
-    if (idle != NULL)
-        pp_http_conn_close(idle);
+    if (idle != NULL || server->refusing >= PP_HTTP_REFUSING_MAX) {
+        server->accept_waits = true; /* not accepting stops libuv's listener until uv_accept */
+        if (idle != NULL)
+            pp_http_conn_close(idle);
+        return;
+    }
+    struct pp_http_exchange *conn = pp_http_conn_accept(server); /* HTTP-050 */
+    if (conn == NULL)
+        return;
+    conn->is_refused = true;
+    server->refusing++;
+    pp_http_conn_refuse(conn);
 }
 
 /* Takes the connection that had to wait, when there is room for it. */
 static void accept_waiting(struct pp_http_server *server)
 {
-    if (!server->accept_waits || server->stopping ||
-        server->counters.open_connections >= server->limits.connections)
+    if (!server->accept_waits || server->stopping || !has_room(server))
         return;
     server->accept_waits = false;
-    pp_http_conn_accept(server);
+    (void)pp_http_conn_accept(server);
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -72,10 +85,15 @@ static void on_sweep(uv_timer_t *timer)
     struct pp_http_exchange *next;
     for (struct pp_http_exchange *conn = server->connections; conn != NULL; conn = next) {
         next = conn->next; /* closing frees later, in a callback */
-        if (conn->state != PP_CONN_CLOSED && now >= conn->deadline_ms)
+        if (conn->state != PP_CONN_CLOSED && !conn->waits_for_turn && now >= conn->deadline_ms)
             pp_http_conn_expire(conn);
     }
     accept_waiting(server);
+}
+
+void pp_http_server_on_turn(uv_idle_t *turn)
+{
+    pp_http_conn_take_turns(turn->data);
 }
 
 void pp_http_server_conn_gone(struct pp_http_server *server)
@@ -83,8 +101,10 @@ void pp_http_server_conn_gone(struct pp_http_server *server)
     accept_waiting(server);
     if (!server->stopping || server->counters.open_connections > 0)
         return;
-    if (server->handles > 0 && !uv_is_closing((uv_handle_t *)&server->sweep))
+    if (server->handles > 0 && !uv_is_closing((uv_handle_t *)&server->sweep)) {
         uv_close((uv_handle_t *)&server->sweep, on_handle_closed);
+        uv_close((uv_handle_t *)&server->turn, on_handle_closed);
+    }
     if (server->handles == 0)
         server->stopped(server->stopped_context);
 }
@@ -119,7 +139,7 @@ static int listen_on(struct pp_http_server *server, const char *address, uint16_
     if (status == 0)
         status = uv_tcp_bind(&server->listener, &place.any, 0);
     if (status == 0)
-        status = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
+        status = uv_listen((uv_stream_t *)&server->listener, PP_HTTP_BACKLOG, on_connection);
     return status;
 }
 
@@ -144,9 +164,12 @@ enum pp_error pp_http_server_open(uv_loop_t *loop, const char *address, uint16_t
     int status = uv_tcp_init(loop, &server->listener);
     if (status == 0)
         status = uv_timer_init(loop, &server->sweep);
+    if (status == 0)
+        status = uv_idle_init(loop, &server->turn);
     PP_ASSERT(status == 0);
-    server->listener.data = server->sweep.data = server;
-    server->handles = 2;
+    server->listener.data = server->sweep.data = server->turn.data = server;
+    server->turns_end = &server->turns;
+    server->handles = 3;
     status = listen_on(server, address, port);
     if (status == 0)
         status = uv_timer_start(&server->sweep, on_sweep, limits->sweep_ms, limits->sweep_ms);
@@ -154,6 +177,7 @@ enum pp_error pp_http_server_open(uv_loop_t *loop, const char *address, uint16_t
         snprintf(out_reason, 128, "listen on %s port %u: %s", address, port, uv_strerror(status));
         uv_close((uv_handle_t *)&server->listener, on_failed_handle_closed); /* freed when the loop runs */
         uv_close((uv_handle_t *)&server->sweep, on_failed_handle_closed);
+        uv_close((uv_handle_t *)&server->turn, on_failed_handle_closed);
         return PP_SYSTEM;
     }
     *out = server;
@@ -174,6 +198,9 @@ uint16_t pp_http_server_port(const struct pp_http_server *server)
 void pp_http_server_counters(const struct pp_http_server *server, struct pp_http_counters *out)
 {
     *out = server->counters;
+    out->waiting_bodies = server->bodies_waiting;
+    out->bodies_bytes = server->bodies_bytes;
+    out->answers_bytes = server->answers_bytes;
 }
 
 /* HTTP-027 */

@@ -3,9 +3,10 @@
  * Own:     the loop is the caller's; the server puts a listener, a timer and its connections on it. All functions are
  *          for the loop's thread. An exchange belongs to the application from `serve` until pp_http_answer, also when the
  *          peer has gone; the request's bytes stay in place until then.
- * Limits:  struct pp_http_limits. One exchange a connection: bytes of the next request wait in the connection's buffer,
- *          and when that is full the socket is not read. At the limit of connections the longest idle one is closed; where
- *          none is idle, new ones wait in the kernel's queue.
+ * Limits:  struct pp_http_limits, and http_conn.h. One exchange a connection: bytes of the next request wait in the connection's
+ *          buffer, and when that is full the socket is not read. At the limit of connections the longest idle one is closed;
+ *          where none is idle, a new one is told so and closed. Bodies and answers have a budget each, for all connections. A
+ *          connection with many requests at once gets its turn among the others.
  * Stop:    no new connections; idle ones are closed; requests that began are answered, within stop_ms but for those
  *          that the application still has; then all handles are closed, and stopped is called.
  * Errors:  SYSTEM, with the system's words.
@@ -20,11 +21,13 @@
 #include <uv.h>
 
 struct pp_http_limits {
-    uint32_t connections;  /* at once */
-    uint64_t bodies_bytes; /* memory for the bodies that are being received or served */
-    uint32_t head_ms;      /* from a request's first byte to the end of its head */
+    uint32_t connections;   /* at once */
+    uint64_t bodies_bytes;  /* memory for the bodies that are being received or served */
+    uint64_t answers_bytes; /* memory for large answers that wait for their peers to take them */
+    uint32_t memory_ms;     /* how long a body waits for memory */
+    uint32_t head_ms;       /* from a request's first byte to the end of its head */
     uint32_t
-        body_ms; /* from the head's end to the body's, and for each full body_bytes_per_s one second more */
+        body_ms; /* from the head's end to the body's, and for each body_bytes_per_s that came one second more */
     uint32_t body_bytes_per_s;
     uint32_t idle_ms;   /* between requests */
     uint32_t write_ms;  /* for the peer to take the answer */
@@ -53,6 +56,9 @@ struct pp_http_counters {
     uint64_t timed_out;
     uint32_t open_connections; /* now */
     uint32_t in_flight;        /* exchanges that the application has, now */
+    uint32_t waiting_bodies;   /* connections that wait for memory, now */
+    uint64_t bodies_bytes;     /* of the limits' bodies_bytes, now */
+    uint64_t answers_bytes;    /* of the limits' answers_bytes, now */
 };
 
 /* address: an IPv4 or IPv6 literal; port 0: any free one. */
@@ -69,6 +75,8 @@ void pp_http_server_free(struct pp_http_server *server);
 const struct pp_http_head *pp_http_exchange_head(const struct pp_http_exchange *exchange);
 const uint8_t *pp_http_exchange_body(const struct pp_http_exchange *exchange, size_t *out_length);
 void *pp_http_exchange_room(struct pp_http_exchange *exchange);
+/* The number of its connection: from 1, in the order in which they were taken. */
+uint64_t pp_http_exchange_connection(const struct pp_http_exchange *exchange);
 struct pp_http_server *pp_http_exchange_server(struct pp_http_exchange *exchange);
 
 /* The two texts of the answer, empty, to be filled before pp_http_answer: header lines, each with CR LF, and body. */

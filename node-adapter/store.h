@@ -94,7 +94,8 @@ void pp_store_usage(struct pp_store *store, struct pp_store_usage *out);
 /* Frees the places of readers whose process is gone. */
 void pp_store_sweep_readers(struct pp_store *store);
 
-/* For tests: asked before every commit; what it returns other than OK is what the commit answers. NULL: none. */
+/* For tests: asked before every commit, on the thread that commits; what it returns other than OK is what the commit answers. It may
+ * sleep: the disk is slow then. To be set while nothing is written. NULL: none. */
 typedef enum pp_error pp_store_fault(void *context);
 void pp_store_inject(struct pp_store *store, pp_store_fault *fault, void *context);
 

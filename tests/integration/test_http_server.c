@@ -2,14 +2,18 @@
  * peers cost no more than their limits; the server stops in order.
  * Method: a server with an application that answers what it was sent, on a thread of its own, and plain sockets. */
 #define _GNU_SOURCE
+#include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "http_server.h"
+#include "http_conn.h"
+#include "http_job.h"
+#include "node.h"
 
 #include <pp/limits.h>
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,14 +23,15 @@
 
 struct world {
     uv_loop_t loop;
-    uv_async_t stop, release, look;
-    uv_sem_t looked;
+    uv_async_t stop, release, look, block;
+    uv_sem_t looked, blocked, unblocked;
     struct pp_http_counters counters; /* as of the last look */
     struct pp_http_server *server;
     struct pp_http_limits limits;
     pthread_t thread;
     uint16_t port;
     unsigned served;
+    unsigned served_before_other;  /* requests before the one for /other */
     struct pp_http_exchange *held; /* a request for /hold, unanswered */
     bool loop_closed_clean;
 };
@@ -51,6 +56,8 @@ static void app_serve(void *context, struct pp_http_exchange *exchange)
     size_t length;
     const uint8_t *body = pp_http_exchange_body(exchange, &length);
     struct pp_text *answer = pp_http_exchange_answer(exchange);
+    if (pp_http_text_is(&head->path, "/other"))
+        w->served_before_other = w->served;
     w->served++;
     if (pp_http_text_is(&head->path, "/hold")) {
         w->held = exchange;
@@ -73,6 +80,7 @@ static void on_stopped(void *context)
     uv_close((uv_handle_t *)&w->stop, NULL);
     uv_close((uv_handle_t *)&w->release, NULL);
     uv_close((uv_handle_t *)&w->look, NULL);
+    uv_close((uv_handle_t *)&w->block, NULL);
 }
 
 static void on_stop(uv_async_t *async)
@@ -96,6 +104,25 @@ static void on_look(uv_async_t *async)
     struct world *w = async->data;
     pp_http_server_counters(w->server, &w->counters);
     uv_sem_post(&w->looked);
+}
+
+/* The loop stands still, so that what is sent meanwhile is there at once. */
+static void on_block(uv_async_t *async)
+{
+    struct world *w = async->data;
+    uv_sem_post(&w->blocked);
+    uv_sem_wait(&w->unblocked);
+}
+
+static void block(struct world *w)
+{
+    uv_async_send(&w->block);
+    uv_sem_wait(&w->blocked);
+}
+
+static void unblock(struct world *w)
+{
+    uv_sem_post(&w->unblocked);
 }
 
 /* The counters belong to the loop's thread: it is asked for them. */
@@ -128,8 +155,11 @@ static void world_start(struct world *w, void (*adjust)(struct pp_http_limits *l
     uv_async_init(&w->loop, &w->stop, on_stop);
     uv_async_init(&w->loop, &w->release, on_release);
     uv_async_init(&w->loop, &w->look, on_look);
+    uv_async_init(&w->loop, &w->block, on_block);
     uv_sem_init(&w->looked, 0);
-    w->stop.data = w->release.data = w->look.data = w;
+    uv_sem_init(&w->blocked, 0);
+    uv_sem_init(&w->unblocked, 0);
+    w->stop.data = w->release.data = w->look.data = w->block.data = w;
     ck_assert_ok(pp_http_server_open(&w->loop, "127.0.0.1", 0, &w->limits, &app, &w->server, reason));
     w->port = pp_http_server_port(w->server);
     ck_assert_uint_ne(w->port, 0);
@@ -632,6 +662,315 @@ START_TEST(bodies__over_the_memory_limit__busy)
 }
 END_TEST
 
+/* ---- limits ---- */
+
+/* A refusal that says when to ask again. */
+static void check_busy(const char *reply, const char *field)
+{
+    char want[64];
+    snprintf(want, sizeof want, "\"field\":\"%s\"", field);
+    ck_assert_msg(strncmp(reply, "HTTP/1.1 503 ", 13) == 0, "%.300s", reply);
+    ck_assert_msg(strstr(reply, "\"code\":\"BUSY\"") != NULL, "%s", reply);
+    ck_assert_msg(strstr(reply, want) != NULL, "%s", reply);
+    ck_assert_msg(strstr(reply, "\r\nRetry-After: 1\r\n") != NULL, "%s", reply);
+    ck_assert_msg(strstr(reply, "application/problem+json") != NULL, "%s", reply);
+}
+
+/* HTTP-020 HTTP-050 */
+START_TEST(connections__over_the_limit_and_none_idle__told_busy)
+{
+    char reply[REPLY_MAX];
+    int s[3];
+    struct world w;
+    world_start(&w, few);
+    for (int i = 0; i < 3; i++) {
+        s[i] = dial(&w);
+        say(s[i], GET("/a") "GET /a HT"); /* not idle when it is answered */
+        ck_assert_uint_eq(hear_one(s[i], reply), 200);
+    }
+    for (int i = 0; i < 10; i++) { /* more than the limit, one after the other */
+        int more = dial(&w);
+        hear_all(more, reply); /* before anything is asked */
+        check_busy(reply, "connections");
+        ck_assert_ptr_nonnull(strstr(reply, "Connection: close\r\n"));
+        close(more);
+    }
+    ck_assert_uint_le(look(&w).open_connections, 4);
+    say(s[1], "TP/1.1\r\nHost: x\r\n\r\n"); /* idle afterwards: a new one takes its place */
+    ck_assert_uint_eq(hear_one(s[1], reply), 200);
+    int more = dial(&w);
+    say(more, GET("/a"));
+    ck_assert_uint_eq(hear_one(more, reply), 200);
+    close(more);
+    for (int i = 0; i < 3; i++)
+        close(s[i]);
+    world_end(&w);
+}
+END_TEST
+
+static void little_memory(struct pp_http_limits *limits)
+{
+    limits->bodies_bytes = 4 * 65536;
+    limits->memory_ms = 20000;
+}
+
+static const char announce_all[] = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n";
+
+/* HTTP-051: what is announced and not sent leaves room for what is sent. */
+START_TEST(bodies__announced_only__hold_one_piece_each)
+{
+    static char body[120000], reply[REPLY_MAX];
+    int s[3];
+    struct world w;
+    world_start(&w, little_memory);
+    for (int i = 0; i < 3; i++) {
+        s[i] = dial(&w);
+        say(s[i], announce_all);
+        say_bytes(s[i], body, 100);
+    }
+    int other = dial(&w);
+    memset(body, 'b', sizeof body);
+    say(other, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n");
+    say_bytes(other, body, 60000);
+    ck_assert_uint_eq(hear_one(other, reply), 200);
+    close(other);
+    for (int i = 0; i < 3; i++)
+        close(s[i]);
+    world_end(&w);
+}
+END_TEST
+
+/* HTTP-052: it waits for memory, and goes on when there is some. */
+START_TEST(body__waits_for_memory__goes_on_when_there_is_some)
+{
+    static char body[1 << 20], reply[REPLY_MAX];
+    struct world w;
+    struct pp_http_counters counters;
+    world_start(&w, little_memory);
+    memset(body, 'b', sizeof body);
+    int first = dial(&w), second = dial(&w);
+    say(first, announce_all);
+    say_bytes(first, body, 200000); /* 64 + 64 + 128 KiB: all there is */
+    do
+        counters = look(&w);
+    while (counters.bodies_bytes != 4 * 65536);
+    say(second, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n");
+    say_bytes(second, body, 60000);
+    do
+        counters = look(&w);
+    while (counters.waiting_bodies != 1);
+    ck_assert_uint_eq(counters.refused, 0);
+    close(first); /* its memory comes back */
+    ck_assert_uint_eq(hear_one(second, reply), 200);
+    ck_assert_uint_eq(strlen(strstr(reply, "\r\n\r\n") + 4), 4 + 60000);
+    counters = look(&w);
+    ck_assert_uint_eq(counters.bodies_bytes, 0);
+    ck_assert_uint_eq(counters.waiting_bodies, 0);
+    close(second);
+    world_end(&w);
+}
+END_TEST
+
+static void little_memory_and_patience(struct pp_http_limits *limits)
+{
+    limits->bodies_bytes = 4 * 65536;
+    limits->memory_ms = 20;
+}
+
+/* HTTP-025 HTTP-052 HTTP-053: refused in time, the rest of its body thrown away, the connection as before. */
+START_TEST(body__without_memory__busy_and_the_connection_stays)
+{
+    static char body[1 << 20], reply[REPLY_MAX];
+    struct world w;
+    world_start(&w, little_memory_and_patience);
+    memset(body, 'b', sizeof body);
+    int s = dial(&w);
+    for (int i = 0; i < 3; i++) {
+        say(s, announce_all); /* itself more than all there is: it holds 256 KiB when it is refused */
+        say_bytes(s, body, sizeof body);
+        say(s, GET("/next"));
+        ck_assert_uint_eq(hear_one(s, reply), 503);
+        check_busy(reply, "body");
+        ck_assert_ptr_null(strstr(reply, "Connection: close"));
+        ck_assert_uint_eq(hear_one(s, reply), 200);
+        ck_assert_ptr_nonnull(strstr(reply, "/next? "));
+    }
+    ck_assert_uint_eq(look(&w).bodies_bytes, 0);
+    /* A peer that waits to be asked for its body is told, and closed. */
+    say(s, "POST /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1048576\r\n\r\n");
+    say_bytes(s, body, 300000);
+    hear_all(s, reply);
+    check_busy(reply, "body");
+    ck_assert_ptr_nonnull(strstr(reply, "Connection: close\r\n"));
+    close(s);
+    world_end(&w);
+}
+END_TEST
+
+static void slow_rate(struct pp_http_limits *limits)
+{
+    limits->body_ms = 100;
+    limits->body_bytes_per_s = 1000;
+    limits->linger_ms = 100;
+}
+
+/* HTTP-054: announcing a thousand seconds' worth of bytes buys no time. */
+START_TEST(body__announced_and_not_sent__too_slow_soon)
+{
+    char reply[REPLY_MAX];
+    struct world w;
+    world_start(&w, slow_rate);
+    int s = dial(&w);
+    const time_t started_s = time(NULL);
+    say(s, announce_all);
+    hear_all(s, reply);
+    ck_assert_msg(strncmp(reply, "HTTP/1.1 408 ", 13) == 0, "%s", reply);
+    ck_assert_int_le(time(NULL) - started_s, 20);
+    close(s);
+    world_end(&w);
+}
+END_TEST
+
+static void one_big_answer(struct pp_http_limits *limits)
+{
+    limits->answers_bytes = 12u << 20; /* the answer to /big takes 8 */
+}
+
+static void drain_one(int s)
+{
+    static char rest[1 << 16];
+    char reply[REPLY_MAX];
+    size_t length = 0;
+    do {
+        ck_assert_int_eq(recv(s, reply + length, 1, 0), 1);
+        reply[++length] = '\0';
+    } while (length < 4 || strcmp(reply + length - 4, "\r\n\r\n") != 0);
+    ck_assert_msg(strncmp(reply, "HTTP/1.1 200 ", 13) == 0, "%s", reply);
+    size_t left = strtoul(strstr(reply, "Content-Length: ") + 16, NULL, 10);
+    ck_assert_uint_gt(left, 4u << 20);
+    while (left > 0) {
+        ssize_t count = recv(s, rest, left < sizeof rest ? left : sizeof rest, 0);
+        ck_assert_int_gt(count, 0);
+        left -= (size_t)count;
+    }
+}
+
+/* HTTP-055: a peer that does not read holds an answer; the next large one has no room, small ones have, and when the first was
+ * taken there is room again. */
+START_TEST(answers__over_the_memory_limit__busy_in_their_place)
+{
+    char reply[REPLY_MAX];
+    struct world w;
+    struct pp_http_counters counters;
+    world_start(&w, one_big_answer);
+    int slow = dial(&w), other = dial(&w);
+    const int small = 65536; /* or the system itself takes most of the answer */
+    ck_assert_int_eq(setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    say(slow, GET("/big"));
+    do
+        counters = look(&w);
+    while (counters.answers_bytes == 0);
+    ck_assert_uint_le(counters.answers_bytes, 12u << 20);
+    for (int i = 0; i < 3; i++) {
+        say(other, GET("/big"));
+        ck_assert_uint_eq(hear_one(other, reply), 503);
+        check_busy(reply, "answer");
+        say(other, GET("/a"));
+        ck_assert_uint_eq(hear_one(other, reply), 200);
+    }
+    drain_one(slow);
+    say(other, GET("/big"));
+    drain_one(other);
+    ck_assert_uint_eq(look(&w).answers_bytes, 0);
+    close(slow);
+    close(other);
+    world_end(&w);
+}
+END_TEST
+
+/* HTTP-056: a thousand requests of one connection are there, and one of another: it need not wait for them. */
+START_TEST(requests__many_of_one_connection__others_have_their_turn)
+{
+    enum { COUNT = 1000 };
+    char reply[REPLY_MAX];
+    struct world w;
+    world_start(&w, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a peer that resets its connection is none of the host's business */
+    int many = dial(&w), other = dial(&w);
+    say(other, GET("/a"));
+    ck_assert_uint_eq(hear_one(other, reply), 200); /* both are connected */
+    block(&w);
+    for (int i = 0; i < COUNT; i++)
+        say(many, GET("/a"));
+    say(other, GET("/other"));
+    unblock(&w);
+    ck_assert_uint_eq(hear_one(other, reply), 200);
+    ck_assert_uint_le(w.served_before_other, 1 + 2 * 16);
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_uint_eq(hear_one(many, reply), 200);
+    ck_assert_uint_eq(w.served, COUNT + 2);
+    /* The same, gone before it is answered, and in the middle of the server's stop. */
+    block(&w);
+    for (int i = 0; i < COUNT; i++)
+        say(many, GET("/a"));
+    close(many);
+    unblock(&w);
+    say(other, GET("/other"));
+    ck_assert_uint_eq(hear_one(other, reply), 200);
+    close(other);
+    world_end(&w);
+}
+END_TEST
+
+static uint64_t limit_of(const struct pp_spec_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->rows; i++)
+        if (strcmp(pp_spec_cell(table, i, 0), name) == 0)
+            return strtoull(pp_spec_cell(table, i, 1), NULL, 10);
+    ck_abort_msg("no limit \"%s\" in specs/http.md", name);
+    return 0;
+}
+
+START_TEST(limits__of_the_specification__are_those_of_the_code)
+{
+    struct pp_spec_table table;
+    struct pp_http_limits limits;
+    pp_http_limits_default(&limits);
+    pp_spec_table_load("http.md", "what waits or is held", &table);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"connections", limits.connections},
+        {"connections that are told BUSY", PP_HTTP_REFUSING_MAX},
+        {"the kernel's queue of connections", PP_HTTP_BACKLOG},
+        {"requests of one connection, served at once", 1},
+        {"buffer of one connection", PP_HTTP_IN_BYTES},
+        {"requests of one connection in a turn", PP_HTTP_TURN_REQUESTS},
+        {"memory for bodies, of all connections", limits.bodies_bytes},
+        {"a body's first piece of that memory", PP_HTTP_BODY_FIRST_BYTES},
+        {"waiting for that memory", limits.memory_ms},
+        {"memory for answers that wait for their peers", limits.answers_bytes},
+        {"an answer's memory kept for the next one", PP_HTTP_KEEP_BYTES},
+        {"calls waiting for a thread that reads the disk", PP_HTTP_POOL_MAX},
+        {"requests at the engine", PP_QUEUE_REQUESTS_MAX},
+        {"stamps at the engine", PP_QUEUE_STAMPS_MAX},
+        {"head", limits.head_ms},
+        {"body", limits.body_ms},
+        {"bytes of a body for which it has one second more", limits.body_bytes_per_s},
+        {"between requests", limits.idle_ms},
+        {"taking the answer", limits.write_ms},
+        {"reading a last answer", limits.linger_ms},
+        {"what a refused peer sends meanwhile", PP_HTTP_LINGER_BYTES},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        ck_assert_msg(limit_of(&table, rows[i].name) == rows[i].value, "%s: %llu", rows[i].name,
+                      (unsigned long long)rows[i].value);
+    ck_assert_uint_eq(table.rows, sizeof rows / sizeof rows[0]);
+    pp_spec_table_done(&table);
+}
+END_TEST
+
 /* HTTP-027: what was begun is answered; the rest is closed. */
 START_TEST(server__stopped_under_load__answers_and_closes)
 {
@@ -640,8 +979,10 @@ START_TEST(server__stopped_under_load__answers_and_closes)
     struct pp_http_counters counters;
     world_start(&w, hurry);
     int held = dial(&w), idle = dial(&w), half = dial(&w);
+    say(half,
+        GET("/a") "GET /a"); /* read with what is answered: half a request is there when the server stops */
+    ck_assert_uint_eq(hear_one(half, reply), 200);
     say(held, GET("/hold") GET("/after"));
-    say(half, "GET /a");
     do
         counters = look(&w);
     while (counters.in_flight != 1 || counters.open_connections != 3);
@@ -723,6 +1064,14 @@ PP_TEST(peer__that_does_not_read__cut_off)
 PP_TEST(peer__sends_on_after_refusal__hears_why)
 PP_TEST(connections__over_the_limit__longest_idle_closed)
 PP_TEST(bodies__over_the_memory_limit__busy)
+PP_TEST(connections__over_the_limit_and_none_idle__told_busy)
+PP_TEST(bodies__announced_only__hold_one_piece_each)
+PP_TEST(body__waits_for_memory__goes_on_when_there_is_some)
+PP_TEST(body__without_memory__busy_and_the_connection_stays)
+PP_TEST(body__announced_and_not_sent__too_slow_soon)
+PP_TEST(answers__over_the_memory_limit__busy_in_their_place)
+PP_TEST(requests__many_of_one_connection__others_have_their_turn)
+PP_TEST(limits__of_the_specification__are_those_of_the_code)
 PP_TEST(server__stopped_under_load__answers_and_closes)
 PP_TEST(peer__gone_while_served__answer_dropped)
 PP_TEST(server__address_in_use_or_wrong__says_so)
