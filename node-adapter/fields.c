@@ -256,8 +256,9 @@ enum pp_error pp_fields_finish(struct pp_fields *f)
     return PP_INVARIANT;
 }
 
-/* What is coded here is no secret, so tables may be looked up with it: receipts, challenges and credentials are told to the peer. libsodium's coders, made for
- * secrets, take twelve microseconds of every envelope, and (1.0.18) some bytes above 127 for letters. */
+/* What is coded here is no secret, so tables may be looked up with it: receipts, challenges and credentials are told to the
+ * peer. libsodium's coders, made for secrets, take twelve microseconds of every envelope, and (1.0.18) some bytes above
+ * 127 for letters. */
 
 size_t pp_base64_print(const uint8_t *bytes, size_t length, char *out)
 {

@@ -197,36 +197,6 @@ static void start_reading(struct pp_http_exchange *conn)
 
 /* ---- answering ---- */
 
-static const char *reason_of(unsigned status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 400:
-        return "Bad Request";
-    case 402:
-        return "Payment Required";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 408:
-        return "Request Timeout";
-    case 409:
-        return "Conflict";
-    case 411:
-        return "Length Required";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return "Internal Server Error";
-    }
-}
-
 static void on_shutdown(uv_shutdown_t *request, int status)
 {
     struct pp_http_exchange *conn = request->data;
@@ -338,43 +308,6 @@ static void write_out(struct pp_http_exchange *conn)
     }
 }
 
-static void print_head(struct pp_http_exchange *conn, unsigned status, const char *media_type)
-{
-    struct pp_text *out = &conn->out;
-    out->length = 0;
-    pp_text_add(out, "HTTP/1.1 ");
-    pp_text_number(out, status);
-    pp_text_add(out, " ");
-    pp_text_add(out, reason_of(status));
-    pp_text_add(out, "\r\nDate: ");
-    pp_text_add(out, pp_http_server_date(conn->server));
-    pp_text_add(out, "\r\nContent-Type: ");
-    pp_text_add(out, media_type);
-    pp_text_add(out, "\r\nContent-Length: ");
-    pp_text_number(out, conn->answer.length);
-    pp_text_add(out, "\r\n");
-    pp_text_add_bytes(out, conn->headers.bytes, conn->headers.length);
-    if (conn->close_after || conn->server->stopping)
-        pp_text_add(out, "Connection: close\r\n");
-    pp_text_add(out, "\r\n");
-    conn->answer_apart = conn->answer.length > PP_HTTP_ONE_PIECE_BYTES;
-    if (!conn->answer_apart)
-        pp_text_add_bytes(out, conn->answer.bytes, conn->answer.length);
-}
-
-static void print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal,
-                          const struct pp_text *more)
-{
-    const uint32_t retry_after_ms = pp_problem_retry_after_ms(refusal);
-    conn->answer.length = 0;
-    pp_problem_print(refusal, more, &conn->answer);
-    if (retry_after_ms > 0) { /* HTTP-083 */
-        pp_text_add(&conn->headers, "Retry-After: ");
-        pp_text_number(&conn->headers, (retry_after_ms + UINT64_C(999)) / 1000);
-        pp_text_add(&conn->headers, "\r\n");
-    }
-}
-
 static void send_answer(struct pp_http_exchange *conn, unsigned status, const char *media_type)
 {
     const struct pp_http_server *server = conn->server;
@@ -384,11 +317,11 @@ static void send_answer(struct pp_http_exchange *conn, unsigned status, const ch
         pp_refusal_init(&refusal, PP_BUSY, "answer");
         pp_text_free(&conn->answer);
         conn->headers.length = 0;
-        print_refusal(conn, &refusal, NULL);
+        pp_http_print_refusal(conn, &refusal, NULL);
         status = pp_problem_status(refusal.error);
         media_type = PP_PROBLEM_MEDIA_TYPE;
     }
-    print_head(conn, status, media_type);
+    pp_http_print_head(conn, status, media_type);
     if (conn->out.failed || conn->answer.failed ||
         conn->headers.failed) /* no memory for an answer: none is better than half */
         pp_http_conn_close(conn);
@@ -413,7 +346,7 @@ void pp_http_answer(struct pp_http_exchange *exchange, unsigned status, const ch
 void pp_http_refuse(struct pp_http_exchange *exchange, const struct pp_refusal *refusal,
                     const struct pp_text *more)
 {
-    print_refusal(exchange, refusal, more);
+    pp_http_print_refusal(exchange, refusal, more);
     pp_http_answer(exchange, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
 }
 
@@ -422,7 +355,7 @@ static void refuse_and_close(struct pp_http_exchange *conn, const struct pp_refu
 {
     conn->close_after = true;
     conn->headers.length = 0;
-    print_refusal(conn, refusal, NULL);
+    pp_http_print_refusal(conn, refusal, NULL);
     send_answer(conn, pp_problem_status(refusal->error), PP_PROBLEM_MEDIA_TYPE);
 }
 
@@ -443,7 +376,7 @@ static void refuse_body(struct pp_http_exchange *conn)
     conn->skips_body = true;
     conn->skip_bytes = conn->head.content_length - conn->body_have;
     conn->headers.length = 0;
-    print_refusal(conn, &refusal, NULL);
+    pp_http_print_refusal(conn, &refusal, NULL);
     send_answer(conn, pp_problem_status(refusal.error), PP_PROBLEM_MEDIA_TYPE);
     if (conn->state == PP_CONN_HEAD)
         advance(conn);

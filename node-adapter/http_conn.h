@@ -20,7 +20,7 @@
 #define PP_HTTP_LINGER_BYTES (4u << 20)      /* what a refused peer may still send before it is cut off */
 #define PP_HTTP_ONE_PIECE_BYTES 4096u        /* an answer up to here is copied behind its head: one piece for the system */
 #define PP_HTTP_KEEP_BYTES (8u << 10)        /* an answer's memory is kept for the next one up to here */
-#define PP_HTTP_BODY_FIRST_BYTES (64u << 10) /* of a body's memory: 1024 peers that announce and do not send hold a quarter of the budget */
+#define PP_HTTP_BODY_FIRST_BYTES (64u << 10) /* a body's first: 1024 that do not come hold a quarter of the budget */
 #define PP_HTTP_TURN_REQUESTS 16u            /* of one connection before the others have their turn: a tenth of a millisecond */
 #define PP_HTTP_REFUSING_MAX 64u             /* connections above the limit that are told so; more wait in the kernel */
 #define PP_HTTP_BACKLOG 511                  /* the kernel's queue of connections that nobody took yet */
@@ -117,6 +117,13 @@ bool pp_http_conn_is_idle(const struct pp_http_exchange *conn);
 const char *pp_http_server_date(struct pp_http_server *server);
 /* Reads on when there is memory for more of the body, or pauses. */
 void pp_http_conn_read_body(struct pp_http_exchange *conn);
+
+/* ---- http_answer.c ---- */
+/* Into `out`, with a small answer behind it. */
+void pp_http_print_head(struct pp_http_exchange *conn, unsigned status, const char *media_type);
+/* Problem details into the answer, Retry-After into the header lines. */
+void pp_http_print_refusal(struct pp_http_exchange *conn, const struct pp_refusal *refusal,
+                           const struct pp_text *more);
 
 /* ---- http_body.c ---- */
 void pp_http_body_begin(struct pp_http_exchange *conn); /* of the head that was read */

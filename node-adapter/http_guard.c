@@ -116,8 +116,8 @@ static struct fault step(struct pp_http_guard *guard, unsigned char c)
     return none;
 }
 
-/* How many of the bytes are printable ASCII, before the first that is not. Eight at a time: the highest bit of a byte says that it,
- * or one before it, is below 0x20 (b - 0x20), 0x7f (b + 1) or above (b). */
+/* How many of the bytes are printable ASCII, before the first that is not. Eight at a time: the highest bit of a byte says
+ * that it, or one before it, is below 0x20 (b - 0x20), 0x7f (b + 1) or above (b). */
 static size_t printable_length(const char *bytes, size_t length)
 {
     static const uint64_t ones = UINT64_C(0x0101010101010101);

@@ -192,8 +192,8 @@ static struct pp_http_text up_to(const struct pp_http_text *text, char separator
     return part;
 }
 
-/* A credential is most of a head and means nothing to its framing. llhttp gets the first and the last byte of its value; what is
- * between them are printable characters and tabs, as the guard has seen, which leave llhttp in the state in which it was. */
+/* A credential is most of a head and means nothing to its framing. llhttp gets the first and the last byte of its value; what
+ * is between them are printable characters and tabs, as the guard has seen, which leave llhttp in its state. */
 static llhttp_errno_t execute(llhttp_t *parser, const char *at, const char *end)
 {
     llhttp_errno_t status = llhttp_execute(parser, at, (size_t)(end - at));

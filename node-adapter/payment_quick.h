@@ -13,8 +13,8 @@
  * the other reader would have made. *out is zero on entry. */
 bool pp_credential_quick(const char *json, size_t length, struct pp_credential *out);
 
-/* The beginning of a credential's base64 text that its challenge makes. One challenge comes with many envelopes, as the same half of
- * their credentials' text: what was read once is compared and not read again. */
+/* The beginning of a credential's base64 text that its challenge makes. One challenge comes with many envelopes, as the same
+ * half of their credentials' text: what was read once is compared and not read again. */
 #define PP_CHALLENGE_SEEN_MAX 4096u /* the longest challenge takes some 3200 characters */
 
 struct pp_challenge_seen {
