@@ -61,6 +61,8 @@ struct cli_verb {
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
     V(close, "close", "--rpc URL [--payer-key FILE] [--alone] [CHANNEL]",                                    \
       "leave a channel, and get the rest back")                                                              \
+    V(bench_load, "bench-load", "--node URL [FOLDER]... | --in-process",                                     \
+      "load a node at a fixed rate, and show its latencies")                                                 \
     V(errors, "errors", "[NAME | NUMBER]", "explain an error")
 
 #define CLI_VERB_DECLARE(suffix, name, synopsis, help)                                                       \
