@@ -24,7 +24,7 @@ unsigned load_faults(const struct load_tally *tally)
     unsigned faults = 0;
     if (load_histogram_percentile(&tally->lag, 99000) > load_lag_limit_ns(tally))
         faults |= LOAD_FAULT_BEHIND;
-    if (tally->requests_unanswered + tally->requests_unsent > 0)
+    if (tally->requests_lost + tally->requests_unanswered + tally->requests_unsent > 0)
         faults |= LOAD_FAULT_UNANSWERED;
     if (tally->checks_failed > 0)
         faults |= LOAD_FAULT_RECEIPTS;
@@ -57,7 +57,7 @@ static enum pp_error fault_tell(const struct load_tally *tally, unsigned faults,
     if (faults & LOAD_FAULT_UNANSWERED) {
         snprintf(detail, 200,
                  "%" PRIu64 " requests had no answer and %" PRIu64 " were never sent: latencies are too low",
-                 tally->requests_unanswered, tally->requests_unsent);
+                 tally->requests_lost + tally->requests_unanswered, tally->requests_unsent);
         return PP_NODE_DOWN;
     }
     snprintf(detail, 200, "the generator is the limit: one of a hundred requests left %s late (at most %s)",

@@ -1,0 +1,382 @@
+/* Goal: what bench-load tells of a load is what happened: counts are the node's own, a node that stood still is seen in the
+ * latencies of all that were due meanwhile, a generator that stood still is told, and no money moves that nobody agreed to.
+ * Method: the command against whole nodes in other processes, stopped and killed at fixed moments; an engine in this process; and
+ * once against pennypostd with a real chain. */
+#include "payer_world.h"
+#include "pp_test.h"
+#include "sender_world.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PLENTY pp_units(25000000)
+#define MS UINT64_C(1000000)
+
+static uint64_t inner(const json_t *object, const char *member, const char *key)
+{
+    return pp_json_u64(pp_json_member(object, member), key);
+}
+
+/* LOAD-003, LOAD-012: every request is somewhere, once; the buckets are the latencies. */
+static void answer_check(const json_t *answer)
+{
+    const json_t *buckets = pp_json_member(pp_json_member(answer, "histogram"), "buckets");
+    uint64_t sum = 0, before = 0;
+    for (size_t i = 0; i < json_array_size(buckets); i++) {
+        const json_t *bucket = json_array_get(buckets, i);
+        const uint64_t low = (uint64_t)json_integer_value(json_array_get(bucket, 0));
+        const uint64_t high = (uint64_t)json_integer_value(json_array_get(bucket, 1));
+        ck_assert(i == 0 || low > before);
+        ck_assert_uint_le((high - low) * 1000, low);
+        before = high;
+        sum += (uint64_t)json_integer_value(json_array_get(bucket, 2));
+    }
+    ck_assert_uint_eq(sum, inner(answer, "latency_ns", "count"));
+    ck_assert_uint_eq(sum, inner(answer, "requests", "admitted"));
+    ck_assert_uint_eq(inner(answer, "requests", "due"),
+                      inner(answer, "requests", "sent") + inner(answer, "requests", "unsent"));
+    ck_assert_uint_eq(inner(answer, "requests", "sent"),
+                      inner(answer, "requests", "admitted") + inner(answer, "requests", "refused") +
+                          inner(answer, "requests", "lost") + inner(answer, "requests", "unanswered"));
+    uint64_t refused = 0;
+    const json_t *list = pp_json_member(answer, "refused");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        refused += pp_json_u64(json_array_get(list, i), "envelopes");
+    ck_assert_uint_eq(refused, inner(answer, "envelopes", "refused"));
+    ck_assert_uint_eq(inner(answer, "receipts", "wrong"), 0);
+}
+
+static uint64_t count_above(const json_t *answer, uint64_t ns)
+{
+    const json_t *buckets = pp_json_member(pp_json_member(answer, "histogram"), "buckets");
+    uint64_t sum = 0;
+    for (size_t i = 0; i < json_array_size(buckets); i++)
+        if ((uint64_t)json_integer_value(json_array_get(json_array_get(buckets, i), 0)) >= ns)
+            sum += (uint64_t)json_integer_value(json_array_get(json_array_get(buckets, i), 2));
+    return sum;
+}
+
+/* Machines that run tests are busy: that the generator was late there is no fault of the test. */
+static json_t *load_run(struct sender_world *w, const char *const *arguments)
+{
+    const char *all[40] = {"bench-load",        "--node",  w->node.url, "--wallet", w->wallet,
+                           "--passphrase-file", w->phrase, "--json"};
+    struct cli_run run;
+    size_t count = 8;
+    for (size_t i = 0; arguments[i]; i++)
+        all[count++] = arguments[i];
+    cli_run(&run, all);
+    json_t *answer = cli_run_json(&run);
+    if (run.status != 0 && json_object_get(answer, "valid"))
+        ck_assert_msg(json_array_size(pp_json_member(answer, "faults")) > 0, "%s", run.out);
+    ck_assert(json_object_get(answer, "valid") == NULL || pp_json_bool(answer, "valid") == (run.status == 0));
+    cli_run_done(&run);
+    return answer;
+}
+#define LOAD_RUN(w, ...) load_run(w, (const char *const[]){__VA_ARGS__, NULL})
+
+static uint64_t node_stamps(struct sender_world *w)
+{
+    json_t *status = SENDER_RUN(w, 0, "status");
+    const uint64_t stamps = inner(status, "node", "stamps");
+    json_decref(status);
+    return stamps;
+}
+
+static void verify_check(struct sender_world *w, uint64_t stamps)
+{
+    json_t *verified = SENDER_RUN(w, 0, "verify", "--data", w->node.data_dir);
+    ck_assert_uint_eq(pp_json_u64(verified, "stamps"), stamps);
+    ck_assert_uint_eq(pp_json_u64(verified, "findings_count"), 0);
+    json_decref(verified);
+}
+
+START_TEST(bench_load__singles_and_batches__counts_are_the_nodes)
+{
+    struct sender_world w;
+    char report[400];
+    size_t length;
+    sender_world_make(&w, PLENTY);
+    snprintf(report, sizeof report, "%s/report.json", w.dir.path);
+    json_t *answer =
+        LOAD_RUN(&w, "--rate", "150", "--seconds", "2", "--yes", "--check", "10", "--report", report);
+    answer_check(answer);
+    ck_assert_uint_eq(inner(answer, "requests", "admitted"), 300);
+    ck_assert_uint_eq(inner(answer, "envelopes", "admitted"), 300);
+    ck_assert_uint_eq(inner(answer, "receipts", "checked"), 30);
+    ck_assert_uint_eq(node_stamps(&w), 300);
+    char *text = pp_file_load(report, &length);
+    json_t *written = json_loads(text, 0, NULL);
+    ck_assert(json_equal(written, answer));
+    json_decref(written);
+    free(text);
+    json_decref(answer);
+
+    answer =
+        LOAD_RUN(&w, "--rate", "20", "--seconds", "2", "--stamp", "batch", "--batch", "9", "--check", "100",
+                 "--arrivals", "uniform", "--max-cost", "24", "--connections", "3", "--bytes", "100");
+    answer_check(answer);
+    ck_assert_uint_eq(inner(answer, "requests", "admitted"), 40);
+    ck_assert_uint_eq(inner(answer, "envelopes", "admitted"), 360);
+    ck_assert_uint_eq(inner(answer, "receipts", "checked"), 40);
+    json_decref(answer);
+    ck_assert_uint_eq(node_stamps(&w), 660);
+    verify_check(&w, 660);
+
+    /* LOAD-011: the lane goes on behind it, without a hole. */
+    sender_world_files(&w, 5, 10, 20);
+    json_decref(SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t"));
+    json_t *status = SENDER_RUN(&w, 0, "status");
+    ck_assert_uint_eq(inner(status, "node", "holes"), 0);
+    ck_assert_uint_eq(inner(status, "node", "stamps"), 665);
+    json_decref(status);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* LOAD-004: and nothing is signed. */
+START_TEST(bench_load__cost_not_agreed_to__refused_before_signing)
+{
+    struct sender_world w;
+    sender_world_make(&w, PLENTY);
+    json_t *answer = LOAD_RUN(&w, "--rate", "100", "--seconds", "1");
+    ck_assert_str_eq(cli_run_error(answer), "PRICE_ABOVE_MAX");
+    json_decref(answer);
+    answer = LOAD_RUN(&w, "--rate", "100", "--seconds", "1", "--max-cost", "0.0001");
+    ck_assert_str_eq(cli_run_error(answer), "PRICE_ABOVE_MAX");
+    json_decref(answer);
+    json_t *status = SENDER_RUN(&w, 0, "status");
+    ck_assert(pp_grains_is_zero(pp_json_grains(pp_json_member(status, "wallet"), "spent_grains")));
+    json_decref(status);
+    /* An envelope costs 12,022,528 grains: a budget of 2.5 envelopes is a search of at most two. */
+    answer = LOAD_RUN(&w, "--search", "--rate", "1", "--seconds", "2", "--max-cost", "0.000035");
+    ck_assert(pp_json_bool(answer, "out_of_money"));
+    json_decref(answer);
+    ck_assert_uint_le(node_stamps(&w), 2);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* The daemon, a real chain, and two channels that pay in turn. */
+START_TEST(bench_load__daemon_with_two_channels__both_pay)
+{
+    struct payer_world w;
+    char data[400];
+    int status;
+    payer_world_make(&w);
+    payer_world_node_start(&w);
+    payer_world_blocks_flow(&w);
+    json_t *first = PAYER_RUN(&w, 0, "open", "--deposit", "25.00");
+    json_t *second = PAYER_RUN(&w, 0, "open", "--deposit", "15.00", "--another");
+    json_t *answer =
+        payer_run_any(&w, &status,
+                      (const char *const[]){"bench-load", "--rate", "60", "--seconds", "2", "--yes",
+                                            "--check", "100", "--threads", "2", "--connections", "8", NULL});
+    answer_check(answer);
+    ck_assert_uint_eq(inner(answer, "requests", "admitted"), 120);
+    ck_assert_uint_eq(inner(answer, "receipts", "checked"), 120);
+    ck_assert_uint_eq(pp_json_u64(answer, "lanes"), 2);
+    ck_assert_uint_eq(pp_json_u64(answer, "threads"), 2);
+    struct pp_grains paid = PP_GRAINS_ZERO;
+    const json_t *const channels[] = {first, second};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *told = PAYER_RUN(&w, 0, "status", pp_json_text(channels[i], "channel_id"));
+        ck_assert_uint_eq(inner(told, "node", "stamps"), 60);
+        ck_assert_uint_eq(inner(told, "node", "holes"), 0);
+        paid = pp_grains_add_checked(paid, pp_json_grains(pp_json_member(told, "node"), "spent_grains"));
+        json_decref(told);
+    }
+    ck_assert(pp_grains_eq(paid, pp_json_grains(answer, "postage_grains")));
+    json_decref(answer);
+    payer_world_node_stop(&w);
+    snprintf(data, sizeof data, "%s/data", w.dir.path);
+    answer = PAYER_RUN(&w, 0, "verify", "--data", data);
+    ck_assert_uint_eq(pp_json_u64(answer, "stamps"), 120);
+    ck_assert_uint_eq(pp_json_u64(answer, "findings_count"), 0);
+    json_decref(answer);
+    json_decref(first);
+    json_decref(second);
+    payer_world_done(&w);
+}
+END_TEST
+
+/* In a process of its own: stops `pid` after a while, for a while. */
+static pid_t stopper_start(pid_t pid, int signal_first, long after_ms, long for_ms)
+{
+    const pid_t stopper = fork();
+    ck_assert_int_ge(stopper, 0);
+    if (stopper != 0)
+        return stopper;
+    const struct timespec after = {after_ms / 1000, after_ms % 1000 * 1000000},
+                          until = {for_ms / 1000, for_ms % 1000 * 1000000};
+    nanosleep(&after, NULL);
+    kill(pid, signal_first);
+    nanosleep(&until, NULL);
+    kill(pid, SIGCONT);
+    _exit(0);
+}
+
+static void stopper_wait(pid_t stopper)
+{
+    ck_assert_int_eq(waitpid(stopper, NULL, 0), stopper);
+}
+
+/* LOAD-002: a node that stands still for 400 ms of 2 s holds up a fifth of the requests, by 200 ms in the mean. A generator that
+ * waited for answers would see one request for each connection: four. */
+START_TEST(bench_load__node_stands_still__seen_by_all_that_were_due)
+{
+    struct sender_world w;
+    sender_world_make(&w, PLENTY);
+    const pid_t stopper = stopper_start(w.node.pid, SIGSTOP, 1200, 400);
+    json_t *answer = LOAD_RUN(&w, "--rate", "200", "--seconds", "2", "--yes", "--connections", "4",
+                              "--arrivals", "uniform");
+    stopper_wait(stopper);
+    answer_check(answer);
+    ck_assert_uint_eq(inner(answer, "requests", "admitted"), 400);
+    ck_assert_uint_ge(inner(answer, "latency_ns", "p99"), 300 * MS);
+    ck_assert_uint_ge(inner(answer, "latency_ns", "max"), 350 * MS);
+    ck_assert_uint_ge(count_above(answer, 200 * MS), 30);
+    ck_assert_uint_ge(count_above(answer, 100 * MS), 50);
+    json_decref(answer);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* LOAD-005: the same with the generator. */
+START_TEST(bench_load__generator_stands_still__told_and_not_valid)
+{
+    const pid_t stopper = stopper_start(getpid(), SIGSTOP, 1500, 400);
+    struct cli_run run;
+    CLI_RUN(&run, "bench-load", "--in-process", "--rate", "100", "--seconds", "3", "--lanes", "8", "--json");
+    stopper_wait(stopper);
+    ck_assert_int_eq(run.status, 1);
+    json_t *answer = cli_run_json(&run);
+    answer_check(answer);
+    ck_assert_uint_eq(inner(answer, "requests", "admitted"), 300);
+    ck_assert(pp_json_bool(pp_json_member(answer, "generator"), "is_limit"));
+    ck_assert(!pp_json_bool(answer, "valid"));
+    ck_assert_str_eq(cli_run_error(answer), "TOO_SLOW");
+    ck_assert_uint_ge(pp_json_u64(pp_json_member(pp_json_member(answer, "generator"), "lag_ns"), "max"),
+                      200 * MS);
+    json_decref(answer);
+    cli_run_done(&run);
+}
+END_TEST
+
+/* LOAD-003, LOAD-006: what was under way is lost, what follows finds nobody; what was measured is still told. */
+START_TEST(bench_load__node_killed__told_what_was_measured)
+{
+    struct sender_world w;
+    sender_world_make(&w, PLENTY);
+    const pid_t stopper = stopper_start(w.node.pid, SIGKILL, 1500, 1);
+    struct cli_run run;
+    CLI_RUN(&run, "bench-load", "--node", w.node.url, "--wallet", w.wallet, "--passphrase-file", w.phrase,
+            "--json", "--rate", "100", "--seconds", "3", "--yes", "--connections", "4");
+    stopper_wait(stopper);
+    ck_assert_int_eq(run.status, 1);
+    json_t *answer = cli_run_json(&run);
+    answer_check(answer);
+    ck_assert_uint_gt(inner(answer, "requests", "lost"), 0);
+    ck_assert_uint_lt(inner(answer, "requests", "admitted"), 300);
+    ck_assert_uint_eq(inner(answer, "requests", "due"), 300);
+    const uint64_t admitted = inner(answer, "envelopes", "admitted");
+    json_decref(answer);
+    cli_run_done(&run);
+    ck_assert_int_eq(waitpid(w.node.pid, NULL, 0), w.node.pid);
+    w.node.pid = 0;
+    node_process_start(&w.node);
+    ck_assert_uint_ge(node_stamps(&w), admitted); /* acknowledged is there */
+    sender_world_files(&w, 5, 10, 20);
+    json_decref(SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t"));
+    sender_world_done(&w);
+}
+END_TEST
+
+/* LOAD-009 */
+START_TEST(bench_load__interrupted__told_what_was_measured)
+{
+    const pid_t stopper = stopper_start(getpid(), SIGINT, 2000, 1);
+    struct cli_run run;
+    CLI_RUN(&run, "bench-load", "--in-process", "--rate", "50", "--seconds", "60", "--lanes", "8", "--json");
+    stopper_wait(stopper);
+    json_t *answer = cli_run_json(&run);
+    answer_check(answer);
+    ck_assert(pp_json_bool(answer, "interrupted"));
+    ck_assert_uint_lt(inner(answer, "requests", "due"), 1000);
+    json_decref(answer);
+    cli_run_done(&run);
+}
+END_TEST
+
+static size_t entries_of(const char *path)
+{
+    DIR *folder = opendir(path);
+    size_t count = 0;
+    ck_assert_ptr_nonnull(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count - 2;
+}
+
+/* Batches by two threads; the folder is gone afterwards. */
+START_TEST(bench_load__in_process__sums_and_leaves_nothing)
+{
+    struct pp_temp_dir dir;
+    struct cli_run run;
+    pp_temp_dir_make(&dir);
+    CLI_RUN(&run, "bench-load", "--in-process", "--rate", "50", "--seconds", "2", "--lanes", "6", "--threads",
+            "2", "--stamp", "batch", "--batch", "5", "--check", "100", "--dir", dir.path, "--json");
+    json_t *answer = cli_run_json(&run);
+    answer_check(answer);
+    ck_assert_str_eq(pp_json_text(answer, "mode"), "in-process");
+    ck_assert_uint_eq(pp_json_u64(answer, "threads"), 2);
+    ck_assert_uint_eq(inner(answer, "requests", "admitted"), 100);
+    ck_assert_uint_eq(inner(answer, "envelopes", "admitted"), 500);
+    ck_assert_uint_eq(inner(answer, "receipts", "checked"), 100);
+    ck_assert_uint_eq(entries_of(dir.path), 0);
+    json_decref(answer);
+    cli_run_done(&run);
+    pp_temp_dir_remove(&dir);
+}
+END_TEST
+
+/* LOAD-008: a search ends, and its result is a rate that it tried. */
+START_TEST(bench_load__search__rate_is_one_that_held)
+{
+    struct cli_run run;
+    CLI_RUN(&run, "bench-load", "--in-process", "--search", "--rate", "200", "--seconds", "1", "--p99-limit",
+            "2", "--lanes", "32", "--json");
+    json_t *answer = cli_run_json(&run);
+    const json_t *search = pp_json_member(answer, "search"), *steps = pp_json_member(search, "steps");
+    const bool found = pp_json_bool(search, "found");
+    bool tried = false;
+    ck_assert_int_eq(run.status, found && pp_json_bool(answer, "valid") ? 0 : 1);
+    ck_assert_uint_ge(json_array_size(steps), 1);
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        const bool held = pp_json_bool(step, "held");
+        ck_assert(!held || pp_json_u64(step, "p99_ns") <= 2 * MS);
+        tried |= held && pp_json_u64(step, "rate") == pp_json_u64(search, "rate");
+    }
+    ck_assert(tried == found);
+    json_decref(answer);
+    cli_run_done(&run);
+}
+END_TEST
+
+PP_TESTS("bench_load")
+PP_TEST(bench_load__singles_and_batches__counts_are_the_nodes)
+PP_TEST(bench_load__daemon_with_two_channels__both_pay)
+PP_TEST(bench_load__cost_not_agreed_to__refused_before_signing)
+PP_TEST(bench_load__node_stands_still__seen_by_all_that_were_due)
+PP_TEST(bench_load__generator_stands_still__told_and_not_valid)
+PP_TEST(bench_load__node_killed__told_what_was_measured)
+PP_TEST(bench_load__interrupted__told_what_was_measured)
+PP_TEST(bench_load__in_process__sums_and_leaves_nothing)
+PP_TEST(bench_load__search__rate_is_one_that_held)
+PP_TESTS_END
