@@ -164,6 +164,13 @@ static int money_check(struct cli *cli, const struct choices *c, struct load *lo
         return cli_problem_tell(cli, &load->problem);
     cli_note(cli, "this pays real postage, at most %s %s", cli_money_grains(cost, decimals, money),
              c->search ? "(all that the channels may still spend)" : "(at the price of now)");
+    const struct pp_grains left = caps_free(&load->payers);
+    if (pp_grains_lt(left, cost)) {
+        pp_refusal_init(&refusal, PP_CAP_EXCEEDED, "cap");
+        refusal.expected = pp_value_grains(left);
+        refusal.actual = pp_value_grains(cost);
+        return cli_refuse(cli, &refusal, "the channels cannot pay for all of it: ask for less, or top up");
+    }
     load->bench.budget = cost;
     if (c->max_cost && cli_money_parse(c->max_cost, decimals, &agreed) != PP_OK)
         return cli_fail(cli, PP_OUT_OF_RANGE, "--max-cost %s, of a token with %u decimals", c->max_cost,

@@ -50,6 +50,21 @@ static void answer_check(const json_t *answer)
     ck_assert_uint_eq(inner(answer, "receipts", "wrong"), 0);
 }
 
+/* Every member is in the page's table. */
+static void members_check(const json_t *answer)
+{
+    char *page = pp_source_load("specs/load.md", &(size_t){0}), word[80];
+    for (void *at = json_object_iter(json_incref((json_t *)(uintptr_t)answer)); at;
+         at = json_object_iter_next((json_t *)(uintptr_t)answer, at)) {
+        const char *key = json_object_iter_key(at);
+        snprintf(word, sizeof word, "`%s`", key);
+        ck_assert_msg(strcmp(key, "error") == 0 || strstr(page, word) != NULL, "%s is not in specs/load.md",
+                      key);
+    }
+    free(page);
+    json_decref((json_t *)(uintptr_t)answer);
+}
+
 static uint64_t count_above(const json_t *answer, uint64_t ns)
 {
     const json_t *buckets = pp_json_member(pp_json_member(answer, "histogram"), "buckets");
@@ -60,7 +75,7 @@ static uint64_t count_above(const json_t *answer, uint64_t ns)
     return sum;
 }
 
-/* Machines that run tests are busy: that the generator was late there is no fault of the test. */
+/* LOAD-007. Machines that run tests are busy: that the generator was late there is no fault of the test. */
 static json_t *load_run(struct sender_world *w, const char *const *arguments)
 {
     const char *all[40] = {"bench-load",        "--node",  w->node.url, "--wallet", w->wallet,
@@ -109,6 +124,7 @@ START_TEST(bench_load__singles_and_batches__counts_are_the_nodes)
     ck_assert_uint_eq(inner(answer, "envelopes", "admitted"), 300);
     ck_assert_uint_eq(inner(answer, "receipts", "checked"), 30);
     ck_assert_uint_eq(node_stamps(&w), 300);
+    members_check(answer);
     char *text = pp_file_load(report, &length);
     json_t *written = json_loads(text, 0, NULL);
     ck_assert(json_equal(written, answer));
@@ -152,6 +168,9 @@ START_TEST(bench_load__cost_not_agreed_to__refused_before_signing)
     json_t *status = SENDER_RUN(&w, 0, "status");
     ck_assert(pp_grains_is_zero(pp_json_grains(pp_json_member(status, "wallet"), "spent_grains")));
     json_decref(status);
+    answer = LOAD_RUN(&w, "--rate", "100000", "--seconds", "60", "--yes");
+    ck_assert_str_eq(cli_run_error(answer), "CAP_EXCEEDED");
+    json_decref(answer);
     /* An envelope costs 12,022,528 grains: a budget of 2.5 envelopes is a search of at most two. */
     answer = LOAD_RUN(&w, "--search", "--rate", "1", "--seconds", "2", "--max-cost", "0.000035");
     ck_assert(pp_json_bool(answer, "out_of_money"));
@@ -323,7 +342,7 @@ static size_t entries_of(const char *path)
     return count - 2;
 }
 
-/* Batches by two threads; the folder is gone afterwards. */
+/* LOAD-013: batches by two threads; the folder is gone afterwards. */
 START_TEST(bench_load__in_process__sums_and_leaves_nothing)
 {
     struct pp_temp_dir dir;

@@ -1,5 +1,6 @@
 /* Goal: what is told of a load says when it must not be believed, fits a terminal, and reads a node's answers as they are.
  * Method: tallies and answers made by hand, hostile ones among them. */
+#include "cli_run.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
 
@@ -199,6 +200,33 @@ START_TEST(load_node_find__addresses__host_port_and_path)
 }
 END_TEST
 
+/* The table of the page is the help's. */
+START_TEST(bench_load_help__options__those_of_the_page)
+{
+    struct pp_spec_table table;
+    struct cli_run run;
+    char word[64];
+    size_t listed = 0;
+    pp_spec_table_load("load.md", "option", &table);
+    CLI_RUN(&run, "bench-load", "--help");
+    for (size_t i = 0; i < table.rows; i++) {
+        snprintf(word, sizeof word, "  %s ", pp_spec_cell(&table, i, 0));
+        const char *row = strstr(run.out, word);
+        ck_assert_msg(row != NULL, "%s is not in the help", word);
+        const char *usual = pp_spec_cell(&table, i, 1);
+        snprintf(word, sizeof word, "(%s", usual);
+        const char *end = strchr(row + 1, '\n'), *told = strstr(row, word);
+        ck_assert_msg(!*usual || strcmp(usual, "all") == 0 || (told && told < end), "%s: %s",
+                      pp_spec_cell(&table, i, 0), usual);
+    }
+    for (const char *at = run.out; (at = strstr(at, "\n  --")) != NULL; at++)
+        listed++;
+    ck_assert_uint_eq(listed, table.rows + 7); /* and those that every verb takes */
+    pp_spec_table_done(&table);
+    cli_run_done(&run);
+}
+END_TEST
+
 PP_TESTS("load_report")
 PP_TEST(load_faults__generator_late__not_valid)
 PP_TEST(load_faults__no_answer_or_wrong_receipt__not_valid)
@@ -206,4 +234,5 @@ PP_TEST(load_duration__magnitudes__four_digits)
 PP_TEST(load_plot__any_values__fits_and_sums)
 PP_TEST(load_http_verdict__answers__counted_by_envelope)
 PP_TEST(load_node_find__addresses__host_port_and_path)
+PP_TEST(bench_load_help__options__those_of_the_page)
 PP_TESTS_END
