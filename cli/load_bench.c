@@ -57,9 +57,11 @@ static uint64_t target_cpu_ns(const struct load_bench *bench)
 
 enum pp_error load_bench_quote(struct load_bench *bench, struct cli_quote *out, struct cli_problem *problem)
 {
-    if (!bench->place)
+    enum pp_error error = bench->place ? load_place_tick(bench->place) : PP_OK;
+    if (error == PP_OK && bench->node)
         return cli_quote_get(bench->exchange, bench->terms, out, problem);
-    const enum pp_error error = load_place_quote(bench->place, out);
+    if (error == PP_OK)
+        error = load_place_quote(bench->place, out);
     return error == PP_OK ? PP_OK : cli_problem_set(problem, error, "the engine's quote");
 }
 
@@ -98,7 +100,7 @@ static enum pp_error money_take(struct load_bench *bench, const struct leg *leg)
 
 static uint32_t leg_size(const struct load_bench *bench, uint64_t rate, uint64_t left)
 {
-    const uint64_t by_memory = load_traffic_requests_max(&bench->shape, !bench->place);
+    const uint64_t by_memory = load_traffic_requests_max(&bench->shape, bench->node != NULL);
     const uint64_t by_time = rate * LOAD_ROUND_SECONDS_MAX;
     const uint64_t most = by_memory < by_time ? by_memory : by_time;
     return (uint32_t)(left < most ? left : most);
@@ -158,9 +160,8 @@ static void leg_count(const struct load_bench *bench, const struct leg *leg, str
 
 static enum pp_error leg_send(struct load_bench *bench, struct leg *leg, struct load_result *result)
 {
-    const struct load_transport transport = bench->place
-                                                ? load_engine_transport(load_place_node(bench->place))
-                                                : load_http_transport(bench->node);
+    const struct load_transport transport =
+        bench->node ? load_http_transport(bench->node) : load_engine_transport(load_place_node(bench->place));
     const struct load_round_config config = {.traffic = &leg->traffic,
                                              .due_ns = leg->due_ns,
                                              .threads = bench->threads,

@@ -32,12 +32,12 @@ struct load_bench {
     uint32_t lanes_count; /* a multiple of threads */
     const struct pp_domain *domain;
     const struct cli_node_terms *terms;
-    /* in process */
-    struct load_place *place;
-    /* over HTTP */
+    struct load_place *place; /* in process; NULL: the money is real */
+    /* over HTTP; NULL: into the engine */
     struct load_node *node;
-    struct load_payers *payers;
     struct cli_exchange *exchange;
+    /* real money */
+    struct load_payers *payers;
     struct pp_grains budget; /* what may still be spent */
 };
 

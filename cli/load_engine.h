@@ -15,6 +15,7 @@ struct load_place;
 struct load_place_config {
     const char *dir; /* a folder for the store is made in it, and removed at the end */
     uint32_t lanes;
+    bool serves; /* over HTTP on loopback, too */
     const struct pp_crypto *crypto;
 };
 /* Lanes are funded with all that a lane can hold. out_reason has room for 512 bytes. */
@@ -25,6 +26,10 @@ struct pp_node *load_place_node(struct load_place *place);
 const struct pp_domain *load_place_domain(const struct load_place *place);
 struct load_lane *load_place_lanes(struct load_place *place);
 const struct cli_node_terms *load_place_terms(const struct load_place *place);
+/* Where it answers; "" when it does not serve. */
+const char *load_place_url(const struct load_place *place);
+/* Begins a day that has begun. */
+PP_MUST_CHECK enum pp_error load_place_tick(struct load_place *place);
 /* For the next minute. */
 PP_MUST_CHECK enum pp_error load_place_quote(struct load_place *place, struct cli_quote *out);
 /* Where the store is. */

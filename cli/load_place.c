@@ -2,6 +2,8 @@
 /* An engine in a folder of its own. */
 #include "load_engine.h"
 
+#include <pp/http_service.h>
+
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #define CHAIN_ID 31337u
 #define CAP_UNITS (UINT64_C(1) << 62)
 #define EVENTS_AT_ONCE 512u
+#define DECIMALS 6u
 #define EPOCH_SECONDS 43200u
 #define FRESHNESS_MS 86400000u /* no chain: one head has to do for a run */
 
@@ -22,6 +25,8 @@ struct load_place {
     struct pp_rates rates;
     struct pp_node_config config;
     struct pp_node *node;
+    struct pp_http_service *service;
+    char url[64];
     struct cli_node_terms terms;
     struct load_lane *lanes;
     uint32_t lanes_count;
@@ -39,6 +44,8 @@ void load_place_close(struct load_place *place)
 {
     if (!place)
         return;
+    if (place->service)
+        pp_http_service_close(place->service);
     if (place->node)
         pp_node_close(place->node);
     if (place->made)
@@ -121,6 +128,19 @@ static enum pp_error lanes_fund(struct load_place *place, const struct pp_crypto
     return PP_OK;
 }
 
+static enum pp_error service_open(struct load_place *place, char *out_reason)
+{
+    const struct pp_http_service_config config = {.node = place->node,
+                                                  .node_config = &place->config,
+                                                  .operator_address = place->terms.operator_address,
+                                                  .token_decimals = DECIMALS,
+                                                  .realm = "bench-load",
+                                                  .address = "127.0.0.1"};
+    PP_TRY(pp_http_service_open(&config, &place->service, out_reason));
+    snprintf(place->url, sizeof place->url, "http://127.0.0.1:%u", pp_http_service_port(place->service));
+    return PP_OK;
+}
+
 static enum pp_error place_fill(struct load_place *place, const struct load_place_config *config,
                                 char *out_reason)
 {
@@ -143,7 +163,8 @@ static enum pp_error place_fill(struct load_place *place, const struct load_plac
         snprintf(out_reason, 512, "the engine: %s", why);
         return error;
     }
-    return lanes_fund(place, config->crypto);
+    PP_TRY(lanes_fund(place, config->crypto));
+    return config->serves ? service_open(place, out_reason) : PP_OK;
 }
 
 enum pp_error load_place_open(const struct load_place_config *config, struct load_place **out,
@@ -186,10 +207,19 @@ const char *load_place_path(const struct load_place *place)
     return place->path;
 }
 
+const char *load_place_url(const struct load_place *place)
+{
+    return place->url;
+}
+
+enum pp_error load_place_tick(struct load_place *place)
+{
+    return pp_node_tick(place->node);
+}
+
 enum pp_error load_place_quote(struct load_place *place, struct cli_quote *out)
 {
     memset(out, 0, sizeof *out);
-    PP_TRY(pp_node_tick(place->node)); /* a day may begin while it is loaded */
     PP_TRY(pp_node_quote(place->node, out->bytes, &out->length, &out->quote));
     pp_quote_id(&out->quote, &out->id);
     return PP_OK;

@@ -134,7 +134,10 @@ static json_t *steps_json(const struct load_result *r)
 static void asked_put(struct cli_answer *a, const struct load_result *r)
 {
     char line[CLI_CELL_MAX];
-    cli_put_text(a, "mode", NULL, r->in_process ? "in-process" : "http");
+    cli_put_text(a, "mode", NULL,
+                 !r->in_process       ? "http"
+                 : r->connections > 0 ? "in-process-http"
+                                      : "in-process");
     cli_put_text(a, "target", "target", r->target);
     cli_put_text(a, "stamp", NULL, r->shape.kind == PP_STAMP_SINGLE ? "single" : "batch");
     cli_put_number(a, "batch", NULL, r->shape.stamps);

@@ -24,7 +24,7 @@ struct load_step {
 struct load_result {
     /* what was asked for */
     const char *target; /* the node's URL, or the engine's folder */
-    bool in_process;
+    bool in_process;    /* with connections: over HTTP on loopback */
     struct load_shape shape;
     const char *arrivals;
     uint64_t rate, seconds, seed;

@@ -46,6 +46,7 @@ static void *sender_main(void *context)
 {
     struct sender_start *start = context;
     struct load_sender *sender = start->sender;
+    prctl(PR_SET_NAME, "load-sender", 0, 0, 0);
     prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
     (void)setpriority(PRIO_PROCESS, 0,
                       NICE); /* this thread, where it is allowed: as if it had a machine of its own */

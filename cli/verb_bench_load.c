@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct choices {
-    bool in_process, search, yes;
+    bool in_process, http, search, yes;
     uint64_t rate, seconds, p99_limit_ms, batch, bytes, days, connections, threads, lanes, seed, check, pid;
     bool lanes_given, p99_given, batch_given;
     const char *stamp, *arrivals, *dir, *report, *max_cost, *max_price;
@@ -40,6 +40,8 @@ static int choices_check(struct cli *cli, const struct choices *c, size_t folder
     if (c->lanes_given && !c->in_process)
         return cli_usage(cli,
                          "--lanes goes with --in-process: over HTTP the wallets' channels are the lanes");
+    if (c->http && !c->in_process)
+        return cli_usage(cli, "--http goes with --in-process");
     if (c->in_process && (folders > 0 || c->channels.count > 0 || c->max_cost || c->yes || c->pid))
         return cli_usage(cli, "--in-process takes no wallets, and costs nothing");
     if (cli_money_parse(c->max_price, 9, &ignored) != PP_OK ||
@@ -107,9 +109,25 @@ static int load_run(struct cli *cli, const struct choices *c, struct load *load)
 
 /* ---- in process ---- */
 
+/* The generated node, as any other over HTTP. */
+static int run_served(struct cli *cli, const struct choices *c, struct load *load, const char *url)
+{
+    enum pp_error error = load_node_find(url, &load->node);
+    if (error == PP_OK)
+        error = cli_exchange_open(url, &load->bench.exchange);
+    if (error != PP_OK)
+        return cli_fail(cli, error, "%s", url);
+    load->bench.node = &load->node;
+    load->node.connections = ((unsigned)c->connections + load->bench.threads - 1) / load->bench.threads;
+    result_fill(c, load, url, 6);
+    const int status = load_run(cli, c, load);
+    cli_exchange_close(load->bench.exchange);
+    return status;
+}
+
 static int run_in_process(struct cli *cli, const struct choices *c, struct load *load)
 {
-    const struct load_place_config config = {c->dir, (uint32_t)c->lanes, cli->crypto};
+    const struct load_place_config config = {c->dir, (uint32_t)c->lanes, c->http, cli->crypto};
     struct load_place *place;
     char reason[512];
     const enum pp_error error = load_place_open(&config, &place, reason);
@@ -121,8 +139,13 @@ static int run_in_process(struct cli *cli, const struct choices *c, struct load 
     load->bench.threads = threads_of(c->threads, load->bench.lanes_count);
     load->bench.domain = load_place_domain(place);
     load->bench.terms = load_place_terms(place);
-    result_fill(c, load, load_place_path(place), 6);
-    const int status = load_run(cli, c, load);
+    int status;
+    if (c->http) {
+        status = run_served(cli, c, load, load_place_url(place));
+    } else {
+        result_fill(c, load, load_place_path(place), 6);
+        status = load_run(cli, c, load);
+    }
     load_place_close(place);
     return status;
 }
@@ -291,6 +314,7 @@ int cli_verb_bench_load(struct cli *cli, int argc, char **argv)
          NULL},
         {"in-process", NULL, CLI_FLAG, &c.in_process, 0, 0, "load an engine in this process; costs nothing",
          NULL},
+        {"http", NULL, CLI_FLAG, &c.http, 0, 0, "... through its HTTP API, on loopback", NULL},
         {"lanes", "N", CLI_NUMBER, &c.lanes, 1, LOAD_LANES_MAX, "in process: lanes that pay in turn (1024)",
          &c.lanes_given},
         {"dir", "FOLDER", CLI_TEXT, &c.dir, 0, 0, "in process: on the disk to measure (/var/tmp)", NULL},
