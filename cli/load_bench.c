@@ -29,21 +29,22 @@ static uint64_t self_cpu_ns(void)
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 }
 
-/* Of another process on this machine; 0: it cannot be seen. */
+/* Of another process on this machine; 0: it cannot be seen. Fields 14 and 15 of its stat are ticks; a name may have blanks. */
 static uint64_t process_cpu_ns(uint64_t pid)
 {
     char path[64], text[1024] = "";
-    unsigned long long user = 0, system = 0;
     snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", pid);
     FILE *file = fopen(path, "r");
     if (!file)
         return 0;
-    const char *end = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
+    char *at = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
     fclose(file);
-    if (!end ||
-        sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+    for (unsigned field = 2; at && field < 14; field++)
+        at = strchr(at + 1, ' ');
+    if (!at)
         return 0;
-    return (uint64_t)(user + system) * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK));
+    const uint64_t user = strtoull(at, &at, 10), system = strtoull(at, NULL, 10);
+    return (user + system) * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static uint64_t target_cpu_ns(const struct load_bench *bench)
@@ -308,8 +309,11 @@ enum pp_error load_bench_search(struct load_bench *bench, uint64_t start_rate, u
         error = load_bench_run(bench, rate, seconds, tried, problem);
         result->interrupted = tried->interrupted;
         result->out_of_money = tried->out_of_money;
-        if (error != PP_OK || tried->interrupted || tried->out_of_money)
+        if (error != PP_OK || tried->interrupted || tried->out_of_money) {
+            if (result->steps_count == 0) /* better than nothing */
+                result_take(result, tried);
             break;
+        }
         const bool sustained = is_sustained(tried, p99_limit_ns);
         step_put(bench, tried, result, sustained);
         if (sustained || held == 0)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ENTRY_BYTES (PP_LEAF_SHORT_BYTES + 1u + 32u) /* of a frame, beside the payload */
+
 struct choices {
     bool in_process, http, search, yes;
     uint64_t rate, seconds, p99_limit_ms, batch, bytes, days, connections, threads, lanes, seed, check, pid;
@@ -33,6 +35,9 @@ static int choices_check(struct cli *cli, const struct choices *c, size_t folder
         return cli_usage(cli, "--stamp is single or batch, not '%s'", c->stamp);
     if (c->batch_given && strcmp(c->stamp, "batch") != 0)
         return cli_usage(cli, "--batch goes with --stamp batch");
+    if (strcmp(c->stamp, "batch") == 0 && c->batch * (c->bytes + ENTRY_BYTES) > PP_BODY_MAX_BYTES)
+        return cli_usage(cli, "a batch of %" PRIu64 " x %" PRIu64 " bytes is above the %u bytes of a request",
+                         c->batch, c->bytes, PP_BODY_MAX_BYTES);
     if (strcmp(c->arrivals, "poisson") != 0 && strcmp(c->arrivals, "uniform") != 0)
         return cli_usage(cli, "--arrivals is poisson or uniform, not '%s'", c->arrivals);
     if (c->p99_given && !c->search)

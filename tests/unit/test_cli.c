@@ -85,6 +85,7 @@ START_TEST(cli__not_understood__usage)
         {"bench-load", "--in-process", "--rate", "1000001"},
         {"bench-load", "--in-process", "--yes"},
         {"bench-load", "--in-process", "folder"},
+        {"bench-load", "--in-process", "--stamp", "batch", "--bytes", "1048576"},
         {"bench-load", "--node", "http://127.0.0.1:1", "--http"},
         {"bench-load", "--node", "http://127.0.0.1:1", "--lanes", "4"},
         {"bench-load", "--node", "http://127.0.0.1:1", "--max-cost", "1,5"},
