@@ -50,6 +50,7 @@ PP_MUST_CHECK enum pp_error pp_journal_find(struct pp_txn *txn, uint64_t sequenc
 struct pp_journal_look {
     struct pp_record_room *room;
     struct pp_record record;
+    uint64_t last_found; /* the caller's: the sequence that it found last */
     uint32_t rows_left;
     bool there;
 };

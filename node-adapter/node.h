@@ -49,6 +49,7 @@
 #define PP_CLOCK_BACK_MAX_MS 60000u          /* how far the clock may go back before the node stops admitting */
 #define PP_LOOK_ROWS_KNOWN (4u * PP_LEAVES_MAX)    /* journal rows read for one request's known stamps: a batch that was
                                                     * sent before stands in one record, or in few; some milliseconds */
+#define PP_LOOK_SEARCH_ROWS 2u               /* what a search in the index counts for: a whole batch may be searched, once */
 #define PP_LOOK_ROWS_DELETED (64u * PP_LEAVES_MAX) /* for one request's deletes: about what their signatures cost */
 #define PP_FULL_RETRY_MS 1000u               /* how long a full store is left alone */
 
@@ -88,6 +89,7 @@ struct pp_item {
     bool host;              /* reserve tickets; the host stores */
     bool suspect;           /* it waits among those of suspect sources */
     bool forged;            /* signature, quote or content do not hold: its source pays */
+    bool searched;          /* the writer looked for its stamps in the journal */
     bool examined;          /* content, price, identities: only once */
     bool must_verify;       /* the writer found it worth a signature */
     bool verified;          /* its signature was examined */

@@ -188,12 +188,23 @@ void pp_pipeline_called(struct pp_node *node, struct pp_item *item)
     pthread_mutex_unlock(&node->lock);
 }
 
+/* NODE-048: stamps over intervals that others hold, unsigned for all we know, and the writer had to search for each. */
+static bool wasted_time(const struct pp_item *item)
+{
+    return item->searched && !item->verified && item->admitted + item->known == 0;
+}
+
 void pp_pipeline_release(struct pp_node *node, struct pp_item *const items[], size_t count)
 {
+    uint64_t now_ms = pp_monotonic_ns() / 1000000;
     pthread_mutex_lock(&node->lock);
-    for (size_t i = 0; i < count; i++)
-        if (items[i]->kind == PP_ITEM_REQUEST)
-            pp_fair_queue_release(queue_of(node, items[i]), &items[i]->wait);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i]->kind != PP_ITEM_REQUEST)
+            continue;
+        pp_fair_queue_release(queue_of(node, items[i]), &items[i]->wait);
+        if (wasted_time(items[i]))
+            pp_source_count(&node->sources, items[i]->request->source, true, now_ms);
+    }
     pthread_mutex_unlock(&node->lock);
 }
 

@@ -145,6 +145,49 @@ START_TEST(forger__floods_in_another_name__gets_its_small_part_only)
 }
 END_TEST
 
+static void on_taken(void *context, const struct pp_response *response)
+{
+    const struct asked *asked = context;
+    struct order *order = asked->order;
+    pthread_mutex_lock(&order->lock);
+    if (response->error != PP_OK || response->results[0].refusal.error != PP_INTERVAL_TAKEN)
+        ck_abort_msg("not refused as it should be");
+    order->count++;
+    pthread_cond_broadcast(&order->moved);
+    pthread_mutex_unlock(&order->lock);
+}
+
+/* NODE-048: other stamps over intervals that are consumed, unsigned, make the writer search; a retry of what was admitted is
+ * no offence. */
+START_TEST(source__of_overlapping_stamps_only__suspect_and_one_that_retries_is_not)
+{
+    static struct pp_made_request honest[8], others[8];
+    struct world world;
+    world_open(&world, true);
+    struct asked asked = {&world.order, true};
+    struct pp_node *node = world.fixture.node;
+    struct pp_sender twin = world.sender;
+    requests_make(&world, honest, 8, &world.sender, 1);
+    requests_make(&world, others, 8, &twin, FORGER);
+    for (unsigned round = 1; round <= 3; round++) {
+        for (unsigned i = 0; i < 8; i++)
+            ck_assert_ok(pp_node_submit(node, &honest[i].request, on_answer, &asked));
+        answers_wait(&world.order, 8 * round);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_ok(pp_node_submit(node, &others[i].request, on_taken, &asked));
+    answers_wait(&world.order, 32);
+    pthread_mutex_lock(&node->lock);
+    uint64_t now_ms = pp_monotonic_ns() / 1000000;
+    ck_assert(pp_source_is_suspect(&node->sources, FORGER, now_ms));
+    ck_assert(!pp_source_is_suspect(&node->sources, 1, now_ms));
+    pthread_mutex_unlock(&node->lock);
+    requests_done(honest, 8);
+    requests_done(others, 8);
+    world_close(&world);
+}
+END_TEST
+
 /* NODE-048: its lines are short, the others' are not. */
 START_TEST(forger__fills_its_line__busy_while_others_are_taken)
 {
@@ -275,6 +318,7 @@ END_TEST
 PP_TESTS("pipeline")
 PP_TEST(forger__floods_in_another_name__gets_its_small_part_only)
 PP_TEST(forger__fills_its_line__busy_while_others_are_taken)
+PP_TEST(source__of_overlapping_stamps_only__suspect_and_one_that_retries_is_not)
 PP_TEST(sender__behind_a_thousand_of_another__served_in_its_turn)
 PP_TEST(calls__as_many_as_there_may_be__busy_and_then_again)
 PP_TEST(group__in_a_flood__gathers_and_gives_up_in_time)
