@@ -226,10 +226,9 @@ static void generator_put(struct cli_answer *a, const struct load_result *r, uns
     const struct load_tally *t = &r->tally;
     char line[CLI_CELL_MAX], p99[LOAD_DURATION_MAX], most[LOAD_DURATION_MAX];
     const double share = per_second(t->sender_cpu_ns, r->elapsed_ns) / 1e9;
-    snprintf(line, sizeof line, "behind its schedule by p99 %s, at most %s; %.3f of a core%s",
+    snprintf(line, sizeof line, "behind its schedule by p99 %s, at most %s; %.3f of a core",
              load_duration_print(load_histogram_percentile(&t->lag, 99000), p99),
-             load_duration_print(t->lag.max_ns, most), share,
-             faults & LOAD_FAULT_BEHIND ? ": IT IS THE LIMIT" : "");
+             load_duration_print(t->lag.max_ns, most), share);
     cli_put_text(a, NULL, "generator", line);
     cli_put_json(a, "generator",
                  json_pack("{s:I, s:b, s:o, s:I}", "cpu_ns", (json_int_t)t->sender_cpu_ns, "is_limit",

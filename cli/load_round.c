@@ -78,11 +78,9 @@ static enum pp_error json_take(const struct load_traffic *traffic, uint32_t lett
         for (size_t i = 0; i < request->count; i++)
             if (submitted.results[i].admitted)
                 sample->bodies[sample->bodies_count++] = (struct pp_receipt_body){
-                    .sequence = submitted.results[i].sequence, .time_ms = submitted.results[i].time_ms};
-        /* Which stamps they are: filled as in_order does for answers that were no JSON. */
-        for (size_t i = 0, k = 0; i < request->count; i++)
-            if (submitted.results[i].admitted)
-                sample->bodies[k++].stamp_id = traffic->ids[(size_t)letter * traffic->shape.stamps + i];
+                    .stamp_id = traffic->ids[(size_t)letter * traffic->shape.stamps + i],
+                    .sequence = submitted.results[i].sequence,
+                    .time_ms = submitted.results[i].time_ms};
         sample->receipt = submitted.receipt;
         error = submitted.has_receipt ? PP_OK : PP_NODE_TOLD_OTHERWISE;
         cli_submitted_done(&submitted);
