@@ -59,6 +59,19 @@ static const struct cli_session *session_with(const struct load_payers *payers, 
     return NULL;
 }
 
+/* FOLDER-004: the node is who it was at first sight, or nothing is signed. */
+static bool node_check(struct load_payers *payers, struct cli_session *session, int *out_status)
+{
+    struct cli_terms terms;
+    struct cli_problem *problem = calloc(1, sizeof *problem);
+    const enum pp_error error = problem ? cli_session_terms(session, &terms, problem) : PP_NO_MEMORY;
+    if (error != PP_OK)
+        *out_status = problem ? cli_problem_tell(payers->cli, problem)
+                              : cli_fail(payers->cli, error, "the node's terms");
+    free(problem);
+    return error == PP_OK;
+}
+
 static bool session_add(struct load_payers *payers, const struct load_payers_config *config, const char *id,
                         uint32_t folder_first, int *out_status)
 {
@@ -85,7 +98,7 @@ static bool session_add(struct load_payers *payers, const struct load_payers_con
                                                         .lane = session->lane->lane,
                                                         .key = session->signer,
                                                         .wallet = cli_lane_wallet(session->log)};
-    return true;
+    return node_check(payers, session, out_status); /* added: it is closed with the others */
 }
 
 static bool folder_open(struct load_payers *payers, const struct load_payers_config *config,

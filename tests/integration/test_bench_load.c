@@ -2,6 +2,7 @@
  * latencies of all that were due meanwhile, a generator that stood still is told, and no money moves that nobody agreed to.
  * Method: the command against whole nodes in other processes, stopped and killed at fixed moments; an engine in this process; and
  * once against pennypostd with a real chain. */
+#include "liar.h"
 #include "payer_world.h"
 #include "pp_test.h"
 #include "sender_world.h"
@@ -319,6 +320,78 @@ START_TEST(bench_load__node_killed__told_what_was_measured)
 }
 END_TEST
 
+/* LOAD-006: every answer's sequence number is another than was signed. */
+START_TEST(bench_load__receipts_of_a_liar__not_valid)
+{
+    struct liar liar = {.rules = {{"\"sequence\":", NULL}}, .rules_count = 1};
+    struct sender_world w;
+    struct cli_run run;
+    sender_world_make(&w, PLENTY);
+    liar_start(&liar, w.node.port);
+    CLI_RUN(&run, "bench-load", "--node", liar.url, "--wallet", w.wallet, "--passphrase-file", w.phrase,
+            "--json", "--rate", "30", "--seconds", "1", "--yes", "--check", "100", "--connections", "2");
+    ck_assert_int_eq(run.status, 1);
+    json_t *answer = cli_run_json(&run);
+    ck_assert_str_eq(cli_run_error(answer), "NODE_TOLD_OTHERWISE");
+    ck_assert_uint_eq(inner(answer, "requests", "admitted"), 30);
+    ck_assert_uint_eq(inner(answer, "receipts", "checked"), 30);
+    ck_assert_uint_eq(inner(answer, "receipts", "wrong"), 30);
+    json_decref(answer);
+    cli_run_done(&run);
+    liar_stop(&liar);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* LOAD-004, FOLDER-004: another receipt key than at first sight. */
+START_TEST(bench_load__another_node_than_pinned__nothing_is_signed)
+{
+    struct liar liar = {.rules = {{"\"receipt_key\":\"0x", NULL}}, .rules_count = 1};
+    struct sender_world w;
+    struct cli_run run;
+    sender_world_make(&w, PLENTY);
+    json_decref(SENDER_RUN(&w, 0, "terms", "--node", w.node.url)); /* pinned from the honest node */
+    liar_start(&liar, w.node.port);
+    CLI_RUN(&run, "bench-load", "--node", liar.url, "--wallet", w.wallet, "--passphrase-file", w.phrase,
+            "--json", "--rate", "30", "--seconds", "1", "--yes");
+    ck_assert_int_eq(run.status, 1);
+    json_t *answer = cli_run_json(&run);
+    ck_assert_str_eq(cli_run_error(answer), "NODE_TOLD_OTHERWISE");
+    json_decref(answer);
+    cli_run_done(&run);
+    liar_stop(&liar);
+    json_t *status = SENDER_RUN(&w, 0, "status");
+    ck_assert(pp_grains_is_zero(pp_json_grains(pp_json_member(status, "wallet"), "spent_grains")));
+    json_decref(status);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* Each third answer is cut off with its connection: lost, dialled again, and carried by the next (LOAD-010). */
+START_TEST(bench_load__connections_cut__lost_and_carried_by_the_next)
+{
+    struct liar liar = {.cut_every = 3};
+    struct sender_world w;
+    struct cli_run run;
+    sender_world_make(&w, PLENTY);
+    liar_start(&liar, w.node.port);
+    CLI_RUN(&run, "bench-load", "--node", liar.url, "--wallet", w.wallet, "--passphrase-file", w.phrase,
+            "--json", "--rate", "30", "--seconds", "2", "--yes", "--connections", "2");
+    json_t *answer = cli_run_json(&run);
+    if (json_object_get(answer, "requests")) { /* else the quote or the terms were cut */
+        answer_check(answer);
+        ck_assert_int_eq(run.status, 1);
+        ck_assert_uint_ge(inner(answer, "requests", "lost"), 10);
+        ck_assert_uint_ge(inner(answer, "envelopes", "known"), 5);
+        ck_assert_uint_le(node_stamps(&w), 60);
+    }
+    json_decref(answer);
+    cli_run_done(&run);
+    liar_stop(&liar);
+    sender_world_done(&w);
+}
+END_TEST
+
 /* LOAD-009 */
 START_TEST(bench_load__interrupted__told_what_was_measured)
 {
@@ -421,6 +494,9 @@ PP_TEST(bench_load__cost_not_agreed_to__refused_before_signing)
 PP_TEST(bench_load__node_stands_still__seen_by_all_that_were_due)
 PP_TEST(bench_load__generator_stands_still__told_and_not_valid)
 PP_TEST(bench_load__node_killed__told_what_was_measured)
+PP_TEST(bench_load__receipts_of_a_liar__not_valid)
+PP_TEST(bench_load__another_node_than_pinned__nothing_is_signed)
+PP_TEST(bench_load__connections_cut__lost_and_carried_by_the_next)
 PP_TEST(bench_load__interrupted__told_what_was_measured)
 PP_TEST(bench_load__in_process__sums_and_leaves_nothing)
 PP_TEST(bench_load__in_process_over_http__all_admitted)
