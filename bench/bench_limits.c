@@ -1,6 +1,10 @@
 /* The limits: what the machine does when nothing of ours is in the way. */
 #include "bench.h"
 
+#include "records.h"
+
+#include <pp/voucher.h>
+
 #include <lmdb.h>
 #include <pthread.h>
 #include <secp256k1.h>
@@ -10,52 +14,143 @@
 #include <unistd.h>
 
 #define VERIFIES 10000u /* a core */
+#define VERIFIES_QUICK 20u
+#define SEGMENT_BYTES 8192u /* payloads are other bytes each time, as they are in a node */
+#define POOL_BYTES (1u << 20)
 
 /* ---- signatures ---- */
 
 struct verifier {
     pthread_t thread;
+    unsigned count;
+    uint32_t stamps, payload_bytes;
+    const uint8_t *pool;
+    struct pp_domain domain;
+    struct pp_voucher voucher;
     secp256k1_context *context;
     secp256k1_pubkey key;
     secp256k1_ecdsa_signature signature;
-    uint8_t digest[32];
 };
+
+/* What one voucher costs, bare. */
+static void voucher_verify(const struct verifier *v)
+{
+    struct pp_hash digest;
+    pp_voucher_typed_digest(&v->domain, &v->voucher, &digest);
+    if (secp256k1_ecdsa_verify(v->context, &v->signature, digest.bytes, &v->key) != 1)
+        bench_fail("secp256k1_ecdsa_verify", PP_BAD_SIGNATURE);
+}
 
 static void *verify_main(void *context)
 {
-    struct verifier *v = context;
-    for (unsigned i = 0; i < VERIFIES; i++)
-        if (secp256k1_ecdsa_verify(v->context, &v->signature, v->digest, &v->key) != 1)
-            bench_fail("secp256k1_ecdsa_verify", PP_BAD_SIGNATURE);
+    const struct verifier *v = context;
+    for (unsigned i = 0; i < v->count; i++)
+        voucher_verify(v);
+    return NULL;
+}
+
+/* What a batch costs, bare. */
+static void *batch_main(void *context)
+{
+    const struct verifier *v = context;
+    static const uint8_t topic[] = "topic/500";
+    struct pp_leaf leaf = {.channel_id = v->voucher.channel_id,
+                           .lane = TRAFFIC_LANE,
+                           .size = v->payload_bytes,
+                           .retention_days = 1};
+    struct pp_stamp_id ids[PP_LEAVES_MAX];
+    struct pp_hash scratch[PP_LEAVES_MAX], root;
+    for (unsigned i = 0; i < v->count; i++) {
+        for (uint32_t k = 0; k < v->stamps; k++) {
+            const uint8_t *payload =
+                v->pool + ((uint64_t)i * v->stamps + k) * SEGMENT_BYTES % (POOL_BYTES - v->payload_bytes);
+            pp_envelope_hash(topic, sizeof topic - 1, payload, v->payload_bytes, &leaf.envelope_hash);
+            pp_leaf_id(&leaf, &ids[k]);
+        }
+        BENCH_OK(pp_voucher_context(PP_STAMP_BATCH, ids, v->stamps, scratch, &root));
+        voucher_verify(v);
+    }
     return NULL;
 }
 
 static void verifier_make(struct verifier *v, uint8_t seed)
 {
+    static const struct pp_address contract = {{0xc0, 0x01}};
     uint8_t secret[32] = {seed, 1, 2, 3};
+    struct pp_hash digest;
+    pp_domain_init(&v->domain, 31337, &contract);
+    v->voucher = (struct pp_voucher){.channel_id = {{seed}}, .lane = TRAFFIC_LANE};
     v->context = secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
-    memset(v->digest, 0x5a ^ seed, sizeof v->digest);
+    pp_voucher_typed_digest(&v->domain, &v->voucher, &digest);
     if (secp256k1_ec_pubkey_create(v->context, &v->key, secret) != 1 ||
-        secp256k1_ecdsa_sign(v->context, &v->signature, v->digest, secret, NULL, NULL) != 1)
+        secp256k1_ecdsa_sign(v->context, &v->signature, digest.bytes, secret, NULL, NULL) != 1)
         bench_fail("secp256k1_ecdsa_sign", PP_BAD_KEY);
 }
 
-uint64_t bench_verify_rate(void)
+/* All cores at once: how often a second `turn` is done. */
+static uint64_t parallel_rate(const struct verifier *example, void *(*turn)(void *))
 {
-    struct verifier verifiers[64];
+    struct verifier verifiers[BENCH_CORES_MAX];
     unsigned cores = bench_cores();
-    for (unsigned i = 0; i < cores; i++)
+    for (unsigned i = 0; i < cores; i++) {
+        verifiers[i] = *example;
         verifier_make(&verifiers[i], (uint8_t)(i + 1));
+    }
     uint64_t started_ns = bench_now_ns();
     for (unsigned i = 0; i < cores; i++)
-        if (pthread_create(&verifiers[i].thread, NULL, verify_main, &verifiers[i]) != 0)
+        if (pthread_create(&verifiers[i].thread, NULL, turn, &verifiers[i]) != 0)
             bench_fail("pthread_create", PP_SYSTEM);
     for (unsigned i = 0; i < cores; i++)
         pthread_join(verifiers[i].thread, NULL);
     uint64_t elapsed_ns = bench_now_ns() - started_ns;
     for (unsigned i = 0; i < cores; i++)
         secp256k1_context_destroy(verifiers[i].context);
-    return bench_per_second((uint64_t)cores * VERIFIES, elapsed_ns);
+    return bench_per_second((uint64_t)cores * example->count, elapsed_ns);
+}
+
+uint64_t bench_verify_rate(const struct bench_options *options)
+{
+    const struct verifier example = {.count = bench_size(options, VERIFIES, VERIFIES_QUICK)};
+    return parallel_rate(&example, verify_main);
+}
+
+uint64_t bench_batch_crypto_rate(const struct bench_options *options, uint32_t stamps, uint32_t payload_bytes)
+{
+    uint8_t *pool = malloc(POOL_BYTES);
+    if (!pool)
+        bench_fail("pool", PP_NO_MEMORY);
+    randombytes_buf(pool, POOL_BYTES);
+    const struct verifier example = {.count = 1 + bench_size(options, 60000, 100) / stamps,
+                                     .stamps = stamps,
+                                     .payload_bytes = payload_bytes,
+                                     .pool = pool};
+    uint64_t rate = parallel_rate(&example, batch_main) * stamps;
+    free(pool);
+    return rate;
+}
+
+/* ---- records ---- */
+
+size_t bench_record_bytes(uint32_t stamps)
+{
+    struct pp_row_charged *rows = calloc(stamps, sizeof *rows);
+    uint8_t *buffer = malloc(PP_RECORD_MAX_BYTES);
+    struct pp_writer w;
+    if (!rows || !buffer)
+        bench_fail("record", PP_NO_MEMORY);
+    for (uint32_t i = 0; i < stamps; i++)
+        rows[i] = (struct pp_row_charged){.admitted = 1, .leaf = {.size = 1, .retention_days = 1}};
+    const struct pp_record record = {.type = PP_RECORD_TYPE_CHARGED,
+                                     .count = stamps,
+                                     .charged = {.kind = PP_STAMP_BATCH},
+                                     .charged_rows = rows};
+    size_t length = 0;
+    pp_writer_init(&w, buffer, PP_RECORD_MAX_BYTES);
+    pp_record_write(&w, &record);
+    BENCH_OK(pp_writer_finish(&w, &length));
+    free(rows);
+    free(buffer);
+    return length + PP_RECORD_CHECKSUM_BYTES;
 }
 
 /* ---- appending ---- */

@@ -1,5 +1,7 @@
 #include "bench.h"
 
+#include "tickets.h"
+
 #include <pp/price.h>
 #include <pp/voucher.h>
 
@@ -11,12 +13,14 @@
 #include <string.h>
 
 #define START_MS UINT64_C(1760054400000) /* the beginning of a day */
+#define CLOCK_STANDS_MS (PP_QUOTE_LIFE_MS / 2)
 #define CAP_UNITS UINT64_C(1000000000)
 #define RETENTION_DAYS 1u
 #define POOL_BYTES (1u << 20)
 #define TOPICS 1000u
 #define TOPIC_ROOM 16u
 #define EVENTS_AT_ONCE 512u
+#define TICKETS_AT_ONCE (PP_TICKETS_MAX - PP_LEAVES_MAX)
 
 struct traffic_lane {
     struct pp_secret_key key;
@@ -27,16 +31,19 @@ struct traffic_lane {
 
 /* Outlives every run: an answer may look at it after the last one woke the submitter. */
 struct traffic_run {
+    const struct traffic *traffic;
     pthread_mutex_t lock;
     pthread_cond_t room;
     _Atomic uint32_t unanswered;
     _Atomic uint32_t resume_at; /* the submitter sleeps until so few are left */
 };
 
+/* Stands still before the quote expires, however slow the machine is. */
 static uint64_t traffic_now_ms(void *context)
 {
     const struct traffic *traffic = context;
-    return START_MS + traffic->extra_ms + (bench_now_ns() - traffic->started_ns) / 1000000;
+    const uint64_t elapsed_ms = (bench_now_ns() - traffic->started_ns) / 1000000;
+    return START_MS + traffic->extra_ms + (elapsed_ms < CLOCK_STANDS_MS ? elapsed_ms : CLOCK_STANDS_MS);
 }
 
 static void *room_for(size_t count, size_t size)
@@ -59,7 +66,7 @@ static void config_make(struct traffic *traffic)
                                        .target_per_minute = 1000000000};
     traffic->config = (struct pp_node_config){
         .node_id = TRAFFIC_NODE_ID,
-        .embedded_store = true,
+        .embedded_store = !traffic->shape.host_store,
         .lanes_max = 1u << 17,
         .operator_key = {{0x11, 0x22}},
         .receipt_seed = {0x44},
@@ -137,6 +144,7 @@ static void request_make(const struct maker *maker, uint32_t number, struct traf
     *request = (struct pp_request){
         .channel_id = lane->channel_id,
         .lane = TRAFFIC_LANE,
+        .source = 1 + number % traffic->shape.lanes % TRAFFIC_SOURCES,
         .kind = stamps == 1 ? PP_STAMP_SINGLE : PP_STAMP_BATCH,
         .quote = traffic->quote,
         .quote_length = traffic->quote_length,
@@ -204,8 +212,10 @@ void traffic_make(struct traffic *traffic, const struct traffic_shape *shape)
     traffic->requests = room_for(shape->requests, sizeof *traffic->requests);
     traffic->envelopes = room_for((size_t)shape->requests * shape->stamps, sizeof *traffic->envelopes);
     traffic->run = room_for(1, sizeof *traffic->run);
-    *traffic->run = (struct traffic_run){
-        .lock = PTHREAD_MUTEX_INITIALIZER, .room = PTHREAD_COND_INITIALIZER, .resume_at = UINT32_MAX};
+    *traffic->run = (struct traffic_run){.traffic = traffic,
+                                         .lock = PTHREAD_MUTEX_INITIALIZER,
+                                         .room = PTHREAD_COND_INITIALIZER,
+                                         .resume_at = UINT32_MAX};
     make_all(traffic, &quote);
 }
 
@@ -267,16 +277,29 @@ void traffic_fund(const struct traffic *traffic, struct pp_node *node, uint32_t 
 
 /* ---- running it ---- */
 
-static void on_answer(void *context, const struct pp_response *response)
+enum pp_error traffic_submit(const struct traffic *traffic, struct pp_node *node, uint32_t number,
+                             pp_submit_done *done, void *context)
 {
-    struct traffic_run *run = context;
+    const struct pp_request *request = &traffic->requests[number];
+    return traffic->shape.host_store ? pp_node_admit_start(node, request, done, context)
+                                     : pp_node_submit(node, request, done, context);
+}
+
+void traffic_expect_admitted(const struct traffic *traffic, const struct pp_response *response)
+{
     if (response->error != PP_OK)
         bench_fail("request", response->error);
     for (size_t i = 0; i < response->count; i++)
         if (response->results[i].refusal.error != PP_OK || response->results[i].known)
             bench_fail("stamp", response->results[i].refusal.error);
-    if (!response->has_receipt)
+    if (!traffic->shape.host_store && !response->has_receipt)
         bench_fail("receipt", PP_INVARIANT);
+}
+
+static void on_answer(void *context, const struct pp_response *response)
+{
+    struct traffic_run *run = context;
+    traffic_expect_admitted(run->traffic, response);
     if (atomic_fetch_sub(&run->unanswered, 1) - 1 != atomic_load(&run->resume_at))
         return;
     pthread_mutex_lock(&run->lock);
@@ -302,7 +325,57 @@ void traffic_run(const struct traffic *traffic, struct pp_node *node, uint32_t f
         if (atomic_load(&run->unanswered) >= window)
             sleep_to(run, window - window / 4);
         atomic_fetch_add(&run->unanswered, 1);
-        BENCH_OK(pp_node_submit(node, &traffic->requests[i], on_answer, run));
+        enum pp_error error = traffic_submit(traffic, node, i, on_answer, run);
+        if (error == PP_BUSY &&
+            atomic_load(&run->unanswered) > 1) { /* its queue is shorter than the window */
+            atomic_fetch_sub(&run->unanswered, 1);
+            sleep_to(run, atomic_load(&run->unanswered) / 2);
+            i--;
+        } else
+            BENCH_OK(error);
     }
     sleep_to(run, 0);
+}
+
+/* ---- the host's own store ---- */
+
+struct open_tickets {
+    uint64_t *tickets;
+    size_t count;
+};
+
+static bool ticket_visit(void *context, const struct pp_open_ticket *ticket)
+{
+    struct open_tickets *open = context;
+    open->tickets[open->count++] = ticket->ticket;
+    return open->count < PP_TICKETS_MAX;
+}
+
+/* The host says that it stored whatever is reserved. */
+static void tickets_commit(struct pp_node *node)
+{
+    struct open_tickets open = {room_for(PP_TICKETS_MAX, sizeof *open.tickets), 0};
+    struct pp_receipt receipt;
+    BENCH_OK(pp_node_open_tickets(node, ticket_visit, &open));
+    for (size_t done = 0; done < open.count; done += PP_LEAVES_MAX) {
+        const size_t left = open.count - done;
+        BENCH_OK(
+            pp_node_commit(node, open.tickets + done, left < PP_LEAVES_MAX ? left : PP_LEAVES_MAX, &receipt));
+    }
+    free(open.tickets);
+}
+
+uint64_t traffic_run_ns(const struct traffic *traffic, struct pp_node *node, uint32_t first, uint32_t count,
+                        uint32_t window)
+{
+    const uint32_t piece = traffic->shape.host_store ? TICKETS_AT_ONCE / traffic->shape.stamps : count;
+    uint64_t elapsed_ns = 0;
+    for (uint32_t done = 0; done < count; done += piece) {
+        const uint64_t started_ns = bench_now_ns();
+        traffic_run(traffic, node, first + done, count - done < piece ? count - done : piece, window);
+        elapsed_ns += bench_now_ns() - started_ns;
+        if (traffic->shape.host_store)
+            tickets_commit(node);
+    }
+    return elapsed_ns;
 }
