@@ -22,8 +22,8 @@
 struct flood {
     const struct bench_options *options;
     struct traffic traffic;
-    uint32_t lanes; /* honest ones; the attacker's comes behind them */
-    struct pp_request forged[FORGED];
+    uint32_t lanes;            /* honest ones; the attacker's comes behind them */
+    struct pp_request *forged; /* FORGED */
     struct pp_node *node;
     pthread_t thread;
     _Atomic uint32_t in_flight;
@@ -95,6 +95,9 @@ static uint64_t alone_rate(void *context)
 static void forge(struct flood *flood)
 {
     const struct pp_request *requests = flood->traffic.requests;
+    flood->forged = calloc(FORGED, sizeof *flood->forged);
+    if (!flood->forged)
+        bench_fail("forged", PP_NO_MEMORY);
     for (uint32_t i = 0; i < FORGED; i++) {
         flood->forged[i] = requests[2 * flood->lanes + 1];
         flood->forged[i].source = ATTACKER_SOURCE;
@@ -104,17 +107,13 @@ static void forge(struct flood *flood)
 
 void bench_flood_honest(const struct bench_options *options, struct bench_figures *out)
 {
-    struct flood *flood = calloc(1, sizeof *flood);
-    if (!flood)
-        bench_fail("flood", PP_NO_MEMORY);
-    flood->options = options;
-    flood->lanes = bench_size(options, LANES, LANES_QUICK);
-    traffic_make(&flood->traffic, &(struct traffic_shape){.lanes = flood->lanes + 1,
-                                                          .requests = 2 * (flood->lanes + 1),
-                                                          .stamps = 1,
-                                                          .payload_bytes = PAYLOAD_BYTES});
-    forge(flood);
-    bench_in_turns(options, attacked_rate, alone_rate, flood, out);
-    traffic_done(&flood->traffic);
-    free(flood);
+    struct flood flood = {.options = options, .lanes = bench_size(options, LANES, LANES_QUICK)};
+    traffic_make(&flood.traffic, &(struct traffic_shape){.lanes = flood.lanes + 1,
+                                                         .requests = 2 * (flood.lanes + 1),
+                                                         .stamps = 1,
+                                                         .payload_bytes = PAYLOAD_BYTES});
+    forge(&flood);
+    bench_in_turns(options, attacked_rate, alone_rate, &flood, out);
+    traffic_done(&flood.traffic);
+    free(flood.forged);
 }

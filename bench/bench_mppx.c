@@ -87,16 +87,17 @@ static void peer_stop(struct peer *peer)
 static uint64_t peer_processor_ns(const struct peer *peer)
 {
     char path[64], text[1024] = "";
-    unsigned long long user, system;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)peer->pid);
     FILE *file = fopen(path, "r");
     if (!file || fread(text, 1, sizeof text - 1, file) == 0)
         bench_fail(path, PP_IO);
     fclose(file);
-    const char *rest = strrchr(text, ')');
-    if (!rest ||
-        sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+    char *at = strrchr(text, ')'); /* then " S 1 2": the 12th field from here is the user time */
+    for (unsigned i = 0; at && i < 12; i++)
+        at = strchr(at + 1, ' ');
+    if (!at)
         bench_fail(path, PP_IO);
+    const uint64_t user = strtoull(at, &at, 10), system = strtoull(at, NULL, 10);
     return (user + system) * 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 

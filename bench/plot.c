@@ -68,8 +68,10 @@ static void axis_fit(const struct plot *plot, bool is_x, struct axis *axis)
         k++;
     axis->low = base + rounds[i];
     axis->high = top + rounds[k];
-    if (axis->high - axis->low < 0.3)
-        axis->high = axis->low + 1;
+    if (axis->high - axis->low < 0.99) { /* a whole decade at least: what is nearly flat looks so */
+        axis->low = base;
+        axis->high = ceil(high) > base ? ceil(high) : base + 1;
+    }
 }
 
 static void text_put(FILE *out, const char *text)
