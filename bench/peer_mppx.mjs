@@ -93,6 +93,7 @@ async function serve(channels) {
     });
   }
   const server = createServer(PeerRequest.toNodeListener(handlerOf(store)));
+  server.keepAliveTimeout = server.requestTimeout = server.headersTimeout = 0; // a connection may wait, on a slow machine
   server.listen(0, '127.0.0.1', () => console.log(server.address().port));
   process.stdin.resume().on('end', () => process.exit(0));
 }
