@@ -7,6 +7,12 @@
 #define GRAINS_BITS 96
 #define UNIT_DECIMALS_MAX 18
 
+/* The number, in 128 bits: sums and shifts of a field of 96 bits would stay within 96. */
+static pp_u128 wide(struct pp_grains a)
+{
+    return a.raw;
+}
+
 static bool fits_grains(pp_u128 raw)
 {
     return raw >> GRAINS_BITS == 0;
@@ -30,13 +36,11 @@ enum pp_error pp_grains_to_u64(struct pp_grains a, uint64_t *out)
 
 enum pp_error pp_grains_add(struct pp_grains a, struct pp_grains b, struct pp_grains *out)
 {
-    PP_ASSERT(fits_grains(a.raw) && fits_grains(b.raw));
-    return pp_grains_from_u128(a.raw + b.raw, out);
+    return pp_grains_from_u128(wide(a) + wide(b), out);
 }
 
 enum pp_error pp_grains_sub(struct pp_grains a, struct pp_grains b, struct pp_grains *out)
 {
-    PP_ASSERT(fits_grains(a.raw) && fits_grains(b.raw));
     if (a.raw < b.raw)
         return PP_UNDERFLOW;
     out->raw = a.raw - b.raw;
@@ -46,10 +50,9 @@ enum pp_error pp_grains_sub(struct pp_grains a, struct pp_grains b, struct pp_gr
 /* a * factor in 160 bits: low 64 in *low, the 96 above as the result. */
 static pp_u128 product(struct pp_grains a, uint64_t factor, uint64_t *low)
 {
-    PP_ASSERT(fits_grains(a.raw));
     pp_u128 low_product = (pp_u128)(uint64_t)a.raw * factor;
     *low = (uint64_t)low_product;
-    return (a.raw >> 64) * factor + (low_product >> 64);
+    return (wide(a) >> 64) * factor + (low_product >> 64);
 }
 
 enum pp_error pp_grains_mul(struct pp_grains a, uint64_t factor, struct pp_grains *out)
@@ -164,12 +167,12 @@ struct pp_grains pp_units_to_grains(struct pp_units units)
 
 enum pp_error pp_grains_to_units_floor(struct pp_grains grains, struct pp_units *out)
 {
-    return units_from_u128(grains.raw / PP_GRAINS_PER_UNIT, out);
+    return units_from_u128(wide(grains) / PP_GRAINS_PER_UNIT, out);
 }
 
 enum pp_error pp_grains_to_units_ceil(struct pp_grains grains, struct pp_units *out)
 {
-    return units_from_u128((grains.raw + (PP_GRAINS_PER_UNIT - 1)) / PP_GRAINS_PER_UNIT, out);
+    return units_from_u128((wide(grains) + (PP_GRAINS_PER_UNIT - 1)) / PP_GRAINS_PER_UNIT, out);
 }
 
 /* The share that is next in line for one unit more: larger remainder, smaller tie, earlier place. */
@@ -263,7 +266,10 @@ char *pp_units_print(struct pp_units a, char out[PP_AMOUNT_TEXT_MAX])
 
 enum pp_error pp_grains_parse(const char *text, size_t length, struct pp_grains *out)
 {
-    return decimal_parse(text, length, PP_GRAINS_MAX.raw, &out->raw);
+    pp_u128 value;
+    PP_TRY(decimal_parse(text, length, wide(PP_GRAINS_MAX), &value));
+    out->raw = value;
+    return PP_OK;
 }
 
 enum pp_error pp_units_parse(const char *text, size_t length, struct pp_units *out)

@@ -142,7 +142,6 @@ void pp_write_u64(struct pp_writer *w, uint64_t value)
 
 void pp_write_grains(struct pp_writer *w, struct pp_grains value)
 {
-    PP_ASSERT(value.raw <= PP_GRAINS_MAX.raw);
     if (w->error == PP_OK && w->capacity - w->length < GRAINS_BYTES) {
         w->error = PP_OVERFLOW;
         return;

@@ -322,7 +322,6 @@ bool pp_intervals_eq(const struct pp_intervals *a, const struct pp_intervals *b)
 
 void pp_intervals_check_invariants(const struct pp_intervals *set)
 {
-    PP_ASSERT(set->head.raw <= PP_GRAINS_MAX.raw);
     if (!set->holes)
         return;
     uint32_t count = set->holes->count;

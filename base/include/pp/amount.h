@@ -18,9 +18,12 @@ __extension__ typedef unsigned __int128 pp_u128; /* the only typedef: a number, 
 
 #define PP_GRAINS_PER_UNIT UINT32_C(1000000)
 
+/* Twelve bytes, for there are ten of them in a lane. An expression of a field of 96 bits is computed in 96 bits: widen it to
+ * pp_u128 before computing (base/amount.c alone does). */
 struct pp_grains {
-    pp_u128 raw;
-};
+    pp_u128 raw : 96;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct pp_grains) == 12, "96 bits");
 
 struct pp_units {
     uint64_t raw;
