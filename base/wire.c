@@ -1,6 +1,9 @@
 #include <pp/assert.h>
 #include <pp/wire.h>
 
+#include <endian.h>
+#include <string.h>
+
 #define GRAINS_BYTES 12
 
 void pp_reader_init(struct pp_reader *r, const uint8_t *bytes, size_t length)
@@ -31,15 +34,16 @@ const uint8_t *pp_read_slice(struct pp_reader *r, size_t length)
     return slice;
 }
 
-static uint64_t read_big_endian(struct pp_reader *r, size_t length)
+static inline uint64_t read_big_endian(struct pp_reader *r, size_t length)
 {
     const uint8_t *bytes = pp_read_slice(r, length);
-    uint64_t value = 0;
+    uint8_t word[8] = {0};
+    uint64_t value;
     if (!bytes)
         return 0;
-    for (size_t i = 0; i < length; i++)
-        value = value << 8 | bytes[i];
-    return value;
+    memcpy(word + sizeof word - length, bytes, length); /* known lengths: a load and a swap each */
+    memcpy(&value, word, sizeof value);
+    return be64toh(value);
 }
 
 uint8_t pp_read_u8(struct pp_reader *r)

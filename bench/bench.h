@@ -60,8 +60,12 @@ extern const struct bench_entry bench_entries[];
 extern const size_t bench_entries_count;
 
 bench_run bench_single_durable, bench_batch64_store, bench_batch64_charges, bench_http_single,
-    bench_lane_idle_bytes, bench_p99_flushes, bench_postgres_single, bench_postgres_batch, bench_mppx_http,
+    bench_lane_idle_bytes, bench_lane_busy_bytes,
+    bench_startup_1e7, bench_lanes_1e7, bench_p99_flushes, bench_postgres_single, bench_postgres_batch, bench_mppx_http,
     bench_flood_honest, bench_journal_append, bench_curve_batch;
+/* The same with other numbers of lanes: for curves. */
+void bench_startup_measure(const struct bench_options *options, uint32_t lanes, struct bench_figures *out);
+void bench_lanes_measure(const struct bench_options *options, uint32_t lanes, struct bench_figures *out);
 
 /* ---- bench.c: runs ---- */
 
@@ -121,6 +125,7 @@ struct traffic_shape {
     uint32_t stamps;   /* in each */
     uint32_t payload_bytes;
     bool host_store; /* charges only: tickets */
+    uint16_t retention_days; /* 0: one */
 };
 
 struct traffic {

@@ -15,7 +15,6 @@
 #define START_MS UINT64_C(1760054400000) /* the beginning of a day */
 #define CLOCK_STANDS_MS (PP_QUOTE_LIFE_MS / 2)
 #define CAP_UNITS UINT64_C(1000000000)
-#define RETENTION_DAYS 1u
 #define POOL_BYTES (1u << 20)
 #define TOPICS 1000u
 #define TOPIC_ROOM 16u
@@ -44,6 +43,11 @@ static uint64_t traffic_now_ms(void *context)
     const struct traffic *traffic = context;
     const uint64_t elapsed_ms = (bench_now_ns() - traffic->started_ns) / 1000000;
     return START_MS + traffic->extra_ms + (elapsed_ms < CLOCK_STANDS_MS ? elapsed_ms : CLOCK_STANDS_MS);
+}
+
+static uint16_t retention_of(const struct traffic *traffic)
+{
+    return traffic->shape.retention_days > 0 ? traffic->shape.retention_days : 1;
 }
 
 static void *room_for(size_t count, size_t size)
@@ -125,7 +129,7 @@ static void envelope_make(const struct maker *maker, uint32_t number, struct tra
         .from = lane->head,
         .postage = maker->postage,
         .size = bytes,
-        .retention_days = RETENTION_DAYS,
+        .retention_days = retention_of(traffic),
         .quote_id = maker->quote_id,
         .not_after_ms = START_MS + 3600000,
     };
@@ -185,7 +189,7 @@ static void payloads_make(struct traffic *traffic)
 static void make_all(struct traffic *traffic, const struct pp_quote *quote)
 {
     struct maker makers[64];
-    const struct pp_parcel parcel = {traffic->shape.payload_bytes, RETENTION_DAYS, 0};
+    const struct pp_parcel parcel = {traffic->shape.payload_bytes, retention_of(traffic), 0};
     unsigned cores = bench_cores();
     for (unsigned i = 0; i < cores; i++) {
         makers[i] = (struct maker){.traffic = traffic, .quote = quote, .part = i, .parts = cores};

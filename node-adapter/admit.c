@@ -81,7 +81,7 @@ static void refusal_complete(const struct pp_node *node, const struct pp_item *i
     case PP_BAD_SIGNATURE:
     case PP_SIGNATURE_NOT_LOW_S:
         refusal->field = "signature";
-        refusal->expected = pp_value_bytes(node->ledger.lanes[slot].config.signer.bytes, 20);
+        refusal->expected = pp_value_bytes(node->ledger.lanes[slot].signer.bytes, 20);
         refusal->actual = pp_value_bytes(item->voucher.signature.bytes, 32); /* r: enough to tell which */
         break;
     default:
@@ -327,12 +327,9 @@ static enum pp_error ledger_charge(struct pp_node *node, const struct pp_item *i
     pthread_rwlock_wrlock(&node->state);
     enum pp_error error = pp_ledger_touch(&node->ledger, slot);
     if (error == PP_OK) {
-        struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
         pp_ledger_charge(&node->ledger, slot, node->draft, record);
-        if (item->has_key && !lane->signer_known) {
-            lane->signer_key = item->signer_key;
-            lane->signer_known = true;
-        }
+        if (item->has_key)
+            pp_signers_add(&node->signers, slot, &item->signer_key);
     }
     pthread_rwlock_unlock(&node->state);
     return error;

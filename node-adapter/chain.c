@@ -44,7 +44,8 @@ static bool opens(const struct pp_chain_event *event)
 }
 
 /* The view tells again what it told before: after a start, and when it is not sure. */
-static bool is_news(const struct pp_ledger_lane *lane, const struct pp_chain_event *event)
+static bool is_news(const struct pp_ledger *ledger, const struct pp_ledger_lane *lane,
+                    const struct pp_chain_event *event)
 {
     bool settled = lane->lane.state == PP_LANE_STATE_SETTLED;
     switch (event->kind) {
@@ -58,12 +59,14 @@ static bool is_news(const struct pp_ledger_lane *lane, const struct pp_chain_eve
         return !settled && event->seq > lane->lane.seq &&
                (lane->lane.low_until_seq < event->seq || event->cap.raw < lane->lane.low_cap.raw);
     case PP_CHAIN_CLOSING:
-        return lane->lane.state != PP_LANE_STATE_DRAINING && lane->lane.state != PP_LANE_STATE_CLAIMING && !settled;
+        return lane->lane.state != PP_LANE_STATE_DRAINING && lane->lane.state != PP_LANE_STATE_CLAIMING &&
+               !settled;
     case PP_CHAIN_CLOSE_UNDONE:
-        return lane->lane.state == PP_LANE_STATE_DRAINING && lane->leave_sequence == 0;
+        return lane->lane.state == PP_LANE_STATE_DRAINING && pp_ledger_leave_sequence(ledger, lane) == 0;
     case PP_CHAIN_SETTLED:
         return pp_grains_lt(lane->lane.vested, event->vested) ||
-               (pp_grains_lt(lane->lane.refunded, event->refunded) && lane->lane.state == PP_LANE_STATE_ACTIVE);
+               (pp_grains_lt(lane->lane.refunded, event->refunded) &&
+                lane->lane.state == PP_LANE_STATE_ACTIVE);
     case PP_CHAIN_CLOSED:
         return !settled;
     case PP_CHAIN_HEAD:
@@ -73,10 +76,14 @@ static bool is_news(const struct pp_ledger_lane *lane, const struct pp_chain_eve
     return false;
 }
 
-static bool is_same_channel(const struct pp_ledger_lane *lane, const struct pp_chain_event *event)
+static enum pp_error channel_check(struct pp_node *node, struct pp_txn *txn,
+                                   const struct pp_ledger_lane *lane, const struct pp_chain_event *event)
 {
-    return pp_address_eq(&lane->config.payer, &event->config.payer) &&
-           pp_address_eq(&lane->config.signer, &event->config.signer) && lane->config.nonce == event->config.nonce;
+    struct pp_channel_config config;
+    PP_TRY(pp_lane_config_find(txn, lane, node->room, &config));
+    bool same = pp_address_eq(&config.payer, &event->config.payer) &&
+                pp_address_eq(&config.signer, &event->config.signer) && config.nonce == event->config.nonce;
+    return same ? PP_OK : PP_BAD_EVENT;
 }
 
 /* NODE-040: only what the ledger can take, and only what changes it. */
@@ -92,9 +99,9 @@ static enum pp_error event_take(struct pp_node *node, struct pp_txn *txn, const 
         return PP_UNKNOWN_CHANNEL;
     if (slot == PP_SLOT_NONE && node->ledger.head.lane_count >= node->ledger.lanes_max)
         return PP_TOO_MANY_LANES;
-    if (slot != PP_SLOT_NONE && opens(event) && !is_same_channel(&node->ledger.lanes[slot], event))
-        return PP_BAD_EVENT;
-    if (slot != PP_SLOT_NONE && !is_news(&node->ledger.lanes[slot], event))
+    if (slot != PP_SLOT_NONE && opens(event))
+        PP_TRY(channel_check(node, txn, &node->ledger.lanes[slot], event));
+    if (slot != PP_SLOT_NONE && !is_news(&node->ledger, &node->ledger.lanes[slot], event))
         return PP_OK;
     pp_record_of_event(event, &record.chain);
     return pp_writer_append(node, txn, &record);
@@ -115,7 +122,7 @@ static enum pp_error events_run(struct pp_node *node, struct pp_txn *txn, void *
     return first;
 }
 
-#define EVENTS_AT_ONCE 512u /* so that a group with them stays small */
+#define EVENTS_AT_ONCE 4096u /* so that a group with them stays small: below a megabyte */
 
 enum pp_error pp_node_chain_events(struct pp_node *node, const struct pp_chain_event *events, size_t count)
 {
@@ -139,6 +146,8 @@ enum pp_error pp_node_chain_events(struct pp_node *node, const struct pp_chain_e
 
 /* ---- time ---- */
 
+#define LANES_TO_TURN 16384u /* brought to a new day when nothing else is done: below a millisecond */
+
 static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *context)
 {
     (void)txn;
@@ -147,6 +156,7 @@ static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *co
     pp_store_sweep_readers(node->data.journal);
     pp_store_sweep_readers(node->data.derived);
     PP_TRY(pp_writer_day(node, pp_writer_time(node)));
+    pp_writer_turn(node, LANES_TO_TURN);
     *out_day = node->ledger.head.day;
     return pp_report_epoch_end(node);
 }

@@ -2,443 +2,514 @@
 
 #include <pp/assert.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LANE_ROW_VERSION 1u
-#define HEAD_ROW_VERSION 1u
-#define ROW_MAX_BYTES (PP_CHECKPOINT_LANE_MAX_BYTES + PP_RECORD_CHECKSUM_BYTES)
+#define ROW_HEAD_BYTES 6u /* slot u32, length u16 */
+#define ROWS_CAPACITY                                                                                        \
+    (PP_CHECKPOINT_STEP_BYTES + (PP_CHECKPOINT_ROWS_AT_ONCE + 1u) * PP_CHECKPOINT_LANE_MAX_BYTES)
 
-void pp_checkpoint_init(struct pp_checkpoint *checkpoint)
+/* ---- opening ---- */
+
+static enum pp_error open_run(void *context, struct pp_txn *txn)
 {
-    *checkpoint = (struct pp_checkpoint){0};
-}
-
-void pp_checkpoint_done(struct pp_checkpoint *checkpoint)
-{
-    free(checkpoint->bytes);
-    *checkpoint = (struct pp_checkpoint){0};
-}
-
-/* ---- rows ---- */
-
-static void seal(struct pp_slice key, struct pp_slice value, uint8_t out[PP_RECORD_CHECKSUM_BYTES])
-{
-    const struct pp_slice parts[] = {key, value};
-    uint8_t digest[32];
-    pp_blake2b("pp.checkpoint.v1", parts, 2, digest);
-    memcpy(out, digest, PP_RECORD_CHECKSUM_BYTES);
-}
-
-static enum pp_error row_add(struct pp_checkpoint *checkpoint, struct pp_slice key, struct pp_slice value)
-{
-    size_t needed = checkpoint->length + 1 + key.length + 4 + value.length + PP_RECORD_CHECKSUM_BYTES;
-    if (needed > checkpoint->capacity) {
-        size_t capacity = needed * 2 + 65536;
-        uint8_t *grown = realloc(checkpoint->bytes, capacity);
-        if (!grown)
-            return PP_NO_MEMORY;
-        checkpoint->bytes = grown;
-        checkpoint->capacity = capacity;
-    }
-    uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
-    struct pp_writer w;
-    size_t length = 0;
-    seal(key, value, checksum);
-    pp_writer_init(&w, checkpoint->bytes + checkpoint->length, checkpoint->capacity - checkpoint->length);
-    pp_write_u8(&w, (uint8_t)key.length);
-    pp_write_bytes(&w, key.bytes, key.length);
-    pp_write_u32(&w, (uint32_t)(value.length + sizeof checksum));
-    pp_write_bytes(&w, value.bytes, value.length);
-    pp_write_bytes(&w, checksum, sizeof checksum);
-    enum pp_error error = pp_writer_finish(&w, &length);
-    PP_ASSERT(error == PP_OK);
-    checkpoint->length += length;
-    return PP_OK;
-}
-
-struct row_key {
-    uint8_t bytes[9];
-    size_t length;
-};
-
-static struct row_key lane_key(uint32_t slot)
-{
-    return (struct row_key){
-        {'s', (uint8_t)(slot >> 24), (uint8_t)(slot >> 16), (uint8_t)(slot >> 8), (uint8_t)slot}, 5};
-}
-
-static struct row_key ticket_key(uint64_t sequence)
-{
-    struct row_key key = {{'t'}, 9};
-    struct pp_key8 number = pp_key8_of(sequence);
-    memcpy(key.bytes + 1, number.bytes, sizeof number.bytes);
-    return key;
-}
-
-/* ---- writing ---- */
-
-enum pp_error pp_checkpoint_lane_encode(const struct pp_ledger *ledger, uint32_t slot, uint8_t *out, size_t capacity,
-                                        size_t *out_length)
-{
-    const struct pp_ledger_lane *lane = &ledger->lanes[slot];
-    const struct pp_refund_list *list = pp_ledger_refunds(ledger, lane);
-    uint8_t record[PP_LANE_RECORD_MAX_BYTES];
-    size_t record_length;
-    struct pp_writer w;
-    PP_TRY(pp_lane_encode(&lane->lane, record, sizeof record, &record_length));
-    pp_writer_init(&w, out, capacity);
-    pp_write_u8(&w, LANE_ROW_VERSION);
-    pp_write_bytes(&w, lane->channel_id.bytes, sizeof lane->channel_id.bytes);
-    pp_write_bytes(&w, lane->config.payer.bytes, sizeof lane->config.payer.bytes);
-    pp_write_bytes(&w, lane->config.signer.bytes, sizeof lane->config.signer.bytes);
-    pp_write_u64(&w, lane->config.nonce);
-    pp_write_u64(&w, lane->voucher_sequence);
-    pp_write_u64(&w, lane->refund_sequence);
-    pp_write_u64(&w, lane->leave_sequence);
-    pp_write_u16(&w, (uint16_t)record_length);
-    pp_write_bytes(&w, record, record_length);
-    pp_earning_lane_write(&w, &ledger->book, slot, &lane->earning);
-    pp_write_u8(&w, list != NULL);
-    if (list)
-        pp_refund_list_write(&w, list);
-    return pp_writer_finish(&w, out_length);
-}
-
-static enum pp_error lane_take(struct pp_checkpoint *checkpoint, struct pp_ledger *ledger, uint32_t slot)
-{
-    uint8_t value[PP_CHECKPOINT_LANE_MAX_BYTES];
-    size_t length;
-    struct row_key key = lane_key(slot);
-    PP_TRY(pp_checkpoint_lane_encode(ledger, slot, value, sizeof value, &length));
-    return row_add(checkpoint, pp_slice(key.bytes, key.length), pp_slice(value, length));
-}
-
-static enum pp_error tickets_take(struct pp_checkpoint *checkpoint, const struct pp_tickets *tickets)
-{
-    if (tickets->count == 0)
-        return PP_OK;
-    struct pp_ticket *list = malloc(tickets->count * sizeof *list);
-    if (!list)
+    struct pp_checkpoint *checkpoint = context;
+    const struct pp_slice key = pp_slice("head", 4);
+    struct pp_slice value, body;
+    PP_TRY(pp_txn_get(txn, PP_TABLE_CHECKPOINT, key, &value));
+    if (!pp_checkpoint_value_open(key, value, &body))
+        return PP_CORRUPT;
+    struct pp_checkpoint_head *head = malloc(sizeof *head);
+    if (!head)
         return PP_NO_MEMORY;
-    enum pp_error error = PP_OK;
-    pp_tickets_list(tickets, list);
-    for (uint32_t i = 0; i < tickets->count && error == PP_OK; i++) {
-        struct row_key key = ticket_key(list[i].sequence);
-        uint8_t value[128];
-        size_t length = 0;
-        struct pp_writer w;
-        pp_writer_init(&w, value, sizeof value);
-        pp_write_u64(&w, list[i].time_ms);
-        pp_write_u64(&w, list[i].postage.base_grains);
-        pp_write_u64(&w, list[i].postage.storage_grains);
-        pp_write_u64(&w, list[i].postage.congestion_grains);
-        pp_write_u64(&w, list[i].postage.bond_grains);
-        pp_write_bytes(&w, list[i].stamp_id.bytes, sizeof list[i].stamp_id.bytes);
-        pp_write_u32(&w, list[i].slot);
-        pp_write_u16(&w, list[i].retention_days);
-        error = pp_writer_finish(&w, &length);
-        PP_ASSERT(error == PP_OK);
-        error = row_add(checkpoint, pp_slice(key.bytes, key.length), pp_slice(value, length));
-    }
-    free(list);
+    enum pp_error error = pp_checkpoint_head_decode(body, head);
+    if (error == PP_OK)
+        checkpoint->segments = head->segments;
+    free(head);
     return error;
 }
 
-static enum pp_error head_take(struct pp_checkpoint *checkpoint, const struct pp_ledger *ledger)
+enum pp_error pp_checkpoint_open(struct pp_checkpoint *checkpoint, struct pp_ledger *ledger,
+                                 struct pp_store *derived)
 {
-    const struct pp_ledger_head *head = &ledger->head;
-    uint8_t value[512];
-    size_t length = 0;
+    *checkpoint = (struct pp_checkpoint){.ledger = ledger};
+    enum pp_error error = pp_store_read(derived, open_run, checkpoint);
+    return error == PP_NOT_FOUND ? PP_OK : error;
+}
+
+static void memory_free(struct pp_checkpoint *checkpoint)
+{
+    free(checkpoint->head);
+    free(checkpoint->tickets);
+    free(checkpoint->rows.bytes);
+    free(checkpoint->images.bytes);
+    free(checkpoint->taken.bytes);
+    checkpoint->head = NULL;
+    checkpoint->tickets = NULL;
+    checkpoint->rows = (struct pp_checkpoint_rows){0};
+    checkpoint->images = checkpoint->taken = (struct pp_checkpoint_images){0};
+}
+
+void pp_checkpoint_close(struct pp_checkpoint *checkpoint)
+{
+    memory_free(checkpoint);
+    *checkpoint = (struct pp_checkpoint){0};
+}
+
+/* ---- what is kept of lanes that change: on the writer thread ---- */
+
+static void number_write(uint8_t *out, uint32_t slot, size_t length)
+{
     struct pp_writer w;
-    pp_writer_init(&w, value, sizeof value);
-    pp_write_u8(&w, HEAD_ROW_VERSION);
-    pp_write_u64(&w, checkpoint->journal.next_sequence);
-    pp_write_u64(&w, checkpoint->journal.time_ms);
-    pp_write_bytes(&w, checkpoint->journal.checksum, sizeof checkpoint->journal.checksum);
-    pp_write_u32(&w, head->opened.node_id);
-    pp_write_u8(&w, head->opened.shard);
-    pp_write_u8(&w, head->opened.embedded_store);
-    pp_write_u64(&w, head->opened.chain_id);
-    pp_write_bytes(&w, head->opened.contract.bytes, sizeof head->opened.contract.bytes);
-    pp_write_bytes(&w, head->opened.operator_address.bytes, sizeof head->opened.operator_address.bytes);
-    pp_write_bytes(&w, head->opened.receipt_key.bytes, sizeof head->opened.receipt_key.bytes);
-    pp_write_u32(&w, head->day);
-    pp_write_u64(&w, head->report_epoch);
-    pp_write_bytes(&w, head->report_hash.bytes, sizeof head->report_hash.bytes);
-    pp_write_u64(&w, head->congestion.minute);
-    for (unsigned i = 0; i < PP_CONGESTION_MINUTES; i++)
-        pp_write_u32(&w, head->congestion.counts[i]);
-    pp_write_grains(&w, head->totals.spent);
-    pp_write_grains(&w, head->totals.consumed);
-    pp_write_grains(&w, head->totals.refunded);
-    pp_write_grains(&w, head->totals.earned);
-    pp_write_u64(&w, head->totals.stamps);
-    pp_write_u32(&w, head->lane_count);
-    pp_write_u32(&w, ledger->tickets.count);
-    enum pp_error error = pp_writer_finish(&w, &length);
+    size_t written;
+    pp_writer_init(&w, out, ROW_HEAD_BYTES);
+    pp_write_u32(&w, slot);
+    pp_write_u16(&w, (uint16_t)length);
+    enum pp_error error = pp_writer_finish(&w, &written);
     PP_ASSERT(error == PP_OK);
-    return row_add(checkpoint, pp_slice("head", 4), pp_slice(value, length));
 }
 
-static enum pp_error rows_take(struct pp_checkpoint *checkpoint, struct pp_ledger *ledger)
+/* Slot, length, row. Returns how many bytes. */
+static size_t row_write(const struct pp_checkpoint *checkpoint, uint32_t slot, uint8_t *out)
 {
-    for (uint32_t slot = 0; slot < ledger->head.lane_count; slot++)
-        if (checkpoint->complete || ledger->lanes[slot].dirty)
-            PP_TRY(lane_take(checkpoint, ledger, slot));
-    PP_TRY(tickets_take(checkpoint, &ledger->tickets));
-    return head_take(checkpoint, ledger);
+    size_t length;
+    enum pp_error error = pp_checkpoint_lane_encode_at(
+        checkpoint->ledger, slot, checkpoint->head->ledger.day, out + ROW_HEAD_BYTES,
+        PP_CHECKPOINT_LANE_MAX_BYTES - ROW_HEAD_BYTES, &length);
+    PP_ASSERT(error == PP_OK);
+    number_write(out, slot, length);
+    return ROW_HEAD_BYTES + length;
 }
 
-enum pp_error pp_checkpoint_take(struct pp_checkpoint *checkpoint, struct pp_ledger *ledger,
-                                 const struct pp_journal_head *journal, bool all)
+static bool images_grow(struct pp_checkpoint_images *images)
 {
-    PP_ASSERT(ledger->group % 2 == 0);
-    checkpoint->journal = *journal;
-    checkpoint->length = 0;
-    checkpoint->complete = all;
-    PP_TRY(rows_take(checkpoint, ledger));
-    for (uint32_t slot = 0; slot < ledger->head.lane_count; slot++)
-        ledger->lanes[slot].dirty = false;
-    return PP_OK;
+    if (images->length + PP_CHECKPOINT_LANE_MAX_BYTES <= images->capacity)
+        return true;
+    size_t capacity = 2 * images->capacity + 16 * PP_CHECKPOINT_LANE_MAX_BYTES;
+    uint8_t *grown = capacity > PP_CHECKPOINT_IMAGES_MAX_BYTES ? NULL : realloc(images->bytes, capacity);
+    if (!grown)
+        return false;
+    images->bytes = grown;
+    images->capacity = capacity;
+    return true;
 }
 
-/* All rows of a kind, which stand together. */
-static enum pp_error rows_drop(struct pp_txn *txn, uint8_t kind)
+static void keep(void *context, uint32_t slot)
 {
-    struct pp_scan scan;
-    for (;;) {
-        uint8_t key[16];
-        PP_TRY(pp_scan_open(txn, PP_TABLE_CHECKPOINT, &scan));
-        enum pp_error error = pp_scan_first_from(&scan, pp_slice(&kind, 1));
-        size_t length = error == PP_OK ? scan.key.length : 0;
-        bool more = error == PP_OK && length <= sizeof key && length > 0 && scan.key.bytes[0] == kind;
-        if (more)
-            memcpy(key, scan.key.bytes, length);
-        pp_scan_close(&scan);
-        if (error != PP_OK && error != PP_NOT_FOUND)
-            return error;
-        if (!more)
-            return PP_OK;
-        PP_TRY(pp_txn_delete(txn, PP_TABLE_CHECKPOINT, pp_slice(key, length)));
+    struct pp_checkpoint *checkpoint = context;
+    struct pp_checkpoint_images *images = &checkpoint->images;
+    if (checkpoint->lost || !images_grow(images))
+        checkpoint->lost = true; /* the walk gives up, and the next checkpoint takes all lanes */
+    else
+        images->length += row_write(checkpoint, slot, images->bytes + images->length);
+}
+
+/* ---- beginning: on the writer thread ---- */
+
+static uint32_t words_of(uint32_t lanes)
+{
+    return lanes / 64 + (lanes % 64 != 0);
+}
+
+static void range_mark(uint64_t *marks, uint32_t from, uint32_t to)
+{
+    for (; from < to && from % 64 != 0; from++)
+        pp_mark_set(marks, from);
+    for (; from + 64 <= to; from += 64)
+        marks[from / 64] = UINT64_MAX;
+    for (; from < to; from++)
+        pp_mark_set(marks, from);
+}
+
+static uint32_t marks_count(const uint64_t *marks, uint32_t lanes)
+{
+    uint32_t count = 0;
+    for (uint32_t word = 0; word < words_of(lanes); word++)
+        count += (uint32_t)__builtin_popcountll(marks[word]);
+    return count;
+}
+
+/* So many unchanged lanes are written again, as many as changed, or a part of all, that the segments never hold more than
+ * twice the lanes, and every lane's newest row is among the newest of them. */
+static void turn_mark(struct pp_checkpoint *checkpoint, uint32_t lanes)
+{
+    const struct pp_checkpoint_segments *segments = &checkpoint->segments;
+    struct pp_ledger_marks *marks = &checkpoint->ledger->marks;
+    struct pp_checkpoint_segment at = {0};
+    if (segments->count > 0)
+        at = segments->list[segments->count - 1];
+    uint32_t dirty = marks_count(marks->kept, lanes), count = lanes / PP_CHECKPOINT_PARTS + 1;
+    if (count < dirty)
+        count = dirty;
+    checkpoint->next = (struct pp_checkpoint_segment){at.number + 1, 0, at.turn, at.turn_slot};
+    struct pp_checkpoint_segment *next = &checkpoint->next;
+    if (checkpoint->all || segments->count >= PP_CHECKPOINT_SEGMENTS_MAX - 1) {
+        range_mark(marks->kept, 0, lanes);
+        next->turn++;
+        return;
+    }
+    uint32_t end = count < lanes - next->turn_slot ? next->turn_slot + count : lanes;
+    range_mark(marks->kept, next->turn_slot, end);
+    next->turn_slot = end;
+    if (end == lanes) {
+        next->turn++;
+        next->turn_slot = 0;
     }
 }
 
-void pp_checkpoint_row_next(struct pp_reader *r, struct pp_slice *out_key, struct pp_slice *out_value)
+static enum pp_error memory_take(struct pp_checkpoint *checkpoint)
 {
-    out_key->length = pp_read_u8(r);
-    out_key->bytes = pp_read_slice(r, out_key->length);
-    out_value->length = pp_read_u32(r);
-    out_value->bytes = pp_read_slice(r, out_value->length);
-    PP_ASSERT(r->error == PP_OK);
+    uint32_t tickets = checkpoint->ledger->tickets.count;
+    checkpoint->head = malloc(sizeof *checkpoint->head);
+    checkpoint->rows.bytes = malloc(ROWS_CAPACITY);
+    checkpoint->rows.capacity = ROWS_CAPACITY;
+    if (tickets > 0)
+        checkpoint->tickets = malloc(tickets * sizeof *checkpoint->tickets);
+    return checkpoint->head && checkpoint->rows.bytes && (tickets == 0 || checkpoint->tickets) ? PP_OK
+                                                                                               : PP_NO_MEMORY;
 }
 
-static enum pp_error rows_write(void *context, struct pp_txn *txn)
+enum pp_error pp_checkpoint_begin(struct pp_checkpoint *checkpoint, const struct pp_journal_head *journal)
+{
+    struct pp_ledger *ledger = checkpoint->ledger;
+    PP_ASSERT(checkpoint->stage == PP_CHECKPOINT_NONE && ledger->group % 2 == 0);
+    if (memory_take(checkpoint) != PP_OK) {
+        memory_free(checkpoint);
+        return PP_NO_MEMORY;
+    }
+    checkpoint->head->journal = *journal;
+    checkpoint->head->ledger = ledger->head;
+    checkpoint->head->tickets = ledger->tickets.count;
+    if (ledger->tickets.count > 0)
+        pp_tickets_copy(&ledger->tickets, checkpoint->tickets);
+    uint64_t *marks = ledger->marks.kept; /* all zero: each was cleared when its lane was taken */
+    ledger->marks.kept = ledger->marks.dirty;
+    ledger->marks.dirty = marks;
+    ledger->marks.keep = keep;
+    ledger->marks.context = checkpoint;
+    turn_mark(checkpoint, ledger->head.lane_count);
+    checkpoint->all = false;
+    checkpoint->lost = checkpoint->walked = false;
+    checkpoint->words_walked = checkpoint->tickets_taken = 0;
+    checkpoint->taken_at = 0;
+    checkpoint->stage = PP_CHECKPOINT_CLEARING;
+    return PP_OK;
+}
+
+/* ---- blocks ---- */
+
+static void row_add(struct pp_checkpoint_rows *rows, uint8_t kind, const uint8_t *row, size_t length)
+{
+    size_t start = rows->blocks == 0 ? 0 : rows->starts[rows->blocks - 1];
+    bool fits = rows->blocks > 0 && rows->bytes[start] == kind &&
+                rows->length - start + length <= PP_CHECKPOINT_BLOCK_BYTES;
+    if (!fits) {
+        PP_ASSERT(rows->blocks < sizeof rows->starts / sizeof rows->starts[0]);
+        rows->starts[rows->blocks++] = rows->length;
+        rows->bytes[rows->length++] = kind;
+    }
+    PP_ASSERT(rows->length + length <= rows->capacity);
+    memcpy(rows->bytes + rows->length, row, length);
+    rows->length += length;
+}
+
+static bool rows_are_enough(const struct pp_checkpoint_rows *rows)
+{
+    return rows->length >=
+           PP_CHECKPOINT_STEP_BYTES - PP_CHECKPOINT_ROWS_AT_ONCE * PP_CHECKPOINT_LANE_MAX_BYTES;
+}
+
+/* Under `state`, shared: lanes that nobody changed since. */
+static void lanes_take(struct pp_checkpoint *checkpoint)
+{
+    uint64_t *marks = checkpoint->ledger->marks.kept;
+    uint32_t words = words_of(checkpoint->head->ledger.lane_count), taken = 0, looked = 0;
+    uint8_t row[PP_CHECKPOINT_LANE_MAX_BYTES];
+    while (checkpoint->words_walked < words && looked < PP_CHECKPOINT_WORDS_AT_ONCE) {
+        uint64_t *word = &marks[checkpoint->words_walked];
+        for (; *word != 0; *word &= *word - 1) {
+            if (taken++ == PP_CHECKPOINT_ROWS_AT_ONCE)
+                return;
+            uint32_t slot = checkpoint->words_walked * 64 + (uint32_t)__builtin_ctzll(*word);
+            row_add(&checkpoint->rows, PP_CHECKPOINT_LANES_BLOCK, row, row_write(checkpoint, slot, row));
+        }
+        checkpoint->words_walked++;
+        looked++;
+    }
+    checkpoint->walked = checkpoint->words_walked == words;
+}
+
+static void images_add(struct pp_checkpoint *checkpoint)
+{
+    struct pp_checkpoint_images *taken = &checkpoint->taken;
+    while (checkpoint->taken_at < taken->length && !rows_are_enough(&checkpoint->rows)) {
+        const uint8_t *row = taken->bytes + checkpoint->taken_at;
+        size_t length = ROW_HEAD_BYTES + ((size_t)row[4] << 8 | row[5]);
+        row_add(&checkpoint->rows, PP_CHECKPOINT_LANES_BLOCK, row, length);
+        checkpoint->taken_at += length;
+    }
+    if (checkpoint->taken_at < taken->length)
+        return;
+    free(taken->bytes);
+    *taken = (struct pp_checkpoint_images){0};
+    checkpoint->taken_at = 0;
+}
+
+static void tickets_add(struct pp_checkpoint *checkpoint)
+{
+    uint32_t count = checkpoint->head->tickets;
+    if (checkpoint->tickets_taken == 0 && count > 0)
+        pp_tickets_sort(checkpoint->tickets, count);
+    while (checkpoint->tickets_taken < count && !rows_are_enough(&checkpoint->rows)) {
+        uint8_t row[PP_CHECKPOINT_TICKET_BYTES];
+        struct pp_writer w;
+        size_t length;
+        pp_writer_init(&w, row, sizeof row);
+        pp_checkpoint_ticket_write(&w, &checkpoint->tickets[checkpoint->tickets_taken++]);
+        enum pp_error error = pp_writer_finish(&w, &length);
+        PP_ASSERT(error == PP_OK);
+        row_add(&checkpoint->rows, PP_CHECKPOINT_TICKETS_BLOCK, row, length);
+    }
+}
+
+/* The images of the writer become the walk's; the writer begins new ones. */
+static void images_take(struct pp_checkpoint *checkpoint)
+{
+    if (checkpoint->taken.length > 0)
+        return;
+    checkpoint->taken = checkpoint->images;
+    checkpoint->images = (struct pp_checkpoint_images){0};
+}
+
+/* *out_over: all is taken. False: images were lost, it is to be given up. */
+static bool gather(struct pp_checkpoint *checkpoint, pthread_rwlock_t *state, bool *out_over)
+{
+    bool over = false, lost = false;
+    while (!over && !lost && !rows_are_enough(&checkpoint->rows)) {
+        if (state)
+            pthread_rwlock_rdlock(state);
+        lost = checkpoint->lost;
+        images_take(checkpoint);
+        if (!checkpoint->walked && !lost)
+            lanes_take(checkpoint);
+        bool lanes_over = checkpoint->walked && checkpoint->images.length == 0;
+        if (state)
+            pthread_rwlock_unlock(state);
+        images_add(checkpoint);
+        if (lanes_over && checkpoint->taken.length == 0) {
+            tickets_add(checkpoint);
+            over = checkpoint->tickets_taken == checkpoint->head->tickets;
+        }
+    }
+    *out_over = over;
+    return !lost;
+}
+
+static enum pp_error blocks_write(void *context, struct pp_txn *txn)
 {
     const struct pp_checkpoint *checkpoint = context;
-    struct pp_reader r;
-    if (checkpoint->complete)
-        PP_TRY(pp_txn_clear(txn, PP_TABLE_CHECKPOINT));
-    PP_TRY(rows_drop(txn, 't'));
-    pp_reader_init(&r, checkpoint->bytes, checkpoint->length);
-    while (pp_reader_left(&r) > 0) {
-        struct pp_slice key, part;
-        pp_checkpoint_row_next(&r, &key, &part);
-        PP_TRY(pp_txn_put(txn, PP_TABLE_CHECKPOINT, key, &part, 1));
+    const struct pp_checkpoint_rows *rows = &checkpoint->rows;
+    for (uint32_t i = 0; i < rows->blocks; i++) {
+        struct pp_checkpoint_key key =
+            pp_checkpoint_block_key(checkpoint->next.number, checkpoint->next.blocks + i);
+        size_t end = i + 1 < rows->blocks ? rows->starts[i + 1] : rows->length;
+        uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
+        const struct pp_slice key_slice = pp_slice(key.bytes, key.length);
+        const struct pp_slice parts[] = {pp_slice(rows->bytes + rows->starts[i], end - rows->starts[i]),
+                                         {checksum, sizeof checksum}};
+        pp_checkpoint_seal(key_slice, parts[0], checksum);
+        PP_TRY(pp_txn_put(txn, PP_TABLE_CHECKPOINT, key_slice, parts, 2));
     }
     return PP_OK;
 }
 
-enum pp_error pp_checkpoint_write(const struct pp_checkpoint *checkpoint, struct pp_store *derived)
+static void give_up(struct pp_checkpoint *checkpoint, pthread_rwlock_t *state)
 {
-    union {
-        const struct pp_checkpoint *in;
-        void *out;
-    } context = {.in = checkpoint};
-    return pp_store_write(derived, PP_STORE_RESERVE_IF_FULL, rows_write, context.out);
+    if (state)
+        pthread_rwlock_rdlock(state); /* the writer marks nothing meanwhile */
+    memset(checkpoint->ledger->marks.kept, 0, words_of(checkpoint->ledger->lanes_max) * sizeof(uint64_t));
+    if (state)
+        pthread_rwlock_unlock(state);
+    memory_free(checkpoint);
+    checkpoint->all = true;
+    checkpoint->stage = PP_CHECKPOINT_NONE;
 }
 
-/* ---- loading ---- */
+static enum pp_error walk_step(struct pp_checkpoint *checkpoint, struct pp_store *derived,
+                               pthread_rwlock_t *state)
+{
+    bool over;
+    if (!gather(checkpoint, state, &over)) {
+        give_up(checkpoint, state);
+        return PP_OK;
+    }
+    if (checkpoint->rows.blocks > 0)
+        PP_TRY(pp_store_write(derived, PP_STORE_RESERVE_IF_FULL, blocks_write, checkpoint));
+    checkpoint->next.blocks += checkpoint->rows.blocks;
+    checkpoint->rows.blocks = 0;
+    checkpoint->rows.length = 0;
+    if (over)
+        checkpoint->stage = PP_CHECKPOINT_HEADING;
+    return PP_OK;
+}
 
-struct load {
-    struct pp_ledger *ledger;
-    struct pp_journal_head *journal;
-    char *reason;
+/* ---- the head ---- */
+
+/* Whether all lanes of that segment were written again behind it. */
+static bool is_superseded(const struct pp_checkpoint_segment *segment,
+                          const struct pp_checkpoint_segment *newest)
+{
+    uint64_t until = (uint64_t)segment->turn + 1;
+    return newest->turn > until || (newest->turn == until && newest->turn_slot >= segment->turn_slot);
+}
+
+static void segments_next(const struct pp_checkpoint *checkpoint, struct pp_checkpoint_segments *out)
+{
+    const struct pp_checkpoint_segments *before = &checkpoint->segments;
+    out->count = 0;
+    for (uint32_t i = 0; i < before->count; i++)
+        if (!is_superseded(&before->list[i], &checkpoint->next))
+            out->list[out->count++] = before->list[i];
+    PP_ASSERT(out->count < PP_CHECKPOINT_SEGMENTS_MAX);
+    out->list[out->count++] = checkpoint->next;
+}
+
+static enum pp_error head_write(void *context, struct pp_txn *txn)
+{
+    struct pp_checkpoint *checkpoint = context;
+    uint8_t value[PP_CHECKPOINT_HEAD_MAX_BYTES], checksum[PP_RECORD_CHECKSUM_BYTES];
+    const struct pp_slice key = pp_slice("head", 4);
+    size_t length;
+    segments_next(checkpoint, &checkpoint->head->segments);
+    PP_TRY(pp_checkpoint_head_encode(checkpoint->head, value, sizeof value, &length));
+    const struct pp_slice parts[] = {{value, length}, {checksum, sizeof checksum}};
+    pp_checkpoint_seal(key, parts[0], checksum);
+    return pp_txn_put(txn, PP_TABLE_CHECKPOINT, key, parts, 2);
+}
+
+/* ---- segments that do not count ---- */
+
+struct clearing {
+    const struct pp_checkpoint *checkpoint;
+    bool over;
 };
 
-static enum pp_error corrupt(const struct load *load, const char *row, uint64_t number, const char *what)
+/* *out_next: where the keys that are needed beside it end. */
+static bool is_needed(const struct pp_checkpoint *checkpoint, struct pp_slice key,
+                      struct pp_checkpoint_key *out_next)
 {
-    snprintf(load->reason, PP_STORE_REASON_BYTES, "checkpoint row %s %llu: %s", row, (unsigned long long)number, what);
-    return PP_CORRUPT;
+    uint32_t number, block;
+    if (!pp_checkpoint_block_of(key, &number, &block)) {
+        *out_next = (struct pp_checkpoint_key){"head", 5}; /* and a zero behind it */
+        return key.length == 4 && memcmp(key.bytes, "head", 4) == 0;
+    }
+    for (uint32_t i = 0; i < checkpoint->segments.count; i++) {
+        const struct pp_checkpoint_segment *segment = &checkpoint->segments.list[i];
+        *out_next = pp_checkpoint_block_key(segment->number, segment->blocks);
+        if (segment->number == number)
+            return block < segment->blocks;
+    }
+    return false;
 }
 
-bool pp_checkpoint_row_is_whole(struct pp_slice key, struct pp_slice value)
+/* The first key that is not needed. */
+static enum pp_error useless_find(const struct pp_checkpoint *checkpoint, struct pp_scan *scan)
 {
-    uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
-    if (value.length < sizeof checksum)
-        return false;
-    value.length -= sizeof checksum;
-    seal(key, value, checksum);
-    return memcmp(checksum, value.bytes + value.length, sizeof checksum) == 0;
+    struct pp_checkpoint_key next;
+    enum pp_error error = pp_scan_first(scan);
+    while (error == PP_OK && is_needed(checkpoint, scan->key, &next))
+        error = pp_scan_first_from(scan, pp_slice(next.bytes, next.length));
+    return error;
 }
 
-/* The value of a row without its checksum. */
-static enum pp_error row_open(const struct load *load, struct pp_slice key, struct pp_slice value, const char *row,
-                              uint64_t number, struct pp_slice *out)
+static enum pp_error clear_run(void *context, struct pp_txn *txn)
 {
-    if (value.length < PP_RECORD_CHECKSUM_BYTES)
-        return corrupt(load, row, number, "shorter than a checksum");
-    if (!pp_checkpoint_row_is_whole(key, value))
-        return corrupt(load, row, number, "the checksum is not that of its bytes");
-    *out = pp_slice(value.bytes, value.length - PP_RECORD_CHECKSUM_BYTES);
-    return PP_OK;
-}
-
-static void head_read(struct pp_reader *r, struct pp_ledger_head *head, struct pp_journal_head *journal,
-                      uint32_t *out_lanes, uint32_t *out_tickets)
-{
-    if (pp_read_u8(r) != HEAD_ROW_VERSION)
-        pp_reader_fail(r, PP_BAD_VERSION);
-    journal->next_sequence = pp_read_u64(r);
-    journal->time_ms = pp_read_u64(r);
-    pp_read_bytes(r, journal->checksum, sizeof journal->checksum);
-    head->is_open = true;
-    head->opened.type_ = PP_RECORD_TYPE_OPENED;
-    head->opened.node_id = pp_read_u32(r);
-    head->opened.shard = pp_read_u8(r);
-    head->opened.embedded_store = pp_read_u8(r);
-    head->opened.chain_id = pp_read_u64(r);
-    pp_read_bytes(r, head->opened.contract.bytes, sizeof head->opened.contract.bytes);
-    pp_read_bytes(r, head->opened.operator_address.bytes, sizeof head->opened.operator_address.bytes);
-    pp_read_bytes(r, head->opened.receipt_key.bytes, sizeof head->opened.receipt_key.bytes);
-    head->day = pp_read_u32(r);
-    head->report_epoch = pp_read_u64(r);
-    pp_read_bytes(r, head->report_hash.bytes, sizeof head->report_hash.bytes);
-    head->congestion.minute = pp_read_u64(r);
-    for (unsigned i = 0; i < PP_CONGESTION_MINUTES; i++)
-        head->congestion.counts[i] = pp_read_u32(r);
-    head->totals.spent = pp_read_grains(r);
-    head->totals.consumed = pp_read_grains(r);
-    head->totals.refunded = pp_read_grains(r);
-    head->totals.earned = pp_read_grains(r);
-    head->totals.stamps = pp_read_u64(r);
-    *out_lanes = pp_read_u32(r);
-    *out_tickets = pp_read_u32(r);
-}
-
-static enum pp_error lane_read(struct pp_ledger *ledger, struct pp_slice value)
-{
-    struct pp_reader r;
-    struct pp_channel_id channel_id;
-    struct pp_channel_config config;
-    uint64_t sequences[3];
-    uint32_t slot;
-    pp_reader_init(&r, value.bytes, value.length);
-    if (pp_read_u8(&r) != LANE_ROW_VERSION)
-        return PP_BAD_VERSION;
-    pp_read_bytes(&r, channel_id.bytes, sizeof channel_id.bytes);
-    pp_read_bytes(&r, config.payer.bytes, sizeof config.payer.bytes);
-    pp_read_bytes(&r, config.signer.bytes, sizeof config.signer.bytes);
-    config.nonce = pp_read_u64(&r);
-    for (unsigned i = 0; i < 3; i++)
-        sequences[i] = pp_read_u64(&r);
-    size_t length = pp_read_u16(&r);
-    const uint8_t *record = pp_read_slice(&r, length);
-    if (r.error != PP_OK)
-        return r.error;
-    PP_TRY(pp_ledger_lane_add(ledger, &channel_id, &config, &slot));
-    struct pp_ledger_lane *lane = &ledger->lanes[slot];
-    PP_TRY(pp_lane_decode(&lane->lane, record, length, &ledger->holes));
-    PP_TRY(pp_earning_reserve(&ledger->book, PP_RETENTION_MAX_DAYS));
-    pp_earning_lane_read(&r, &ledger->book, slot, &lane->earning);
-    uint8_t has_list = pp_read_u8(&r);
-    if (r.error == PP_OK && has_list > 1)
-        return PP_OUT_OF_RANGE;
-    if (r.error == PP_OK && has_list)
-        pp_refund_list_read(&r, pp_ledger_refunds_make(ledger, lane));
-    PP_TRY(pp_reader_finish(&r));
-    lane->voucher_sequence = sequences[0];
-    lane->refund_sequence = sequences[1];
-    lane->leave_sequence = sequences[2];
-    lane->dirty = false;
-    return PP_OK;
-}
-
-static enum pp_error lanes_load(const struct load *load, struct pp_txn *txn, uint32_t count)
-{
-    for (uint32_t slot = 0; slot < count; slot++) {
-        struct row_key key = lane_key(slot);
-        struct pp_slice value;
-        enum pp_error error = pp_txn_get(txn, PP_TABLE_CHECKPOINT, pp_slice(key.bytes, key.length), &value);
-        if (error == PP_NOT_FOUND)
-            return corrupt(load, "lane", slot, "it is missing");
+    struct clearing *clearing = context;
+    clearing->over = false;
+    for (unsigned i = 0; i < PP_CHECKPOINT_CLEAR_AT_ONCE; i++) {
+        uint8_t key[PP_STORE_KEY_MAX_BYTES];
+        struct pp_scan scan;
+        PP_TRY(pp_scan_open(txn, PP_TABLE_CHECKPOINT, &scan));
+        enum pp_error error = useless_find(clearing->checkpoint, &scan);
+        size_t length = error == PP_OK && scan.key.length <= sizeof key ? scan.key.length : 0;
+        if (length > 0)
+            memcpy(key, scan.key.bytes, length);
+        pp_scan_close(&scan);
+        clearing->over = error == PP_NOT_FOUND || (error == PP_OK && length == 0);
+        if (clearing->over)
+            return PP_OK;
         PP_TRY(error);
-        PP_TRY(row_open(load, pp_slice(key.bytes, key.length), value, "lane", slot, &value));
-        error = lane_read(load->ledger, value);
-        if (error == PP_TOO_MANY_LANES || error == PP_NO_MEMORY || error == PP_BUSY)
-            return error;
-        if (error != PP_OK)
-            return corrupt(load, "lane", slot, pp_error_name(error));
+        PP_TRY(pp_txn_delete(txn, PP_TABLE_CHECKPOINT, pp_slice(key, length)));
     }
     return PP_OK;
 }
 
-static enum pp_error ticket_load(const struct load *load, const struct pp_scan *row, uint64_t sequence)
+static enum pp_error useless_look(void *context, struct pp_txn *txn)
 {
-    struct pp_slice value;
-    struct pp_ticket ticket = {.sequence = sequence};
-    struct pp_reader r;
-    PP_TRY(row_open(load, row->key, row->value, "ticket", sequence, &value));
-    pp_reader_init(&r, value.bytes, value.length);
-    ticket.time_ms = pp_read_u64(&r);
-    ticket.postage.base_grains = pp_read_u64(&r);
-    ticket.postage.storage_grains = pp_read_u64(&r);
-    ticket.postage.congestion_grains = pp_read_u64(&r);
-    ticket.postage.bond_grains = pp_read_u64(&r);
-    pp_read_bytes(&r, ticket.stamp_id.bytes, sizeof ticket.stamp_id.bytes);
-    ticket.slot = pp_read_u32(&r);
-    ticket.retention_days = pp_read_u16(&r);
-    if (pp_reader_finish(&r) != PP_OK || sequence == 0 || ticket.slot >= load->ledger->head.lane_count)
-        return corrupt(load, "ticket", sequence, "not a ticket");
-    return pp_tickets_add(&load->ledger->tickets, &ticket);
-}
-
-static enum pp_error tickets_load(const struct load *load, struct pp_txn *txn, uint32_t count)
-{
+    const struct pp_checkpoint *checkpoint = context;
     struct pp_scan scan;
     PP_TRY(pp_scan_open(txn, PP_TABLE_CHECKPOINT, &scan));
-    enum pp_error error = pp_scan_first_from(&scan, pp_slice("t", 1));
-    while (error == PP_OK && scan.key.length == 9 && scan.key.bytes[0] == 't') {
-        error = ticket_load(load, &scan, pp_key8_number(scan.key.bytes + 1));
-        if (error == PP_OK)
-            error = pp_scan_next(&scan);
-    }
+    enum pp_error error = useless_find(checkpoint, &scan);
     pp_scan_close(&scan);
-    if (error != PP_OK && error != PP_NOT_FOUND)
-        return error;
-    return load->ledger->tickets.count == count ? PP_OK : corrupt(load, "ticket", count, "not as many as the head says");
+    return error;
 }
 
-static enum pp_error load_run(void *context, struct pp_txn *txn)
+static enum pp_error clear_step(struct pp_checkpoint *checkpoint, struct pp_store *derived,
+                                enum pp_checkpoint_stage next)
 {
-    const struct load *load = context;
-    struct pp_slice value;
-    struct pp_reader r;
-    uint32_t lanes, tickets;
-    PP_TRY(pp_txn_get(txn, PP_TABLE_CHECKPOINT, pp_slice("head", 4), &value));
-    PP_TRY(row_open(load, pp_slice("head", 4), value, "head", 0, &value));
-    pp_reader_init(&r, value.bytes, value.length);
-    head_read(&r, &load->ledger->head, load->journal, &lanes, &tickets);
-    if (pp_reader_finish(&r) != PP_OK)
-        return corrupt(load, "head", 0, "not a head");
-    PP_TRY(lanes_load(load, txn, lanes));
-    return tickets_load(load, txn, tickets);
+    struct clearing clearing = {checkpoint, false};
+    enum pp_error error =
+        pp_store_read(derived, useless_look, checkpoint); /* mostly there is nothing: no flush */
+    if (error == PP_NOT_FOUND) {
+        checkpoint->stage = next;
+        return PP_OK;
+    }
+    PP_TRY(error);
+    PP_TRY(pp_store_write(derived, PP_STORE_RESERVE_IF_FULL, clear_run, &clearing));
+    if (clearing.over)
+        checkpoint->stage = next;
+    return PP_OK;
 }
 
-enum pp_error pp_checkpoint_load(struct pp_store *derived, struct pp_ledger *ledger, struct pp_journal_head *out_journal,
-                                 char *out_reason)
+/* ---- steps ---- */
+
+static enum pp_error head_step(struct pp_checkpoint *checkpoint, struct pp_store *derived, uint64_t *out_end)
 {
-    struct load load = {ledger, out_journal, out_reason};
-    return pp_store_read(derived, load_run, &load);
+    PP_TRY(pp_store_write(derived, PP_STORE_RESERVE_IF_FULL, head_write, checkpoint));
+    checkpoint->segments = checkpoint->head->segments;
+    *out_end = checkpoint->head->journal.next_sequence;
+    memory_free(checkpoint);
+    checkpoint->stage = PP_CHECKPOINT_CLEARED;
+    return PP_OK;
+}
+
+enum pp_error pp_checkpoint_step(struct pp_checkpoint *checkpoint, struct pp_store *derived,
+                                 pthread_rwlock_t *state, uint64_t *out_end)
+{
+    *out_end = 0;
+    switch (checkpoint->stage) {
+    case PP_CHECKPOINT_NONE:
+        return PP_OK;
+    case PP_CHECKPOINT_CLEARING:
+        return clear_step(checkpoint, derived, PP_CHECKPOINT_WALKING);
+    case PP_CHECKPOINT_WALKING:
+        return walk_step(checkpoint, derived, state);
+    case PP_CHECKPOINT_HEADING:
+        return head_step(checkpoint, derived, out_end);
+    case PP_CHECKPOINT_CLEARED:
+        return clear_step(checkpoint, derived, PP_CHECKPOINT_NONE);
+    }
+    return PP_INVARIANT;
+}
+
+enum pp_error pp_checkpoint_write(struct pp_checkpoint *checkpoint, struct pp_store *derived,
+                                  const struct pp_journal_head *journal)
+{
+    uint64_t end;
+    while (checkpoint->stage != PP_CHECKPOINT_NONE)
+        PP_TRY(pp_checkpoint_step(checkpoint, derived, NULL, &end));
+    PP_TRY(pp_checkpoint_begin(checkpoint, journal));
+    while (checkpoint->stage != PP_CHECKPOINT_NONE)
+        PP_TRY(pp_checkpoint_step(checkpoint, derived, NULL, &end));
+    return PP_OK;
 }

@@ -31,7 +31,7 @@ static enum pp_error snapshot_take(struct pp_claims *claims, char *reason)
         randombytes_buf(map_key, sizeof map_key);
         PP_TRY(pp_ledger_open(&claims->ledger, lanes, map_key));
         enum pp_error error =
-            pp_recovery_run(&claims->data, &claims->ledger, claims->room, &claims->head, &checkpoint_end, reason);
+            pp_recovery_run(&claims->data, &claims->ledger, 1, claims->room, &claims->head, &checkpoint_end, reason);
         if (error != PP_TOO_MANY_LANES || lanes > UINT32_MAX / 64)
             return error;
         pp_ledger_close(&claims->ledger);
@@ -231,7 +231,7 @@ static enum pp_error voucher_fill(struct pp_txn *txn, const struct lane_look *lo
     PP_TRY(pp_voucher_context((enum pp_stamp_kind)record.charged.kind, ids, record.count, scratch, &voucher->context));
     pp_voucher_typed_digest(&look->claims->domain, voucher, &digest);
     /* Admission does not look at v, the contract does. */
-    PP_TRY(pp_signature_fix_v(look->claims->crypto, &voucher->signature, &digest, &lane->config.signer));
+    PP_TRY(pp_signature_fix_v(look->claims->crypto, &voucher->signature, &digest, &lane->signer));
     look->out->has_voucher = true;
     return PP_OK;
 }
@@ -240,9 +240,10 @@ static enum pp_error refund_fill(struct pp_txn *txn, const struct lane_look *loo
 {
     const struct pp_ledger_lane *lane = look->lane;
     struct pp_record record;
-    if (lane->refund_sequence == 0)
+    uint64_t sequence = pp_ledger_refund_sequence(&look->claims->ledger, lane);
+    if (sequence == 0)
         return PP_OK;
-    PP_TRY(pp_journal_find(txn, lane->refund_sequence, look->claims->room, &record, NULL));
+    PP_TRY(pp_journal_find(txn, sequence, look->claims->room, &record, NULL));
     look->out->refund = (struct pp_signed_refund){.channel_id = lane->channel_id, .lane = lane->lane.lane};
     if (!pp_record_refund(&record, &look->out->refund))
         return PP_CORRUPT;
@@ -254,9 +255,10 @@ static enum pp_error release_fill(struct pp_txn *txn, const struct lane_look *lo
 {
     const struct pp_ledger_lane *lane = look->lane;
     struct pp_record record;
-    if (lane->leave_sequence == 0)
+    uint64_t sequence = pp_ledger_leave_sequence(&look->claims->ledger, lane);
+    if (sequence == 0)
         return PP_OK;
-    PP_TRY(pp_journal_find(txn, lane->leave_sequence, look->claims->room, &record, NULL));
+    PP_TRY(pp_journal_find(txn, sequence, look->claims->room, &record, NULL));
     if (record.type != PP_RECORD_TYPE_LEFT)
         return PP_CORRUPT;
     look->out->release = (struct pp_signed_release){
@@ -271,18 +273,19 @@ static enum pp_error lane_look_run(void *context, struct pp_txn *txn)
 {
     const struct lane_look *look = context;
     const struct pp_ledger_lane *lane = look->lane;
+    const struct pp_lane now = pp_ledger_now(&look->claims->ledger, lane);
     *look->out = (struct pp_lane_claim){
         .channel_id = lane->channel_id,
-        .config = lane->config,
         .lane = lane->lane.lane,
         .state = pp_lane_state_name((enum pp_lane_state)lane->lane.state),
         .cap = lane->lane.cap,
         .seq = lane->lane.seq,
         .spent = lane->lane.spent,
         .refunded = lane->lane.refunded,
-        .earned = lane->lane.earned,
+        .earned = now.earned,
         .vested = lane->lane.vested,
     };
+    PP_TRY(pp_lane_config_find(txn, lane, look->claims->room, &look->out->config));
     PP_TRY(voucher_fill(txn, look));
     PP_TRY(refund_fill(txn, look));
     return release_fill(txn, look);

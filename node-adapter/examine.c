@@ -102,10 +102,9 @@ static bool lane_look(struct pp_node *node, struct pp_item *item, struct pp_lane
         const struct pp_ledger_lane *lane = &node->ledger.lanes[item->slot];
         *out = (struct lane_glance){
             .worth_it = item->must_verify || any_is_worth_it(node, item, lane, draft),
-            .signer = lane->config.signer,
-            .signer_key = lane->signer_key,
-            .signer_known = lane->signer_known,
+            .signer = lane->signer,
         };
+        out->signer_known = pp_signers_find(&node->signers, item->slot, &out->signer_key);
     }
     pthread_rwlock_unlock(&node->state);
     return known;

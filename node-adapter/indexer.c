@@ -75,10 +75,13 @@ static enum pp_error index_once(struct pp_node *node, const struct durable *dura
     return PP_OK;
 }
 
+/* One step of it: a bounded transaction. */
 static enum pp_error checkpoint_once(struct pp_node *node)
 {
-    PP_TRY(pp_checkpoint_write(&node->checkpoint, node->data.derived));
-    atomic_store(&node->checkpoint_end, node->checkpoint.journal.next_sequence);
+    uint64_t end;
+    PP_TRY(pp_checkpoint_step(&node->checkpoint, node->data.derived, &node->state, &end));
+    if (end != 0)
+        atomic_store(&node->checkpoint_end, end);
     return PP_OK;
 }
 
@@ -96,7 +99,8 @@ static void work_wait(struct pp_node *node)
     for (;;) {
         uint64_t now_ns = pp_monotonic_ns();
         uint64_t behind = node->durable_end - atomic_load(&node->indexed_end);
-        if (node->index_stop || node->checkpoint_ready || behind >= BATCH_WORTH || (behind > 0 && node->index_flush))
+        if (node->index_stop || node->checkpoint_ready || behind >= BATCH_WORTH ||
+            (behind > 0 && node->index_flush))
             return;
         if (behind == 0 && node->merge_due)
             return;
@@ -117,15 +121,20 @@ static enum pp_error work(struct pp_node *node, size_t *out_stamps)
 {
     const struct durable durable = {node->durable_head, node->durable_position};
     bool checkpoint = node->checkpoint_ready;
+    uint64_t behind = durable.head.next_sequence - atomic_load(&node->indexed_end);
+    /* In turns: what waits for the index never waits for more than a step. */
+    bool index = behind >= BATCH_WORTH || (behind > 0 && (!checkpoint || node->index_flush));
     enum pp_error error = PP_OK;
     *out_stamps = 0;
     pthread_mutex_unlock(&node->index_lock);
-    if (checkpoint)
-        error = checkpoint_once(node);
-    if (error == PP_OK && atomic_load(&node->indexed_end) < durable.head.next_sequence)
+    if (index)
         error = index_once(node, &durable, out_stamps);
+    if (checkpoint) { /* also when the index fails: a checkpoint may be written where an index finds no room */
+        enum pp_error step = checkpoint_once(node);
+        error = error == PP_OK ? step : error;
+    }
     pthread_mutex_lock(&node->index_lock);
-    if (checkpoint && atomic_load(&node->checkpoint_end) == node->checkpoint.journal.next_sequence)
+    if (checkpoint && node->checkpoint.stage == PP_CHECKPOINT_NONE)
         node->checkpoint_ready = false;
     return error;
 }
@@ -183,7 +192,7 @@ void pp_indexer_tell(struct pp_node *node)
     node->durable_position = node->recent.end;
     if (!node->checkpoint_ready && checkpoint_is_due(node))
         node->checkpoint_ready =
-            pp_checkpoint_take(&node->checkpoint, &node->ledger, &node->head, false) == PP_OK; /* else: next time */
+            pp_checkpoint_begin(&node->checkpoint, &node->head) == PP_OK; /* else: next time */
     if (idle || node->checkpoint_ready || node->durable_end - atomic_load(&node->indexed_end) >= BATCH_WORTH)
         pthread_cond_signal(&node->index_wake);
     pthread_mutex_unlock(&node->index_lock);

@@ -7,11 +7,10 @@
 struct pp_ledger_save {
     struct pp_lane_save lane;
     struct pp_earning_lane earning;
-    struct pp_refund_list list; /* when refunds > 0 */
-    uint64_t voucher_sequence, refund_sequence, leave_sequence;
+    struct pp_ledger_refunds list; /* when refunds > 0 */
+    uint64_t voucher_sequence;
     uint32_t slot;
     uint32_t refunds;
-    bool dirty;
 };
 
 #endif

@@ -7,7 +7,7 @@
 
 /* ---- earning ---- */
 
-/* E follows the book of earnings; the totals follow E. */
+/* E follows the book of earnings; the totals follow E. What the turn of days earned is in both before: the lane was touched. */
 static enum pp_error earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane *lane)
 {
     struct pp_grains now = pp_earning_earned(&lane->earning), more;
@@ -17,8 +17,26 @@ static enum pp_error earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane
         return PP_OK;
     if (pp_lane_earn(&lane->lane, more) != PP_OK)
         return PP_INVARIANT;
-    pp_ledger_total_add(&ledger->head.totals.earned, more);
+    pp_earning_total_add(&ledger->head.earning, more);
+    ledger->head.totals.earned = pp_earning_total_earned(&ledger->head.earning);
     return PP_OK;
+}
+
+/* From this day on it earns no more; _resume: it does again. */
+static void earning_stop(struct pp_ledger *ledger, struct pp_ledger_lane *lane, uint32_t day)
+{
+    uint32_t slot = (uint32_t)(lane - ledger->lanes);
+    pp_earning_total_leave(&ledger->head.earning, &ledger->book, slot, &lane->earning);
+    pp_earning_stop(&lane->earning, day);
+    pp_earning_total_join(&ledger->head.earning, &ledger->book, slot, &lane->earning);
+}
+
+static void earning_resume(struct pp_ledger *ledger, struct pp_ledger_lane *lane)
+{
+    uint32_t slot = (uint32_t)(lane - ledger->lanes);
+    pp_earning_total_leave(&ledger->head.earning, &ledger->book, slot, &lane->earning);
+    pp_earning_resume(&lane->earning);
+    pp_earning_total_join(&ledger->head.earning, &ledger->book, slot, &lane->earning);
 }
 
 static struct pp_grains at_once_of(const struct pp_postage *postage)
@@ -32,7 +50,9 @@ static enum pp_error earn(struct pp_ledger *ledger, uint32_t slot, const struct 
 {
     struct pp_ledger_lane *lane = &ledger->lanes[slot];
     const struct pp_storage_term term = {postage->storage_grains, retention_days, ledger->head.day};
-    return pp_earning_charge(&ledger->book, slot, &lane->earning, at_once_of(postage), &term);
+    PP_TRY(pp_earning_charge(&ledger->book, slot, &lane->earning, at_once_of(postage), &term));
+    pp_earning_total_charged(&ledger->head.earning, &lane->earning, &term);
+    return PP_OK;
 }
 
 /* ---- CHARGED ---- */
@@ -124,18 +144,19 @@ static enum pp_error refund_one(struct pp_ledger *ledger, uint32_t slot, const s
     const struct pp_refund_leaf leaf = {.stamp_id = *stamp_id, .amount = amount, .reason = (uint8_t)reason};
     PP_TRY(pp_lane_refund(&lane->lane, amount));
     pp_ledger_total_add(&ledger->head.totals.refunded, amount);
-    return pp_refund_list_append(pp_ledger_refunds_make(ledger, lane), &leaf);
+    return pp_refund_list_append(&pp_ledger_refunds_make(ledger, lane)->list, &leaf);
 }
 
 /* The refund that the record signs is the one that the ledger computes. */
-static enum pp_error refund_agrees(struct pp_ledger *ledger, struct pp_ledger_lane *lane, struct pp_grains refunded,
-                                   const struct pp_hash *reasons, uint64_t sequence)
+static enum pp_error refund_agrees(struct pp_ledger *ledger, struct pp_ledger_lane *lane,
+                                   struct pp_grains refunded, const struct pp_hash *reasons,
+                                   uint64_t sequence)
 {
     struct pp_hash root;
     pp_refund_list_root(pp_ledger_refunds(ledger, lane), &root);
     if (!pp_grains_eq(lane->lane.refunded, refunded) || !pp_hash_eq(&root, reasons))
         return PP_INVARIANT;
-    lane->refund_sequence = sequence;
+    pp_ledger_refunds_make(ledger, lane)->refund_sequence = sequence;
     return PP_OK;
 }
 
@@ -151,6 +172,7 @@ static enum pp_error step_deleted(struct pp_ledger *ledger, const struct pp_reco
         const struct pp_storage_term term = {row->storage_grains, row->retention_days, row->stored_day};
         uint64_t amount;
         PP_TRY(pp_earning_refund(&ledger->book, slot, &lane->earning, &term, ledger->head.day, &amount));
+        pp_earning_total_refunded(&ledger->head.earning, &lane->earning, &term);
         if (amount != row->amount)
             return PP_INVARIANT;
         PP_TRY(refund_one(ledger, slot, &row->stamp_id, pp_grains(amount), PP_REFUND_EARLY_DELETE));
@@ -204,9 +226,10 @@ static enum pp_error step_left(struct pp_ledger *ledger, const struct pp_record 
     PP_TRY(pp_ledger_touch(ledger, slot));
     struct pp_ledger_lane *lane = &ledger->lanes[slot];
     PP_TRY(pp_lane_event(&lane->lane, PP_LANE_ON_SENDER_LEFT, &action));
-    if (action != PP_LANE_DO_REFUND_AND_RELEASE || !pp_grains_eq(left->amount, pp_lane_refundable(&lane->lane)))
+    if (action != PP_LANE_DO_REFUND_AND_RELEASE ||
+        !pp_grains_eq(left->amount, pp_lane_refundable(&lane->lane)))
         return PP_INVARIANT;
-    pp_earning_stop(&lane->earning, ledger->head.day);
+    earning_stop(ledger, lane, ledger->head.day);
     PP_TRY(pp_tickets_drop(&ledger->tickets, slot)); /* their money goes back with all the rest */
     if (!pp_grains_is_zero(left->amount))
         PP_TRY(refund_one(ledger, slot, &no_stamp, left->amount, PP_REFUND_LEAVING));
@@ -215,24 +238,20 @@ static enum pp_error step_left(struct pp_ledger *ledger, const struct pp_record 
             return PP_INVARIANT;
         PP_TRY(pp_lane_release(&lane->lane, left->new_cap));
     }
-    lane->leave_sequence = record->sequence;
+    pp_ledger_refunds_make(ledger, lane)->leave_sequence = record->sequence;
     return refund_agrees(ledger, lane, left->refunded, &left->reasons, record->sequence);
 }
 
 /* ---- the chain ---- */
 
-static bool is_same_config(const struct pp_channel_config *a, const struct pp_record_chain *b)
+/* Payer and nonce need not be compared: the channel id is the hash of all three (node.md). */
+static enum pp_error lane_learn(struct pp_ledger *ledger, const struct pp_record *record, uint32_t *out_slot)
 {
-    return pp_address_eq(&a->payer, &b->payer) && pp_address_eq(&a->signer, &b->signer) && a->nonce == b->nonce;
-}
-
-static enum pp_error lane_learn(struct pp_ledger *ledger, const struct pp_record_chain *chain, uint32_t *out_slot)
-{
-    const struct pp_channel_config config = {chain->payer, chain->signer, chain->nonce};
+    const struct pp_record_chain *chain = &record->chain;
     *out_slot = pp_ledger_find(ledger, &chain->channel_id);
     if (*out_slot == PP_SLOT_NONE)
-        return pp_ledger_lane_add(ledger, &chain->channel_id, &config, out_slot);
-    return is_same_config(&ledger->lanes[*out_slot].config, chain) ? PP_OK : PP_INVARIANT;
+        return pp_ledger_lane_add(ledger, &chain->channel_id, &chain->signer, record->sequence, out_slot);
+    return pp_address_eq(&ledger->lanes[*out_slot].signer, &chain->signer) ? PP_OK : PP_INVARIANT;
 }
 
 /* The chain says what cannot follow from what it said before: no new stamps until somebody looked (NODE-041). */
@@ -250,23 +269,23 @@ static void lane_funded(struct pp_ledger_lane *lane, const struct pp_record_chai
 }
 
 /* No day that begins after the request is earned (NODE-042). */
-static void lane_closing(struct pp_ledger_lane *lane, uint64_t time_s)
+static void lane_closing(struct pp_ledger *ledger, struct pp_ledger_lane *lane, uint64_t time_s)
 {
     enum pp_lane_action action;
     uint64_t time_ms = time_s <= UINT64_MAX / 1000 ? time_s * 1000 : UINT64_MAX;
     if (pp_lane_event(&lane->lane, PP_LANE_ON_CLOSE_REQUESTED, &action) == PP_OK)
-        pp_earning_stop(&lane->earning, pp_day_of(time_ms));
+        earning_stop(ledger, lane, pp_day_of(time_ms));
 }
 
 /* The close never happened: the days that began meanwhile are earned. A lane whose sender left stays left. */
 static enum pp_error lane_close_undone(struct pp_ledger *ledger, struct pp_ledger_lane *lane)
 {
     enum pp_lane_action action;
-    if (lane->lane.state != PP_LANE_STATE_DRAINING || lane->leave_sequence != 0)
+    if (lane->lane.state != PP_LANE_STATE_DRAINING || pp_ledger_leave_sequence(ledger, lane) != 0)
         return PP_OK;
     PP_TRY(pp_lane_event(&lane->lane, PP_LANE_ON_CLOSE_UNDONE, &action));
     PP_TRY(pp_lane_event(&lane->lane, PP_LANE_ON_VIEW_RESTORED, &action));
-    pp_earning_resume(&lane->earning);
+    earning_resume(ledger, lane);
     return earned_sync(ledger, lane);
 }
 
@@ -274,13 +293,14 @@ static enum pp_error lane_closed(struct pp_ledger *ledger, struct pp_ledger_lane
 {
     enum pp_lane_action action;
     PP_TRY(pp_tickets_drop(&ledger->tickets, (uint32_t)(lane - ledger->lanes)));
-    pp_earning_stop(&lane->earning, ledger->head.day);
+    earning_stop(ledger, lane, ledger->head.day);
     if (lane->lane.state != PP_LANE_STATE_SETTLED)
         PP_TRY(earned_sync(ledger, lane));
     return pp_lane_event(&lane->lane, PP_LANE_ON_CLOSE_FINALIZED, &action);
 }
 
-static enum pp_error lane_told(struct pp_ledger *ledger, struct pp_ledger_lane *lane, const struct pp_record_chain *chain)
+static enum pp_error lane_told(struct pp_ledger *ledger, struct pp_ledger_lane *lane,
+                               const struct pp_record_chain *chain)
 {
     switch (chain->kind) {
     case PP_CHAIN_LANE_SEEN:
@@ -292,7 +312,7 @@ static enum pp_error lane_told(struct pp_ledger *ledger, struct pp_ledger_lane *
         pp_lane_cap_lowered(&lane->lane, chain->cap, chain->seq);
         return PP_OK;
     case PP_CHAIN_CLOSING:
-        lane_closing(lane, chain->time_s);
+        lane_closing(ledger, lane, chain->time_s);
         return PP_OK;
     case PP_CHAIN_CLOSE_UNDONE:
         return lane_close_undone(ledger, lane);
@@ -315,7 +335,7 @@ static enum pp_error step_chain(struct pp_ledger *ledger, const struct pp_record
     if (chain->lane != pp_ledger_lane_id(ledger))
         return PP_INVARIANT;
     if (opens)
-        PP_TRY(lane_learn(ledger, chain, &slot));
+        PP_TRY(lane_learn(ledger, record, &slot));
     if (slot == PP_SLOT_NONE)
         return PP_INVARIANT;
     PP_TRY(pp_ledger_touch(ledger, slot));
@@ -330,14 +350,9 @@ static enum pp_error step_day(struct pp_ledger *ledger, const struct pp_record *
     if (day <= ledger->head.day || day != pp_day_of(record->time_ms))
         return PP_INVARIANT;
     ledger->head.day = day;
-    for (uint32_t slot = 0; slot < ledger->head.lane_count; slot++) {
-        struct pp_ledger_lane *lane = &ledger->lanes[slot];
-        pp_earning_catch_up(&ledger->book, slot, &lane->earning, day);
-        if (lane->lane.state != PP_LANE_STATE_SETTLED)
-            PP_TRY(earned_sync(ledger, lane));
-        lane->dirty = true;
-    }
-    pp_earning_sweep(&ledger->book, day);
+    pp_earning_total_turn(&ledger->head.earning,
+                          day); /* the lanes: when they are touched, or looked at (NODE-013) */
+    ledger->head.totals.earned = pp_earning_total_earned(&ledger->head.earning);
     return PP_OK;
 }
 
@@ -348,6 +363,7 @@ static enum pp_error step_opened(struct pp_ledger *ledger, const struct pp_recor
     ledger->head.opened = record->opened;
     ledger->head.is_open = true;
     ledger->head.day = pp_day_of(record->time_ms);
+    pp_earning_total_init(&ledger->head.earning, ledger->head.day);
     pp_congestion_init(&ledger->head.congestion, record->time_ms);
     return PP_OK;
 }

@@ -32,18 +32,21 @@ bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *o
     }
 }
 
-enum pp_error pp_lane_refund_find(struct pp_txn *txn, const struct pp_ledger_lane *lane, struct pp_record_room *room,
+enum pp_error pp_lane_refund_find(struct pp_txn *txn, const struct pp_ledger *ledger,
+                                  const struct pp_ledger_lane *lane, struct pp_record_room *room,
                                   struct pp_signed_refund *out)
 {
+    uint64_t sequence = pp_ledger_refund_sequence(ledger, lane);
     struct pp_record record;
     *out = (struct pp_signed_refund){.channel_id = lane->channel_id, .lane = lane->lane.lane};
-    if (lane->refund_sequence == 0)
+    if (sequence == 0)
         return PP_OK;
-    PP_TRY(pp_journal_find(txn, lane->refund_sequence, room, &record, NULL));
+    PP_TRY(pp_journal_find(txn, sequence, room, &record, NULL));
     return pp_record_refund(&record, out) ? PP_OK : PP_CORRUPT;
 }
 
 struct refund_read {
+    const struct pp_ledger *ledger;
     const struct pp_ledger_lane *lane;
     struct pp_record_room *room;
     struct pp_signed_refund *out;
@@ -52,14 +55,45 @@ struct refund_read {
 static enum pp_error refund_read_run(void *context, struct pp_txn *txn)
 {
     const struct refund_read *read = context;
-    return pp_lane_refund_find(txn, read->lane, read->room, read->out);
+    return pp_lane_refund_find(txn, read->ledger, read->lane, read->room, read->out);
 }
 
-enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
-                                  struct pp_record_room *room, struct pp_signed_refund *out)
+enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger *ledger,
+                                  const struct pp_ledger_lane *lane, struct pp_record_room *room,
+                                  struct pp_signed_refund *out)
 {
-    struct refund_read read = {lane, room, out};
+    struct refund_read read = {ledger, lane, room, out};
     return pp_store_read(journal, refund_read_run, &read);
+}
+
+enum pp_error pp_lane_config_find(struct pp_txn *txn, const struct pp_ledger_lane *lane, struct pp_record_room *room,
+                                  struct pp_channel_config *out)
+{
+    struct pp_record record;
+    PP_TRY(pp_journal_find(txn, lane->taught_sequence, room, &record, NULL));
+    if (record.type != PP_RECORD_TYPE_CHAIN || !pp_channel_id_eq(&record.chain.channel_id, &lane->channel_id))
+        return PP_CORRUPT;
+    *out = (struct pp_channel_config){record.chain.payer, record.chain.signer, record.chain.nonce};
+    return PP_OK;
+}
+
+struct config_read {
+    const struct pp_ledger_lane *lane;
+    struct pp_record_room *room;
+    struct pp_channel_config *out;
+};
+
+static enum pp_error config_read_run(void *context, struct pp_txn *txn)
+{
+    const struct config_read *read = context;
+    return pp_lane_config_find(txn, read->lane, read->room, read->out);
+}
+
+enum pp_error pp_lane_config_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
+                                  struct pp_record_room *room, struct pp_channel_config *out)
+{
+    struct config_read read = {lane, room, out};
+    return pp_store_read(journal, config_read_run, &read);
 }
 
 enum pp_error pp_record_voucher(const struct pp_record *record, struct pp_voucher *out)
@@ -109,18 +143,18 @@ struct lane_look {
 static void lane_status_of(const struct pp_node *node, const struct pp_ledger_lane *lane, struct pp_lane_status *out)
 {
     enum pp_lane_state state = (enum pp_lane_state)lane->lane.state;
+    const struct pp_lane now = pp_ledger_now(&node->ledger, lane);
     if (state == PP_LANE_STATE_ACTIVE && pp_view_is_stale(node, pp_node_now(node)))
         state = PP_LANE_STATE_FROZEN;
     *out = (struct pp_lane_status){
-        .config = lane->config,
         .state = pp_lane_state_name(state),
         .cap = pp_lane_cap(&lane->lane),
         .seq = lane->lane.seq,
         .spent = lane->lane.spent,
         .refunded = lane->lane.refunded,
-        .earned = lane->lane.earned,
+        .earned = now.earned,
         .vested = lane->lane.vested,
-        .deferred = pp_lane_deferred(&lane->lane),
+        .deferred = pp_lane_deferred(&now),
         .free = pp_lane_free(&lane->lane),
         .consumed_head = lane->lane.consumed.head,
         .holes_count = pp_intervals_holes(&lane->lane.consumed),
@@ -147,7 +181,8 @@ static enum pp_error lane_look_run(struct pp_node *node, struct pp_txn *txn, voi
         return PP_UNKNOWN_LANE;
     const struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
     lane_status_of(node, lane, &status);
-    PP_TRY(pp_lane_refund_read(node->data.journal, lane, node->room, &status.refund));
+    PP_TRY(pp_lane_config_read(node->data.journal, lane, node->room, &status.config));
+    PP_TRY(pp_lane_refund_read(node->data.journal, &node->ledger, lane, node->room, &status.refund));
     PP_TRY(pp_lane_voucher_read(node->data.journal, lane, node->room, &status.voucher, &status.has_voucher));
     *look->out = status;
     return PP_OK;
@@ -215,7 +250,7 @@ static bool is_paid(struct pp_node *node, const struct pp_channel_id *channel_id
     pthread_rwlock_rdlock(&node->state);
     uint32_t slot = pp_ledger_find(&node->ledger, channel_id);
     const struct pp_ledger_lane *lane = slot == PP_SLOT_NONE ? NULL : &node->ledger.lanes[slot];
-    bool ended = lane && (lane->leave_sequence != 0 || lane->lane.state == PP_LANE_STATE_SETTLED);
+    bool ended = lane && (pp_ledger_leave_sequence(&node->ledger, lane) != 0 || lane->lane.state == PP_LANE_STATE_SETTLED);
     bool paid = !ended || today <= lane->earning.stop_day;
     pthread_rwlock_unlock(&node->state);
     return paid;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAP_BYTES_DEFAULT (UINT64_C(16) << 30)
 #define MAP_BYTES_MIN (UINT64_C(1) << 20)
@@ -135,7 +136,7 @@ static enum pp_error memory_take(struct pp_node *node)
         !node->roots || !node->receipts || !node->group)
         return PP_NO_MEMORY;
     PP_TRY(pp_recent_open(&node->recent, map_key[0] ^ map_key[1] << 1));
-    pp_checkpoint_init(&node->checkpoint);
+    PP_TRY(pp_signers_open(&node->signers));
     return pp_ledger_open(&node->ledger, node->config.lanes_max, map_key);
 }
 
@@ -214,8 +215,10 @@ static enum pp_error remember_run(void *context, struct pp_txn *txn)
 static enum pp_error state_take(struct pp_node *node, char *reason)
 {
     uint64_t checkpoint_end;
-    PP_TRY(pp_recovery_run(&node->data, &node->ledger, node->room, &node->head, &checkpoint_end, reason));
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    PP_TRY(pp_recovery_run(&node->data, &node->ledger, cores > 1 ? (unsigned)cores : 1, node->room, &node->head, &checkpoint_end, reason));
     atomic_store(&node->checkpoint_end, checkpoint_end);
+    PP_TRY(pp_checkpoint_open(&node->checkpoint, &node->ledger, node->data.derived));
     enum pp_error error = index_catch_up(node);
     if (error == PP_CORRUPT)
         snprintf(reason, PP_STORE_REASON_BYTES, "index row head: it is ahead of the journal, or another one's");
@@ -232,8 +235,9 @@ static void node_free(struct pp_node *node)
 {
     pp_ledger_close(&node->ledger);
     pp_recent_close(&node->recent);
+    pp_signers_close(&node->signers);
     pp_index_batch_empty(&node->batch);
-    pp_checkpoint_done(&node->checkpoint);
+    pp_checkpoint_close(&node->checkpoint);
     pp_data_close(&node->data);
     if (node->crypto)
         pp_crypto_close(node->crypto);
@@ -296,11 +300,9 @@ void pp_node_close(struct pp_node *node)
     if (!node)
         return;
     pp_pipeline_stop(node);
-    /* Without it the next start replays more; nothing is lost. One that was taken and not written held lanes that count
-     * as unchanged since: then all are taken. */
-    if (atomic_load(&node->failed) == PP_OK &&
-        pp_checkpoint_take(&node->checkpoint, &node->ledger, &node->head, node->checkpoint_ready) == PP_OK)
-        (void)!pp_checkpoint_write(&node->checkpoint, node->data.derived);
+    /* Without it the next start replays more; nothing is lost. */
+    if (atomic_load(&node->failed) == PP_OK)
+        (void)!pp_checkpoint_write(&node->checkpoint, node->data.derived, &node->head);
     node_free(node);
 }
 

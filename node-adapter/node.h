@@ -21,6 +21,7 @@
 #include "journal.h"
 #include "ledger.h"
 #include "recent.h"
+#include "signers.h"
 #include "sources.h"
 #include "tables.h"
 
@@ -139,6 +140,7 @@ struct pp_node {
     /* of the writer */
     pthread_rwlock_t state;
     struct pp_ledger ledger;
+    struct pp_signers signers;
     struct pp_journal_head head;
     struct pp_recent recent;
     struct pp_view view;
@@ -188,7 +190,7 @@ struct pp_node {
     uint64_t index_position;     /* in recent: what stands before it is indexed */
     uint64_t memory_from;        /* stamps from this sequence on are in recent, until they are indexed */
     struct pp_checkpoint checkpoint;
-    bool checkpoint_ready;       /* taken by the writer, not yet written */
+    bool checkpoint_ready;       /* begun by the writer, not yet written: it is the index thread's */
     bool index_flush;            /* somebody waits: do not wait for more */
     bool index_stop;
     enum pp_error index_error;
@@ -255,6 +257,8 @@ PP_MUST_CHECK enum pp_error pp_writer_append_alone(struct pp_node *node, struct 
                                                    void *context);
 /* Begins the day of this time, if it has not begun. Between two groups. */
 PP_MUST_CHECK enum pp_error pp_writer_day(struct pp_node *node, uint64_t time_ms);
+/* Brings some lanes to a day that began. Between two groups. */
+void pp_writer_turn(struct pp_node *node, uint32_t lanes);
 uint64_t pp_writer_time(const struct pp_node *node);
 uint64_t pp_node_now(const struct pp_node *node);
 uint64_t pp_monotonic_ns(void);
@@ -271,9 +275,10 @@ PP_MUST_CHECK enum pp_error pp_quote_examine(struct pp_node *node, const uint8_t
                                              struct pp_quote *out, struct pp_hash *out_id);
 
 /* ---- recover.c ---- */
-/* Checkpoint, then the journal up to its end. With journal NULL head rows: an empty journal. */
-PP_MUST_CHECK enum pp_error pp_recovery_run(const struct pp_data *data, struct pp_ledger *ledger, struct pp_record_room *room,
-                                       struct pp_journal_head *out_head, uint64_t *out_checkpoint_end, char *out_reason);
+/* Checkpoint, then the journal up to its end. threads > 1: nobody else writes to the folder. */
+PP_MUST_CHECK enum pp_error pp_recovery_run(const struct pp_data *data, struct pp_ledger *ledger, unsigned threads,
+                                            struct pp_record_room *room, struct pp_journal_head *out_head,
+                                            uint64_t *out_checkpoint_end, char *out_reason);
 
 /* ---- report.c ---- */
 struct pp_lane_leaf;
@@ -314,13 +319,20 @@ bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *o
 /* The voucher of a CHARGED record: its context follows from the rows. */
 PP_MUST_CHECK enum pp_error pp_record_voucher(const struct pp_record *record, struct pp_voucher *out);
 /* The lane's highest; *out_there says whether there is one. */
+/* Payer, signer and nonce, from the record that taught the lane. */
+PP_MUST_CHECK enum pp_error pp_lane_config_find(struct pp_txn *txn, const struct pp_ledger_lane *lane,
+                                                struct pp_record_room *room, struct pp_channel_config *out);
+PP_MUST_CHECK enum pp_error pp_lane_config_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
+                                                struct pp_record_room *room, struct pp_channel_config *out);
 PP_MUST_CHECK enum pp_error pp_lane_voucher_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
                                                  struct pp_record_room *room, struct pp_voucher *out,
                                                  bool *out_there);
 /* The same inside a transaction, which sees the records of its own group. */
-PP_MUST_CHECK enum pp_error pp_lane_refund_find(struct pp_txn *txn, const struct pp_ledger_lane *lane,
-                                                struct pp_record_room *room, struct pp_signed_refund *out);
-PP_MUST_CHECK enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger_lane *lane,
-                                                struct pp_record_room *room, struct pp_signed_refund *out);
+PP_MUST_CHECK enum pp_error pp_lane_refund_find(struct pp_txn *txn, const struct pp_ledger *ledger,
+                                                const struct pp_ledger_lane *lane, struct pp_record_room *room,
+                                                struct pp_signed_refund *out);
+PP_MUST_CHECK enum pp_error pp_lane_refund_read(struct pp_store *journal, const struct pp_ledger *ledger,
+                                                const struct pp_ledger_lane *lane, struct pp_record_room *room,
+                                                struct pp_signed_refund *out);
 
 #endif

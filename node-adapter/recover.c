@@ -21,7 +21,8 @@ static enum pp_error record_replay(const struct replay *replay, const struct pp_
     pp_ledger_forget(replay->ledger);
     if (error != PP_OK)
         snprintf(replay->reason, PP_STORE_REASON_BYTES, "journal record %llu (%s): the ledger refuses it: %s",
-                 (unsigned long long)record->sequence, pp_record_type_name(record->type), pp_error_name(error));
+                 (unsigned long long)record->sequence, pp_record_type_name(record->type),
+                 pp_error_name(error));
     return error;
 }
 
@@ -54,7 +55,8 @@ static enum pp_error head_agrees(void *context, struct pp_txn *txn)
     struct pp_record record;
     if (replay->head->next_sequence == 1)
         return PP_OK;
-    enum pp_error error = pp_journal_find(txn, replay->head->next_sequence - 1, replay->room, &record, replay->reason);
+    enum pp_error error =
+        pp_journal_find(txn, replay->head->next_sequence - 1, replay->room, &record, replay->reason);
     if (error == PP_OK && record.sequence + pp_record_span(&record) == replay->head->next_sequence &&
         record.time_ms == replay->head->time_ms)
         error = pp_journal_has(txn, replay->head);
@@ -69,12 +71,15 @@ static enum pp_error head_agrees(void *context, struct pp_txn *txn)
     return error;
 }
 
-enum pp_error pp_recovery_run(const struct pp_data *data, struct pp_ledger *ledger, struct pp_record_room *room,
-                         struct pp_journal_head *out_head, uint64_t *out_checkpoint_end, char *out_reason)
+enum pp_error pp_recovery_run(const struct pp_data *data, struct pp_ledger *ledger, unsigned threads,
+                              struct pp_record_room *room, struct pp_journal_head *out_head,
+                              uint64_t *out_checkpoint_end, char *out_reason)
 {
     pp_journal_head_init(out_head);
     struct replay replay = {ledger, room, out_head, out_reason};
-    enum pp_error error = data->derived ? pp_checkpoint_load(data->derived, ledger, out_head, out_reason) : PP_NOT_FOUND;
+    enum pp_error error = data->derived
+                              ? pp_checkpoint_load(data->derived, ledger, threads, out_head, out_reason)
+                              : PP_NOT_FOUND;
     if (error != PP_NOT_FOUND)
         PP_TRY(error);
     PP_TRY(pp_store_read(data->journal, head_agrees, &replay));

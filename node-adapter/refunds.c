@@ -94,7 +94,7 @@ static enum pp_error signer_look_run(struct pp_node *node, struct pp_txn *txn, v
         return PP_UNKNOWN_CHANNEL;
     if (look->lane != pp_ledger_lane_id(&node->ledger))
         return PP_UNKNOWN_LANE;
-    look->signer = node->ledger.lanes[slot].config.signer;
+    look->signer = node->ledger.lanes[slot].signer;
     return PP_OK;
 }
 
@@ -216,11 +216,11 @@ static enum pp_error deletes_append(struct pp_node *node, struct pp_txn *txn, ui
     return PP_OK;
 }
 
-static enum pp_error lane_takes_deletes(const struct pp_ledger_lane *lane)
+static enum pp_error lane_takes_deletes(const struct pp_ledger *ledger, const struct pp_ledger_lane *lane)
 {
     if (lane->lane.state == PP_LANE_STATE_SETTLED)
         return PP_LANE_SETTLED;
-    return lane->leave_sequence != 0 ? PP_NOT_DELETABLE : PP_OK; /* all that was left went back already */
+    return pp_ledger_leave_sequence(ledger, lane) != 0 ? PP_NOT_DELETABLE : PP_OK; /* all that was left went back already */
 }
 
 static enum pp_error delete_run(struct pp_node *node, struct pp_txn *txn, void *context)
@@ -228,7 +228,7 @@ static enum pp_error delete_run(struct pp_node *node, struct pp_txn *txn, void *
     const struct delete_run *run = context;
     uint32_t slot = pp_ledger_find(&node->ledger, &run->deletes[0].channel_id);
     PP_ASSERT(slot != PP_SLOT_NONE); /* its signer was looked up */
-    enum pp_error refused = lane_takes_deletes(&node->ledger.lanes[slot]);
+    enum pp_error refused = lane_takes_deletes(&node->ledger, &node->ledger.lanes[slot]);
     size_t rows = 0;
     node->look = (struct pp_journal_look){.room = node->room, .rows_left = PP_LOOK_ROWS_DELETED};
     for (size_t i = 0; i < run->count; i++) {
@@ -244,7 +244,7 @@ static enum pp_error delete_run(struct pp_node *node, struct pp_txn *txn, void *
     }
     if (rows > 0)
         return deletes_append(node, txn, slot, run, rows);
-    return pp_lane_refund_find(txn, &node->ledger.lanes[slot], node->room, run->refund); /* it may be of this very group */
+    return pp_lane_refund_find(txn, &node->ledger, &node->ledger.lanes[slot], node->room, run->refund); /* it may be of this very group */
 }
 
 static void deletes_verify(struct pp_node *node, const struct pp_delete *deletes, size_t count,
@@ -338,7 +338,8 @@ static enum pp_error leave_append(struct pp_node *node, struct pp_txn *txn, cons
     struct pp_record_left *left = &record.left;
     struct pp_refund_draft draft;
     *left = (struct pp_record_left){.channel_id = lane->channel_id, .signature = *run->signature};
-    left->amount = pp_lane_refundable(&lane->lane);
+    const struct pp_lane now = pp_ledger_now(&node->ledger, lane);
+    left->amount = pp_lane_refundable(&now);
     pp_refund_draft_begin(&draft, &node->ledger, lane);
     if (!pp_grains_is_zero(left->amount))
         PP_TRY(pp_refund_draft_add(&draft, &no_stamp, left->amount, PP_REFUND_LEAVING));
@@ -360,9 +361,10 @@ static enum pp_error leave_run(struct pp_node *node, struct pp_txn *txn, void *c
     const struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
     enum pp_lane_state state;
     enum pp_lane_action action;
-    if (lane->leave_sequence != 0) {
+    uint64_t leave_sequence = pp_ledger_leave_sequence(&node->ledger, lane);
+    if (leave_sequence != 0) {
         struct pp_record record;
-        PP_TRY(pp_journal_find(txn, lane->leave_sequence, node->room, &record, NULL));
+        PP_TRY(pp_journal_find(txn, leave_sequence, node->room, &record, NULL));
         if (record.type != PP_RECORD_TYPE_LEFT)
             return PP_CORRUPT;
         left_tell(&record.left, lane, run);

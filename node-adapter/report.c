@@ -74,19 +74,20 @@ static enum pp_error before_find(void *context, struct pp_txn *txn)
 
 /* ---- leaves ---- */
 
-static void leaf_of(const struct pp_ledger_lane *lane, struct pp_lane_leaf *out)
+static void leaf_of(const struct pp_ledger *ledger, const struct pp_ledger_lane *lane, struct pp_lane_leaf *out)
 {
+    const struct pp_lane now = pp_ledger_now(ledger, lane);
     struct pp_settlement settlement;
     *out = (struct pp_lane_leaf){
         .channel_id = lane->channel_id,
-        .lane = lane->lane.lane,
-        .spent = lane->lane.spent,
-        .refunded = lane->lane.refunded,
-        .earned = lane->lane.earned,
+        .lane = now.lane,
+        .spent = now.spent,
+        .refunded = now.refunded,
+        .earned = now.earned,
     };
     /* More vested than the cap: a chain's node once said what cannot be. It must not stop the reports of all lanes, and with
      * so much vested nothing is owed. */
-    if (lane->lane.state == PP_LANE_STATE_SETTLED && pp_lane_settlement(&lane->lane, &settlement) == PP_OK)
+    if (now.state == PP_LANE_STATE_SETTLED && pp_lane_settlement(&now, &settlement) == PP_OK)
         out->owed = settlement.owed;
 }
 
@@ -95,7 +96,7 @@ enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_le
     size_t count = 0;
     for (uint32_t slot = 0; slot < ledger->head.lane_count; slot++)
         if (!pp_grains_is_zero(ledger->lanes[slot].lane.spent))
-            leaf_of(&ledger->lanes[slot], &out[count++]);
+            leaf_of(ledger, &ledger->lanes[slot], &out[count++]);
     *out_count = count;
     return PP_OK;
 }

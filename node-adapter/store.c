@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define READERS_BYTES (4096 + 64 * (off_t)PP_STORE_READERS_MAX) /* LMDB's table: a head, and a cache line each */
+#define READERS_BYTES                                                                                        \
+    (4096 + 64 * (off_t)PP_STORE_READERS_MAX) /* LMDB's table: a head, and a cache line each */
 
 struct pp_store {
     MDB_env *env;
@@ -280,8 +282,8 @@ enum pp_error pp_store_write(struct pp_store *store, enum pp_store_room room, pp
 {
     PP_ASSERT(!store->read_only);
     pthread_mutex_lock(&store->write_lock);
-    enum pp_error error = room == PP_STORE_RESERVE ? write_with_reserve(store, run, context)
-                                                   : write_once(store, run, context);
+    enum pp_error error =
+        room == PP_STORE_RESERVE ? write_with_reserve(store, run, context) : write_once(store, run, context);
     if (error == PP_STORE_FULL && room == PP_STORE_RESERVE_IF_FULL)
         error = write_with_reserve(store, run, context);
     pthread_mutex_unlock(&store->write_lock);
@@ -368,6 +370,17 @@ enum pp_error pp_txn_get(struct pp_txn *txn, unsigned table, struct pp_slice key
     PP_TRY(pp_store_error_of(mdb_get(txn->handle, txn->store->tables[table], &key_val, &value)));
     *out = slice_of(&value);
     return PP_OK;
+}
+
+void pp_txn_will_read(struct pp_slice value)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)value.bytes / page * page;
+    union {
+        uintptr_t number;
+        void *memory;
+    } start = {.number = from};
+    (void)madvise(start.memory, (uintptr_t)value.bytes + value.length - from,
+                  MADV_WILLNEED); /* if not: it is slower */
 }
 
 enum pp_error pp_txn_delete(struct pp_txn *txn, unsigned table, struct pp_slice key)

@@ -60,6 +60,8 @@ PP_MUST_CHECK enum pp_error pp_txn_put(struct pp_txn *txn, unsigned table, struc
 PP_MUST_CHECK enum pp_error pp_txn_append(struct pp_txn *txn, unsigned table, struct pp_slice key,
                                           const struct pp_slice *parts, size_t count);
 PP_MUST_CHECK enum pp_error pp_txn_get(struct pp_txn *txn, unsigned table, struct pp_slice key, struct pp_slice *out);
+/* Lets the disk bring a large value into the system's cache, without waiting: _get itself reads only what leads to it. */
+void pp_txn_will_read(struct pp_slice value);
 /* NOT_FOUND when it was not there. */
 PP_MUST_CHECK enum pp_error pp_txn_delete(struct pp_txn *txn, unsigned table, struct pp_slice key);
 PP_MUST_CHECK enum pp_error pp_txn_clear(struct pp_txn *txn, unsigned table);

@@ -19,7 +19,7 @@ enum pp_journal_table {
 };
 
 enum pp_derived_table {
-    PP_TABLE_CHECKPOINT,   /* "head" -> ledger; slot u32 -> lane; "ticket" and sequence u64 -> open ticket */
+    PP_TABLE_CHECKPOINT,   /* "head" -> ledger, and segments that count; segment u32, block u32 -> rows */
     PP_TABLE_INDEX_HEAD,   /* "schema" -> u32, of this file; what the indexes say of themselves: index.h */
     PP_TABLE_INDEX_STAMP,  /* blocks of runs: runs.h */
     PP_TABLE_INDEX_TOPIC,  /* likewise */
@@ -28,7 +28,7 @@ enum pp_derived_table {
 };
 
 #define PP_SCHEMA_NUMBER 1u
-#define PP_DERIVED_NUMBER 2u /* of derived.mdb: one of another form is emptied, and built again */
+#define PP_DERIVED_NUMBER 3u /* of derived.mdb: one of another form is emptied, and built again */
 
 #define PP_PATH_MAX 4096u
 /* "DIR/NAME"; BAD_CONFIG when it does not fit. */

@@ -144,12 +144,22 @@ static int by_sequence(const void *a, const void *b)
     return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
 }
 
-void pp_tickets_list(const struct pp_tickets *tickets, struct pp_ticket *out)
+void pp_tickets_copy(const struct pp_tickets *tickets, struct pp_ticket *out)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < PLACES; i++)
         if (tickets->places[i].sequence != 0)
             out[count++] = tickets->places[i];
     PP_ASSERT(count == tickets->count);
-    qsort(out, count, sizeof *out, by_sequence);
+}
+
+void pp_tickets_sort(struct pp_ticket *list, uint32_t count)
+{
+    qsort(list, count, sizeof *list, by_sequence);
+}
+
+void pp_tickets_list(const struct pp_tickets *tickets, struct pp_ticket *out)
+{
+    pp_tickets_copy(tickets, out);
+    pp_tickets_sort(out, tickets->count);
 }

@@ -47,7 +47,9 @@ PP_MUST_CHECK enum pp_error pp_tickets_find(const struct pp_tickets *tickets, ui
 PP_MUST_CHECK enum pp_error pp_tickets_remove(struct pp_tickets *tickets, uint64_t sequence);
 /* Removes all of one lane: for a lane that ends. Reads the whole table. */
 PP_MUST_CHECK enum pp_error pp_tickets_drop(struct pp_tickets *tickets, uint32_t slot);
-/* Ascending; room for tickets->count. */
+/* Room for tickets->count; _list ascending, _copy in any order. */
+void pp_tickets_copy(const struct pp_tickets *tickets, struct pp_ticket *out);
+void pp_tickets_sort(struct pp_ticket *list, uint32_t count);
 void pp_tickets_list(const struct pp_tickets *tickets, struct pp_ticket *out);
 
 #endif

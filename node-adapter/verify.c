@@ -137,8 +137,7 @@ static enum pp_error record_step(struct pp_verify_run *run, const struct pp_reco
         pp_verify_count(run, PP_VERIFY_STEPS);
         return PP_OK;
     }
-    if (record->type != PP_RECORD_TYPE_DAY)
-        pp_ledger_undo(&run->ledger);
+    pp_ledger_undo(&run->ledger);
     if (error == PP_NO_MEMORY || error == PP_TOO_MANY_LANES)
         return error;
     run->stopped = true;

@@ -5,7 +5,10 @@
 #include <pp/assert.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define BLOCKS_TOLD 64u /* that are missing, of one segment */
 
 /* ---- names for what stands in a row ---- */
 
@@ -39,16 +42,16 @@ static const struct field head_fields[] = {
     {"total stamps", 8},
     {"lanes", 4},
     {"open tickets", 4},
+    {"earned by all", 16},
+    {"rate of all", 16},
+    {"day of the rate", 4},
 };
 static const struct field lane_fields[] = {
     {"version", 1},
     {"channel id", 32},
-    {"payer", 20},
     {"signer", 20},
-    {"nonce", 8},
+    {"taught sequence", 8},
     {"voucher sequence", 8},
-    {"refund sequence", 8},
-    {"leave sequence", 8},
     {"length", 2},
     {"lane version", 1},
     {"lane", 4},
@@ -66,8 +69,8 @@ static const struct field lane_fields[] = {
     {"holes", 1},
 };
 static const struct field ticket_fields[] = {
-    {"time", 8}, {"base", 8},      {"storage", 8}, {"congestion", 8},
-    {"bond", 8}, {"stamp id", 32}, {"slot", 4},    {"retention days", 2},
+    {"sequence", 8}, {"time", 8},      {"base", 8}, {"storage", 8},        {"congestion", 8},
+    {"bond", 8},     {"stamp id", 32}, {"slot", 4}, {"retention days", 2},
 };
 
 struct fields {
@@ -76,15 +79,12 @@ struct fields {
     size_t count;
 };
 
-static struct fields fields_of(struct pp_slice key)
-{
-    if (key.length == 5)
-        return (struct fields){"checkpoint lane", lane_fields, sizeof lane_fields / sizeof lane_fields[0]};
-    if (key.length == 9)
-        return (struct fields){"checkpoint ticket", ticket_fields,
-                               sizeof ticket_fields / sizeof ticket_fields[0]};
-    return (struct fields){"checkpoint head", head_fields, sizeof head_fields / sizeof head_fields[0]};
-}
+static const struct fields head_names = {"checkpoint head", head_fields,
+                                         sizeof head_fields / sizeof head_fields[0]};
+static const struct fields lane_names = {"checkpoint lane", lane_fields,
+                                         sizeof lane_fields / sizeof lane_fields[0]};
+static const struct fields ticket_names = {"checkpoint ticket", ticket_fields,
+                                           sizeof ticket_fields / sizeof ticket_fields[0]};
 
 static void value_print(const uint8_t *bytes, size_t length, char out[2 * 32 + 1])
 {
@@ -98,79 +98,167 @@ static void value_print(const uint8_t *bytes, size_t length, char out[2 * 32 + 1
     pp_grains_print((struct pp_grains){number}, out);
 }
 
-static uint32_t slot_of(const struct pp_verify_run *run, struct pp_slice key)
+static void row_tell(struct pp_verify_run *run, const struct fields *fields, uint32_t slot,
+                     struct pp_slice expected, struct pp_slice found)
 {
-    if (key.length != 5)
-        return PP_SLOT_NONE;
-    uint32_t slot = (uint32_t)key.bytes[1] << 24 | (uint32_t)key.bytes[2] << 16 |
-                    (uint32_t)key.bytes[3] << 8 | key.bytes[4];
-    return slot < run->ledger.head.lane_count ? slot : PP_SLOT_NONE;
-}
-
-/* Both without their checksums. */
-static void row_tell(struct pp_verify_run *run, struct pp_slice key, struct pp_slice expected,
-                     struct pp_slice found)
-{
-    struct fields fields = fields_of(key);
     size_t at = 0;
-    for (size_t i = 0; i < fields.count; i++) {
-        const struct field *field = &fields.list[i];
+    if (expected.length == found.length && memcmp(expected.bytes, found.bytes, found.length) == 0)
+        return;
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct field *field = &fields->list[i];
         char texts[2][2 * 32 + 1];
         if (at + field->length > expected.length || at + field->length > found.length)
             break;
         if (memcmp(expected.bytes + at, found.bytes + at, field->length) != 0) {
             value_print(expected.bytes + at, field->length, texts[0]);
             value_print(found.bytes + at, field->length, texts[1]);
-            pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields.row, slot_of(run, key),
+            pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields->row, slot,
                            "%s: expected %s, found %s", field->name, texts[0], texts[1]);
             return;
         }
         at += field->length;
     }
-    pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields.row, slot_of(run, key),
-                   "its holes, coming days or list of refunds differ: expected %zu bytes, found %zu",
-                   expected.length, found.length);
+    pp_verify_tell(
+        run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields->row, slot,
+        "what follows its fields (holes, coming days, refunds) differs: expected %zu bytes, found %zu",
+        expected.length, found.length);
 }
 
 /* ---- rows ---- */
 
-static enum pp_error row_compare(struct pp_verify_run *run, struct pp_slice key, struct pp_slice expected)
+/* What was seen of the checkpoint so far. */
+struct seen {
+    const struct pp_checkpoint_head *head;
+    uint64_t *lanes; /* a bit a lane whose newest row was compared */
+    uint32_t tickets;
+    struct pp_ticket *list; /* the ledger's, ascending */
+};
+
+/* A row may be of an earlier day: lanes that nobody touched are not written again because a day began. */
+static void lane_compare(struct pp_verify_run *run, struct seen *seen, uint32_t slot, struct pp_slice row)
 {
-    struct pp_slice found;
+    uint8_t ours[PP_CHECKPOINT_LANE_MAX_BYTES], theirs[PP_CHECKPOINT_LANE_MAX_BYTES];
+    size_t length, found_length;
+    if (slot >= run->ledger.head.lane_count) {
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
+                       "lane %u: there are only %u", slot, run->ledger.head.lane_count);
+        return;
+    }
+    if (pp_mark_is_set(seen->lanes, slot))
+        return;
+    pp_mark_set(seen->lanes, slot);
     pp_verify_count(run, PP_VERIFY_CHECKPOINT);
-    enum pp_error error = pp_txn_get(run->derived, PP_TABLE_CHECKPOINT, key, &found);
+    enum pp_error error = pp_checkpoint_lane_encode(&run->ledger, slot, ours, sizeof ours, &length);
+    PP_ASSERT(error == PP_OK);
+    error = pp_checkpoint_row_at(row, run->ledger.head.day, theirs, sizeof theirs, &found_length);
+    if (error == PP_OK) /* else as it stands: a field that cannot be differs, too */
+        row = pp_slice(theirs, found_length);
+    row_tell(run, &lane_names, slot, pp_slice(ours, length), row);
+}
+
+static void lanes_compare(struct pp_verify_run *run, struct seen *seen, struct pp_reader *r)
+{
+    uint32_t slot;
+    struct pp_slice row;
+    while (pp_checkpoint_lane_next(r, &slot, &row))
+        lane_compare(run, seen, slot, row);
+    if (r->error != PP_OK)
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
+                       "not rows of lanes");
+}
+
+static void tickets_compare(struct pp_verify_run *run, struct seen *seen, struct pp_reader *r)
+{
+    for (; pp_reader_left(r) >= PP_CHECKPOINT_TICKET_BYTES; seen->tickets++) {
+        uint8_t ours[PP_CHECKPOINT_TICKET_BYTES];
+        const struct pp_slice theirs = pp_slice(pp_read_slice(r, sizeof ours), sizeof ours);
+        struct pp_writer w;
+        size_t length;
+        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
+        if (seen->tickets >= run->ledger.tickets.count)
+            continue;
+        pp_writer_init(&w, ours, sizeof ours);
+        pp_checkpoint_ticket_write(&w, &seen->list[seen->tickets]);
+        enum pp_error error = pp_writer_finish(&w, &length);
+        PP_ASSERT(error == PP_OK);
+        row_tell(run, &ticket_names, PP_SLOT_NONE, pp_slice(ours, length), theirs);
+    }
+    if (pp_reader_left(r) > 0)
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
+                       "not rows of tickets");
+}
+
+static enum pp_error block_compare(struct pp_verify_run *run, struct seen *seen, uint32_t segment,
+                                   uint32_t block, bool newest)
+{
+    struct pp_checkpoint_key key = pp_checkpoint_block_key(segment, block);
+    struct pp_slice value, body;
+    struct pp_reader r;
+    enum pp_error error =
+        pp_txn_get(run->derived, PP_TABLE_CHECKPOINT, pp_slice(key.bytes, key.length), &value);
     if (error == PP_NOT_FOUND) {
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields_of(key).row, slot_of(run, key),
-                       "the row is missing");
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
+                       "block %u of segment %u is missing", block, segment);
         return PP_OK;
     }
     PP_TRY(error);
-    if (found.length == expected.length && memcmp(found.bytes, expected.bytes, found.length) == 0)
-        return PP_OK;
-    if (!pp_checkpoint_row_is_whole(key, found)) {
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields_of(key).row, slot_of(run, key),
-                       "the checksum is not that of its %zu bytes", found.length);
+    if (!pp_checkpoint_value_open(pp_slice(key.bytes, key.length), value, &body)) {
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
+                       "block %u of segment %u: the checksum is not that of its %zu bytes", block, segment,
+                       value.length);
         return PP_OK;
     }
-    expected.length -= PP_RECORD_CHECKSUM_BYTES;
-    found.length -= PP_RECORD_CHECKSUM_BYTES;
-    row_tell(run, key, expected, found);
+    pp_reader_init(&r, body.bytes, body.length);
+    uint8_t kind = pp_read_u8(&r);
+    if (kind == PP_CHECKPOINT_LANES_BLOCK)
+        lanes_compare(run, seen, &r);
+    else if (kind != PP_CHECKPOINT_TICKETS_BLOCK)
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
+                       "block %u of segment %u is of an unknown kind %u", block, segment, kind);
+    else if (newest)
+        tickets_compare(run, seen, &r);
     return PP_OK;
 }
 
-static bool key_is_ours(const struct pp_verify_run *run, struct pp_slice key)
+static enum pp_error blocks_compare(struct pp_verify_run *run, struct seen *seen)
 {
-    struct pp_ticket ticket;
-    if (key.length == 4)
-        return memcmp(key.bytes, "head", 4) == 0;
-    if (key.length == 5)
-        return key.bytes[0] == 's' && slot_of(run, key) != PP_SLOT_NONE;
-    return key.length == 9 && key.bytes[0] == 't' &&
-           pp_tickets_find(&run->ledger.tickets, pp_key8_number(key.bytes + 1), &ticket) == PP_OK;
+    const struct pp_checkpoint_segments *segments = &seen->head->segments;
+    for (uint32_t i = segments->count; i-- > 0;)
+        for (uint32_t block = 0; block < segments->list[i].blocks; block++) {
+            uint64_t told = run->summary->findings;
+            PP_TRY(block_compare(run, seen, segments->list[i].number, block, i + 1 == segments->count));
+            if (run->summary->findings > told && block > BLOCKS_TOLD)
+                break; /* a head that was made up may name any number of blocks */
+        }
+    return PP_OK;
+}
+
+/* Rows that are missing. */
+static void seen_compare(struct pp_verify_run *run, const struct seen *seen)
+{
+    for (uint32_t slot = 0; slot < run->ledger.head.lane_count; slot++)
+        if (!pp_mark_is_set(seen->lanes, slot))
+            pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint lane", slot,
+                           "the row is missing");
+    pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint ticket", PP_SLOT_NONE, run->ledger.tickets.count,
+                     seen->tickets);
+}
+
+/* A segment that the head does not name is one that is being written (the next one, perhaps since a crash), or removed. */
+static bool key_is_ours(const struct pp_checkpoint_head *head, struct pp_slice key)
+{
+    const struct pp_checkpoint_segments *segments = &head->segments;
+    uint32_t number, block;
+    if (!pp_checkpoint_block_of(key, &number, &block))
+        return key.length == 4 && memcmp(key.bytes, "head", 4) == 0;
+    for (uint32_t i = 0; i < segments->count; i++)
+        if (segments->list[i].number == number)
+            return block < segments->list[i].blocks;
+    return segments->count == 0 || number <= segments->list[segments->count - 1].number + 1;
 }
 
 /* Rows that belong to nothing. */
-static enum pp_error keys_compare(struct pp_verify_run *run)
+static enum pp_error keys_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *head)
 {
     struct pp_scan scan;
     uint64_t left;
@@ -179,9 +267,9 @@ static enum pp_error keys_compare(struct pp_verify_run *run)
     PP_TRY(pp_scan_open(run->derived, PP_TABLE_CHECKPOINT, &scan));
     enum pp_error error = pp_scan_first(&scan);
     for (; error == PP_OK && left > 0; left--) {
-        if (!key_is_ours(run, scan.key))
+        if (!key_is_ours(head, scan.key))
             pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
-                           "%s belongs to no lane and no ticket",
+                           "%s belongs to no segment",
                            pp_hex_print(scan.key.bytes, scan.key.length < 32 ? scan.key.length : 32, text));
         error = pp_scan_next(&scan);
     }
@@ -217,26 +305,70 @@ static void place_compare(struct pp_verify_run *run)
     run->checkpoint_asked = here;
 }
 
+/* The head as it must be: only its segments are its own. */
+static void head_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *found,
+                         struct pp_slice body)
+{
+    struct pp_checkpoint_head ours = {run->head, run->ledger.head, run->ledger.tickets.count,
+                                      found->segments};
+    uint8_t bytes[PP_CHECKPOINT_HEAD_MAX_BYTES];
+    size_t length;
+    enum pp_error error = pp_checkpoint_head_encode(&ours, bytes, sizeof bytes, &length);
+    PP_ASSERT(error == PP_OK);
+    pp_verify_count(run, PP_VERIFY_CHECKPOINT);
+    row_tell(run, &head_names, PP_SLOT_NONE, pp_slice(bytes, length), body);
+}
+
+static enum pp_error rows_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *head)
+{
+    uint32_t tickets = run->ledger.tickets.count;
+    struct seen seen = {.head = head,
+                        .lanes = calloc(run->ledger.head.lane_count / 64 + 1, sizeof *seen.lanes),
+                        .list = calloc((size_t)tickets + 1, sizeof *seen.list)};
+    enum pp_error error = seen.lanes && seen.list ? PP_OK : PP_NO_MEMORY;
+    if (error == PP_OK) {
+        if (tickets > 0)
+            pp_tickets_list(&run->ledger.tickets, seen.list);
+        error = blocks_compare(run, &seen);
+        seen_compare(run, &seen);
+    }
+    free(seen.lanes);
+    free(seen.list);
+    return error;
+}
+
+static enum pp_error checkpoint_compare(struct pp_verify_run *run, struct pp_checkpoint_head *head)
+{
+    const struct pp_slice key = pp_slice("head", 4);
+    struct pp_slice value, body;
+    PP_TRY(pp_txn_get(run->derived, PP_TABLE_CHECKPOINT, key, &value));
+    bool whole = pp_checkpoint_value_open(key, value, &body);
+    if (!whole || pp_checkpoint_head_decode(body, head) != PP_OK) {
+        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint head", PP_SLOT_NONE,
+                       whole ? "not a head: %zu bytes" : "the checksum is not that of its %zu bytes",
+                       value.length);
+        return PP_OK;
+    }
+    head_compare(run, head, body);
+    PP_TRY(rows_compare(run, head));
+    return keys_compare(run, head);
+}
+
 enum pp_error pp_verify_checkpoint(struct pp_verify_run *run)
 {
-    struct pp_checkpoint ours;
     place_compare(run);
     if (run->checkpoint_end != run->head.next_sequence || run->checkpoint_compared == run->checkpoint_end)
         return PP_OK;
     run->sequence = run->head.next_sequence - 1;
     run->checkpoint_compared = run->checkpoint_end;
     run->summary->has_checkpoint = true;
-    pp_checkpoint_init(&ours);
-    enum pp_error error = pp_checkpoint_take(&ours, &run->ledger, &run->head, true);
-    struct pp_reader r;
-    pp_reader_init(&r, ours.bytes, ours.length);
-    while (error == PP_OK && pp_reader_left(&r) > 0) {
-        struct pp_slice key, value;
-        pp_checkpoint_row_next(&r, &key, &value);
-        error = row_compare(run, key, value);
-    }
-    pp_checkpoint_done(&ours);
-    return error == PP_OK ? keys_compare(run) : error;
+    struct pp_checkpoint_head *head = malloc(sizeof *head);
+    if (!head)
+        return PP_NO_MEMORY;
+    enum pp_error error = checkpoint_compare(run, head);
+    free(head);
+    return error;
 }
 
 /* JRN-069. One that was taken behind the walk's back, while it went on, is left to the next run. */

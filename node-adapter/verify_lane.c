@@ -11,7 +11,7 @@
 /* JRN-066: after every record that touched it. */
 void pp_verify_lane(struct pp_verify_run *run, uint32_t slot)
 {
-    const struct pp_lane *lane = &run->ledger.lanes[slot].lane;
+    const struct pp_lane now = pp_ledger_now(&run->ledger, &run->ledger.lanes[slot]), *lane = &now;
     const char *what = "lane";
     pp_verify_count(run, PP_VERIFY_LANES);
     if (pp_ledger_check_lane(&run->ledger, slot, &what) == PP_OK)

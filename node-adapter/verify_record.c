@@ -29,20 +29,21 @@ static void chain_before(struct pp_verify_run *run, const struct pp_record_chain
 
 /* Admission does not compare v: the first time, the key is recovered under either. */
 static enum pp_error voucher_key(struct pp_verify_run *run, const struct pp_voucher *voucher,
-                                 struct pp_ledger_lane *lane)
+                                 const struct pp_ledger_lane *lane, struct pp_verify_lane *also)
 {
     struct pp_signature signature = voucher->signature;
     struct pp_hash digest;
     pp_voucher_typed_digest(&run->domain, voucher, &digest);
-    PP_TRY(pp_signature_fix_v(run->crypto, &signature, &digest, &lane->config.signer));
-    PP_TRY(pp_recover(run->crypto, &signature, &digest, &lane->signer_key));
-    lane->signer_known = true;
+    PP_TRY(pp_signature_fix_v(run->crypto, &signature, &digest, &lane->signer));
+    PP_TRY(pp_recover(run->crypto, &signature, &digest, &also->signer_key));
+    also->signer_known = true;
     return PP_OK;
 }
 
 static void voucher_check(struct pp_verify_run *run, const struct pp_record *record, uint32_t slot)
 {
-    struct pp_ledger_lane *lane = &run->ledger.lanes[slot];
+    const struct pp_ledger_lane *lane = &run->ledger.lanes[slot];
+    struct pp_verify_lane *also = &run->lanes[slot];
     struct pp_voucher voucher = {
         .channel_id = record->charged.channel_id,
         .lane = record->charged.lane,
@@ -63,14 +64,14 @@ static void voucher_check(struct pp_verify_run *run, const struct pp_record *rec
                        pp_error_name(error));
         return;
     }
-    if (!lane->signer_known)
-        error = voucher_key(run, &voucher, lane);
+    if (!also->signer_known)
+        error = voucher_key(run, &voucher, lane, also);
     if (error == PP_OK)
-        error = pp_voucher_verify(run->crypto, &run->domain, &voucher, &lane->signer_key);
+        error = pp_voucher_verify(run->crypto, &run->domain, &voucher, &also->signer_key);
     if (error != PP_OK)
         pp_verify_tell(run, PP_VERIFY_VOUCHERS, PP_INVARIANT, "voucher signature", slot,
                        "%s: not by signer %s over these %u stamps", pp_error_name(error),
-                       pp_hex_print(lane->config.signer.bytes, 20, hex), record->count);
+                       pp_hex_print(lane->signer.bytes, 20, hex), record->count);
 }
 
 static void charged_before(struct pp_verify_run *run, const struct pp_record *record)
@@ -151,7 +152,7 @@ static void deletion_signature(struct pp_verify_run *run, uint32_t slot, const s
     struct pp_hash digest;
     pp_delete_digest(&run->domain, &fields, &digest);
     pp_verify_signer(run, PP_VERIFY_DELETIONS, "delete signature", slot, &digest, &row->signature,
-                     &lane->config.signer);
+                     &lane->signer);
 }
 
 static void deleted_before(struct pp_verify_run *run, const struct pp_record *record)
@@ -243,7 +244,7 @@ static void left_before(struct pp_verify_run *run, const struct pp_record *recor
     pp_verify_count(run, PP_VERIFY_LEAVES);
     pp_leave_digest(&run->domain, &fields, &digest);
     pp_verify_signer(run, PP_VERIFY_LEAVES, "leave signature", slot, &digest, &left->signature,
-                     &lane->config.signer);
+                     &lane->signer);
     pp_verify_grains(run, PP_VERIFY_LEAVES, "amount of a leave", slot, pp_lane_refundable(&lane->lane),
                      left->amount);
     list_begin(run, slot, &list);
@@ -380,10 +381,11 @@ static void lane_after(struct pp_verify_run *run, const struct pp_channel_id *ch
         pp_verify_lane(run, slot);
 }
 
-/* A new day touches every lane: only what it changes is compared, the rest at the end. */
+/* A new day earns in every lane: they are brought to it here, and only what that changes is compared, the rest at the end. */
 static void day_after(struct pp_verify_run *run)
 {
     run->summary->days++;
+    pp_ledger_turn_some(&run->ledger, UINT32_MAX);
     for (uint32_t slot = 0; slot < run->ledger.head.lane_count; slot++) {
         const char *what = "lane";
         pp_verify_count(run, PP_VERIFY_LANES);

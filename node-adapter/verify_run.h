@@ -37,6 +37,8 @@ struct pp_verify_lane {
     struct pp_grains lapsed; /* of tickets that were open when the lane ended */
     struct pp_grains bonds;  /* of stamps that earn */
     struct pp_grains open;   /* of open tickets; at the end */
+    bool signer_known;
+    struct pp_public_key signer_key;
 };
 
 struct pp_verify_report {

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LANES_TO_TURN 1024u /* brought to a new day before a group: some 50 us */
+
 uint64_t pp_monotonic_ns(void)
 {
     struct timespec now;
@@ -92,6 +94,19 @@ enum pp_error pp_writer_day(struct pp_node *node, uint64_t time_ms)
     struct pp_record record = {
         .type = PP_RECORD_TYPE_DAY, .time_ms = time_ms, .day = {.day = pp_day_of(time_ms)}};
     return pp_writer_append_alone(node, &record, NULL, NULL);
+}
+
+/* Not beside a checkpoint, whose lanes are of its own day. */
+void pp_writer_turn(struct pp_node *node, uint32_t lanes)
+{
+    pthread_mutex_lock(&node->index_lock);
+    bool free = !node->checkpoint_ready;
+    pthread_mutex_unlock(&node->index_lock);
+    if (!free || pp_ledger_turn_is_over(&node->ledger))
+        return;
+    pthread_rwlock_wrlock(&node->state);
+    pp_ledger_turn_some(&node->ledger, lanes);
+    pthread_rwlock_unlock(&node->state);
 }
 
 /* ---- answers ---- */
@@ -239,7 +254,9 @@ static enum pp_error group_run(void *context, struct pp_txn *txn)
 static void group_undo(struct pp_node *node, const struct pp_journal_head *head)
 {
     pthread_rwlock_wrlock(&node->state);
+    uint32_t lanes = node->ledger.head.lane_count;
     pp_ledger_undo(&node->ledger);
+    pp_signers_drop_from(&node->signers, node->ledger.head.lane_count, lanes);
     pthread_rwlock_unlock(&node->state);
     pp_recent_drop_from(&node->recent, head->next_sequence);
     node->head = *head;
@@ -356,8 +373,12 @@ static enum pp_error group_prepare(struct pp_node *node)
     node->group_stale = pp_view_is_stale(node, now_ms);
     node->group_time_ms = time_at(node, now_ms, node->group_stale); /* also of what is written alone, should this fail */
     PP_TRY(pp_writer_day(node, node->group_time_ms)); /* so that no record of a day stands before it began (NODE-031) */
+    pp_writer_turn(node, LANES_TO_TURN);
     PP_TRY(recent_make_room(node));
-    return pp_ledger_reserve(&node->ledger, PP_GROUP_MAX + PP_LEAVES_MAX);
+    pthread_rwlock_wrlock(&node->state); /* a checkpoint may be reading what moves */
+    enum pp_error error = pp_ledger_reserve(&node->ledger, PP_GROUP_MAX + PP_LEAVES_MAX);
+    pthread_rwlock_unlock(&node->state);
+    return error;
 }
 
 static void load_publish(struct pp_node *node)

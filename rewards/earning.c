@@ -1,21 +1,12 @@
 #include <pp/earning.h>
 
 #include "earning_book.h"
+#include "earning_falls.h"
 
 #include <pp/assert.h>
 #include <pp/refund.h>
 
 #include <string.h>
-
-/* A stamp's storage as its lane holds it: s = q n + r. REW-031, REW-033. */
-struct term_falls {
-    struct pp_grains first; /* earned on the day of storing */
-    unsigned count;         /* of the falls to come */
-    struct {
-        uint32_t day;
-        struct pp_grains by;
-    } falls[2];
-};
 
 static enum pp_error term_check(const struct pp_storage_term *term)
 {
@@ -28,11 +19,11 @@ static enum pp_error term_check(const struct pp_storage_term *term)
     return PP_OK;
 }
 
-static struct term_falls falls_of(const struct pp_storage_term *term)
+struct pp_earning_falls pp_earning_falls_of(const struct pp_storage_term *term)
 {
     uint64_t daily = term->storage_grains / term->retention_days;
     uint32_t longer = (uint32_t)(term->storage_grains % term->retention_days); /* days with one more */
-    struct term_falls out = {.first = pp_grains(daily + (longer > 0))};
+    struct pp_earning_falls out = {.first = pp_grains(daily + (longer > 0))};
     /* After the first day: one more until `longer` days are over, the daily part until all are. */
     if (longer >= 2) {
         out.falls[out.count].day = term->stored_day + longer;
@@ -93,7 +84,7 @@ enum pp_error pp_earning_charge(struct pp_earning_book *book, uint32_t slot, str
     PP_TRY(term_check(term));
     if (term->stored_day < lane->last_day)
         return PP_OUT_OF_RANGE;
-    struct term_falls falls = falls_of(term);
+    struct pp_earning_falls falls = pp_earning_falls_of(term);
     if (!pp_earning_book_has_room(book, falls.count))
         return PP_TOO_MANY;
 
@@ -120,7 +111,7 @@ enum pp_error pp_earning_refund(struct pp_earning_book *book, uint32_t slot, str
     PP_TRY(pp_storage_left(term, today, &left));
     if (today < lane->last_day || today > PP_DAY_LAST)
         return PP_OUT_OF_RANGE;
-    struct term_falls falls = falls_of(term);
+    struct pp_earning_falls falls = pp_earning_falls_of(term);
     if (!pp_earning_book_has_room(book, falls.count))
         return PP_TOO_MANY;
     for (unsigned i = 0; i < falls.count; i++)
@@ -168,6 +159,22 @@ struct pp_grains pp_earning_expected(const struct pp_earning_book *book, uint32_
     struct pp_earning_lane end = *lane;
     advance(book, slot, &end, lane->last_day + PP_RETENTION_MAX_DAYS);
     return pp_grains_sub_checked(end.earned, lane->earned);
+}
+
+/* Looking for them ends where they sum to the rate: a lane that earns no storage costs no look at all. */
+uint16_t pp_earning_falls_ahead(const struct pp_earning_book *book, uint32_t slot,
+                                const struct pp_earning_lane *lane, struct pp_earning_fall *out)
+{
+    struct pp_grains left = lane->rate;
+    uint16_t count = 0;
+    for (uint32_t ahead = 1; ahead <= PP_RETENTION_MAX_DAYS && !pp_grains_is_zero(left); ahead++) {
+        struct pp_grains by = pp_earning_book_get(book, slot, lane->last_day + ahead);
+        if (pp_grains_is_zero(by))
+            continue;
+        out[count++] = (struct pp_earning_fall){lane->last_day + ahead, by};
+        left = pp_grains_sub_clamped(left, by);
+    }
+    return count;
 }
 
 enum pp_error pp_earning_check(const struct pp_earning_book *book, uint32_t slot,

@@ -1,24 +1,15 @@
 #include <pp/earning.h>
 
 #include "earning_book.h"
+#include "earning_falls.h"
 
 #include <pp/assert.h>
-
-struct fall {
-    uint32_t day;
-    struct pp_grains by;
-};
 
 void pp_earning_lane_write(struct pp_writer *w, const struct pp_earning_book *book, uint32_t slot,
                            const struct pp_earning_lane *lane)
 {
-    struct fall falls[PP_RETENTION_MAX_DAYS];
-    uint16_t count = 0;
-    for (uint32_t ahead = 1; ahead <= PP_RETENTION_MAX_DAYS; ahead++) {
-        struct pp_grains by = pp_earning_book_get(book, slot, lane->last_day + ahead);
-        if (!pp_grains_is_zero(by))
-            falls[count++] = (struct fall){lane->last_day + ahead, by};
-    }
+    struct pp_earning_fall falls[PP_RETENTION_MAX_DAYS];
+    uint16_t count = pp_earning_falls_ahead(book, slot, lane, falls);
     pp_write_grains(w, lane->rate);
     pp_write_grains(w, lane->earned);
     pp_write_grains(w, lane->earned_at_stop);
@@ -32,7 +23,8 @@ void pp_earning_lane_write(struct pp_writer *w, const struct pp_earning_book *bo
 }
 
 /* REW-044: a record is as untrusted as a message; what it says of the rate must agree with its falls. */
-static enum pp_error lane_check(const struct pp_earning_lane *lane, const struct fall *falls, uint16_t count)
+static enum pp_error lane_check(const struct pp_earning_lane *lane, const struct pp_earning_fall *falls,
+                                uint16_t count)
 {
     struct pp_grains sum = PP_GRAINS_ZERO;
     uint32_t before = lane->last_day;
@@ -45,6 +37,9 @@ static enum pp_error lane_check(const struct pp_earning_lane *lane, const struct
         before = falls[i].day;
         PP_TRY(pp_grains_add(sum, falls[i].by, &sum));
     }
+    struct pp_grains most; /* more than it can ever come to: no later sum overflows */
+    PP_TRY(pp_grains_mul(lane->rate, PP_RETENTION_MAX_DAYS, &most));
+    PP_TRY(pp_grains_add(lane->earned, most, &most));
     if (!pp_grains_eq(sum, lane->rate) || pp_grains_lt(lane->earned, lane->earned_at_stop))
         return PP_OUT_OF_RANGE;
     if (!pp_grains_is_zero(lane->earned_at_stop) &&
@@ -56,7 +51,7 @@ static enum pp_error lane_check(const struct pp_earning_lane *lane, const struct
 void pp_earning_lane_read(struct pp_reader *r, struct pp_earning_book *book, uint32_t slot,
                           struct pp_earning_lane *out)
 {
-    struct fall falls[PP_RETENTION_MAX_DAYS];
+    struct pp_earning_fall falls[PP_RETENTION_MAX_DAYS];
     struct pp_earning_lane lane;
     lane.rate = pp_read_grains(r);
     lane.earned = pp_read_grains(r);
@@ -75,7 +70,7 @@ void pp_earning_lane_read(struct pp_reader *r, struct pp_earning_book *book, uin
     if (r->error != PP_OK)
         return;
     enum pp_error error = lane_check(&lane, falls, count);
-    if (error == PP_OK && !pp_earning_book_has_places(book, count))
+    if (error == PP_OK && count > 0 && !pp_earning_book_has_places(book, count))
         error = PP_TOO_MANY;
     if (error != PP_OK) {
         pp_reader_fail(r, error);

@@ -233,7 +233,7 @@ static void checkpoint_reseal(struct change *change)
             continue;
         size_t body = row->length - PP_RECORD_CHECKSUM_BYTES;
         const struct pp_slice parts[] = {pp_slice(row->key, row->key_length), pp_slice(row->value, body)};
-        reseal("pp.checkpoint.v1", parts, 2, row->value + body);
+        reseal("pp.checkpoint.v2", parts, 2, row->value + body);
     }
 }
 

@@ -259,15 +259,15 @@ START_TEST(lanes__as_many_as_there_may_be__found_by_channel_in_the_order_they_ca
 {
     static const uint64_t map_key[2] = {11, 13};
     struct pp_ledger ledger;
-    const struct pp_channel_config config = {0};
+    const struct pp_address signer = {{0}};
     struct pp_channel_id id = {{0}};
     uint32_t slot;
     ck_assert_ok(pp_ledger_open(&ledger, 3000, map_key));
     for (uint32_t i = 0; i < 3000; i++) {
         memcpy(id.bytes + 12 * (i % 2), &i, sizeof i); /* half of them differ only where the map does not look */
-        ck_assert_ok(pp_ledger_lane_add(&ledger, &id, &config, &slot));
+        ck_assert_ok(pp_ledger_lane_add(&ledger, &id, &signer, i + 1, &slot));
         ck_assert_uint_eq(slot, i);
-        ck_assert_error(pp_ledger_lane_add(&ledger, &id, &config, &slot),
+        ck_assert_error(pp_ledger_lane_add(&ledger, &id, &signer, i + 1, &slot),
                         i == 2999 ? PP_TOO_MANY_LANES : PP_INVARIANT);
         ck_assert_uint_eq(pp_ledger_find(&ledger, &id), i);
     }

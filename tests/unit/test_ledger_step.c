@@ -173,7 +173,6 @@ static void print_take(const struct world *w, struct print *out)
         size_t length;
         ck_assert_ok(pp_checkpoint_lane_encode(&w->ledger, slot, row, sizeof row, &length));
         add(out, row, length);
-        add(out, &w->ledger.lanes[slot].dirty, 1);
     }
     pp_tickets_list(&w->ledger.tickets, tickets);
     for (uint32_t i = 0; i < w->ledger.tickets.count; i++) {

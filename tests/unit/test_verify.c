@@ -113,7 +113,7 @@ static void reseal(struct pp_slice key, uint8_t *value, size_t length)
 {
     const struct pp_slice parts[] = {key, pp_slice(value, length)};
     uint8_t digest[32];
-    pp_blake2b("pp.checkpoint.v1", parts, 2, digest);
+    pp_blake2b("pp.checkpoint.v2", parts, 2, digest);
     memcpy(value + length, digest, PP_RECORD_CHECKSUM_BYTES);
 }
 
@@ -136,7 +136,7 @@ static enum pp_error plant_run(void *context, struct pp_txn *txn)
 {
     const struct plant *plant = context;
     struct pp_scan scan;
-    uint8_t key[64], value[8192] = {0};
+    uint8_t key[64], value[16384] = {0};
     PP_TRY(pp_scan_open(txn, plant->table, &scan));
     enum pp_error error = pp_scan_first(&scan);
     for (unsigned i = 0; i < plant->row && error == PP_OK; i++)
@@ -245,25 +245,33 @@ START_TEST(verify__one_fault_anywhere__found_and_named)
          "journal record 3 (CHARGED): the checksum"},
         {false, PP_TABLE_RECORDS, DROP, 3, 0, false, PP_VERIFY_RECORDS, "record",
          "journal record 6 (UNKNOWN): it is missing"},
-        {true, PP_TABLE_CHECKPOINT, FLIP, 1, 50, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+        /* a block with two lanes, then the head; a row begins 7 bytes into the block, S 78 bytes into it, R 90 */
+        {true, PP_TABLE_CHECKPOINT, FLIP, 0, 50, false, PP_VERIFY_CHECKPOINT, "checkpoint block",
+         "block 0 of segment 1: the checksum"},
+        {true, PP_TABLE_CHECKPOINT, FLIP, 1, 3, true, PP_VERIFY_CHECKPOINT, "checkpoint head",
          "the checksum"},
-        {true, PP_TABLE_CHECKPOINT, FLIP, 0, 3, true, PP_VERIFY_CHECKPOINT, "checkpoint head",
-         "the checksum"},
-        {true, PP_TABLE_CHECKPOINT, DROP, 2, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
-         "the row is missing"},
-        {true, PP_TABLE_CHECKPOINT, DROP, 0, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
+        {true, PP_TABLE_CHECKPOINT, DROP, 0, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint block",
+         "block 0 of segment 1 is missing"},
+        {true, PP_TABLE_CHECKPOINT, DROP, 1, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
          "it is missing"},
-        {true, PP_TABLE_CHECKPOINT, ADD, 1, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint row",
-         "7300000040 belongs to no"},
-        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 202, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
+        {true, PP_TABLE_CHECKPOINT, ADD, 0, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint row",
+         "620000000100000040 belongs to no"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 1, 202, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
          "total spent: expected 60000, found 60001"},
-        {true, PP_TABLE_CHECKPOINT, RESEAL, 1, 124, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 95, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
          "spent: expected 30000, found 30001"},
-        {true, PP_TABLE_CHECKPOINT, RESEAL, 2, 136, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
-         "refunded: expected 18000, found 18001"},
-        {true, PP_TABLE_CHECKPOINT, RESEAL, 2, 1, true, PP_VERIFY_CHECKPOINT, "checkpoint lane",
-         "its holes, coming days"},
-        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 8, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 107, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "refunded: expected 7500, found 7501"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 4, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "channel id: expected "},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 3, false, PP_VERIFY_CHECKPOINT, "checkpoint row",
+         "lane 256: there are only 2"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 6, false, PP_VERIFY_CHECKPOINT, "checkpoint lane", ""},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint block",
+         "block 0 of segment 1 is of an unknown kind 0"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 1, true, PP_VERIFY_CHECKPOINT, "checkpoint lane",
+         "what follows its fields"},
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 1, 8, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
          "it stands before 15"},
         {true, PP_TABLE_INDEX_STAMP, FLIP, 0, 7, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "the block "},
         {true, PP_TABLE_INDEX_STAMP, DROP, 0, 0, false, PP_VERIFY_INDEX_STAMP, "index_stamp", "expected "},
