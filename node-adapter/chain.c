@@ -155,6 +155,7 @@ static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *co
     /* A reader that was killed (settle, verify) would keep every page that it saw from being used again. */
     pp_store_sweep_readers(node->data.journal);
     pp_store_sweep_readers(node->data.derived);
+    PP_TRY(pp_lease_check(node->data.lease)); /* JRN-085 */
     PP_TRY(pp_writer_day(node, pp_writer_time(node)));
     pp_writer_turn(node, LANES_TO_TURN);
     *out_day = node->ledger.head.day;

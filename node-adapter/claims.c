@@ -60,7 +60,6 @@ enum pp_error pp_claims_open(const char *data_dir, struct pp_claims **out, char 
         free(claims);
         return PP_NO_MEMORY;
     }
-    claims->data.lock_file = -1;
     enum pp_error error = claims_start(claims, data_dir, reason);
     if (error != PP_OK) {
         if (out_reason)

@@ -279,7 +279,6 @@ enum pp_error pp_node_open(const struct pp_node_config *config, struct pp_node *
         free(node);
         return PP_NO_MEMORY;
     }
-    node->data.lock_file = -1;
     pp_pipeline_init(node);
     enum pp_error error = node_start(node, config, reason);
     if (error != PP_OK) {
@@ -295,22 +294,29 @@ enum pp_error pp_node_open(const struct pp_node_config *config, struct pp_node *
     return PP_OK;
 }
 
+static enum pp_error takes_work(struct pp_node *node)
+{
+    if (pp_lease_lost(node->data.lease, NULL))
+        return PP_FENCED;
+    return (enum pp_error)atomic_load(&node->failed);
+}
+
 void pp_node_close(struct pp_node *node)
 {
     if (!node)
         return;
     pp_pipeline_stop(node);
     /* Without it the next start replays more; nothing is lost. */
-    if (atomic_load(&node->failed) == PP_OK)
+    if (takes_work(node) == PP_OK)
         (void)!pp_checkpoint_write(&node->checkpoint, node->data.derived, &node->head);
     node_free(node);
 }
 
 /* ---- requests ---- */
 
-static enum pp_error takes_work(struct pp_node *node)
+bool pp_node_fenced(struct pp_node *node, char out_reason[256])
 {
-    return (enum pp_error)atomic_load(&node->failed);
+    return pp_lease_lost(node->data.lease, out_reason);
 }
 
 static enum pp_error submit(struct pp_node *node, const struct pp_request *request, bool host,

@@ -29,6 +29,7 @@ struct pp_store {
     pthread_rwlock_t map_lock; /* shared: a read uses the map; exclusive: the map is replaced */
     pp_store_fault *fault;
     void *fault_context;
+    struct pp_store_guard guard; /* begin NULL: none */
 };
 
 struct pp_txn {
@@ -214,6 +215,11 @@ void pp_store_inject(struct pp_store *store, pp_store_fault *fault, void *contex
     store->fault_context = context;
 }
 
+void pp_store_guard(struct pp_store *store, const struct pp_store_guard *guard)
+{
+    store->guard = *guard;
+}
+
 /* ---- transactions ---- */
 
 static void txn_drop_appenders(struct pp_txn *txn)
@@ -248,7 +254,12 @@ static enum pp_error write_once(struct pp_store *store, pp_txn_run *run, void *c
     int status = mdb_txn_begin(store->env, NULL, 0, &txn.handle);
     if (status)
         return pp_store_error_of(status);
-    enum pp_error error = run(context, &txn);
+    const struct pp_store_guard *guard = &store->guard;
+    enum pp_error error = guard->begin ? guard->begin(guard->context, &txn) : PP_OK;
+    if (error == PP_OK)
+        error = run(context, &txn);
+    if (error == PP_OK && guard->begin)
+        error = guard->commit(guard->context);
     if (error == PP_OK && store->fault)
         error = store->fault(store->fault_context);
     txn_drop_appenders(&txn);

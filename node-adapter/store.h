@@ -2,7 +2,7 @@
  *
  * Shape:  a store is one LMDB environment: a file with named tables, keys in byte order (integers are big-endian).
  *         A transaction commits when its callback returns PP_OK, and otherwise never happened.
- * Own:    one process writes (the node locks its folder), others may read meanwhile. Values that a read gives are
+ * Own:    one process writes (lease.h), others may read meanwhile. Values that a read gives are
  *         borrowed until the transaction ends, or until the next write of the same transaction.
  * Errors: STORE_FULL (map, disk, quota), NOT_FOUND, CORRUPT, SCHEMA, IO, NO_MEMORY, BUSY (readers), SYSTEM.
  * Limits: see PP_STORE_*.
@@ -100,6 +100,15 @@ void pp_store_sweep_readers(struct pp_store *store);
  * sleep: the disk is slow then. To be set while nothing is written. NULL: none. */
 typedef enum pp_error pp_store_fault(void *context);
 void pp_store_inject(struct pp_store *store, pp_store_fault *fault, void *context);
+
+/* Who may write: `begin` runs inside every writing transaction before its callback, `commit` directly before it commits; what
+ * they return other than OK is the transaction's answer. */
+struct pp_store_guard {
+    pp_txn_run *begin;
+    pp_store_fault *commit;
+    void *context;
+};
+void pp_store_guard(struct pp_store *store, const struct pp_store_guard *guard);
 
 static inline struct pp_slice pp_slice(const void *bytes, size_t length)
 {

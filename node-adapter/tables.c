@@ -3,12 +3,9 @@
 #include <pp/assert.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char *const journal_tables[PP_JOURNAL_TABLES] = {"meta", "records", "envelopes", "stamps", "reports"};
 static const char *const derived_tables[PP_DERIVED_TABLES] = {"checkpoint", "index_head", "index_stamp", "index_topic",
@@ -24,24 +21,6 @@ static enum pp_error refuse(enum pp_error error, const char *path, const char *w
 {
     snprintf(out_reason, PP_STORE_REASON_BYTES, "%.150s: %s", path, why);
     return error;
-}
-
-/* JRN-002: one writer. The lock goes with the process, however it ends. */
-static enum pp_error lock_take(const char *dir, int *out_file, char *out_reason)
-{
-    char path[PP_PATH_MAX];
-    PP_TRY(pp_data_path(dir, "lock", path));
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0)
-        return refuse(PP_SYSTEM, path, strerror(errno), out_reason);
-    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-        enum pp_error error = errno == EWOULDBLOCK ? PP_LOCKED : PP_SYSTEM;
-        refuse(error, path, strerror(errno), out_reason);
-        close(file);
-        return error;
-    }
-    *out_file = file;
-    return PP_OK;
 }
 
 static enum pp_error file_open(const char *dir, const char *name, const char *const *tables, unsigned count,
@@ -142,16 +121,18 @@ static enum pp_error files_open(const char *dir, uint64_t map_bytes, bool read_o
 enum pp_error pp_data_open(const char *dir, uint64_t map_bytes, bool read_only, struct pp_data *out,
                            char out_reason[PP_STORE_REASON_BYTES])
 {
-    struct pp_data data = {.lock_file = -1};
+    struct pp_data data = {0};
     char ignored[PP_STORE_REASON_BYTES];
     char *reason = out_reason ? out_reason : ignored;
     reason[0] = 0;
     if (!read_only) {
         if (mkdir(dir, 0700) != 0 && errno != EEXIST)
             return refuse(PP_SYSTEM, dir, strerror(errno), reason);
-        PP_TRY(lock_take(dir, &data.lock_file, reason));
+        PP_TRY(pp_lease_lock(dir, &data.lease, reason)); /* JRN-002 */
     }
     enum pp_error error = files_open(dir, map_bytes, read_only, &data, reason);
+    if (error == PP_OK && !read_only)
+        error = pp_lease_take(data.lease, data.journal, data.derived, reason);
     if (error != PP_OK) {
         pp_data_close(&data);
         return error;
@@ -164,7 +145,6 @@ void pp_data_close(struct pp_data *data)
 {
     pp_store_close(data->journal);
     pp_store_close(data->derived);
-    if (data->lock_file >= 0)
-        close(data->lock_file);
-    *data = (struct pp_data){.lock_file = -1};
+    pp_lease_close(data->lease);
+    *data = (struct pp_data){0};
 }

@@ -2,15 +2,15 @@
  *
  *     journal.mdb   the truth: records, envelopes, what was refunded of a stamp, reports
  *     derived.mdb   what can be computed from it: checkpoint, indexes. May be deleted while no node runs.
- *     lock          held by the node that writes
+ *     lock          held by the node that writes; its text says who that is
  */
 #ifndef PP_TABLES_H
 #define PP_TABLES_H
 
-#include "store.h"
+#include "lease.h"
 
 enum pp_journal_table {
-    PP_TABLE_META,      /* "schema" -> u32 */
+    PP_TABLE_META,      /* "schema" -> u32, "lease" -> who writes */
     PP_TABLE_RECORDS,   /* sequence u64 -> record */
     PP_TABLE_ENVELOPES, /* sequence u64 -> topic length u8, topic, payload */
     PP_TABLE_STAMPS,    /* sequence u64 -> what happened to a stamp since: reasons u8, refunded u96, stored day u32 */
@@ -37,10 +37,10 @@ PP_MUST_CHECK enum pp_error pp_data_path(const char *dir, const char *name, char
 struct pp_data {
     struct pp_store *journal;
     struct pp_store *derived; /* NULL: read-only, and there is none yet */
-    int lock_file;            /* -1: read-only */
+    struct pp_lease *lease;   /* NULL: read-only */
 };
 
-/* Writer: makes the folder (mode 0700) and the files when missing, and takes the lock: LOCKED. Reader: NOT_FOUND. */
+/* Writer: makes the folder (mode 0700) and the files when missing, and takes the lease: LOCKED. Reader: NOT_FOUND. */
 PP_MUST_CHECK enum pp_error pp_data_open(const char *dir, uint64_t map_bytes, bool read_only, struct pp_data *out,
                                          char out_reason[PP_STORE_REASON_BYTES]);
 void pp_data_close(struct pp_data *data);

@@ -367,7 +367,7 @@ static void summary_fill(const struct pp_verify_run *run)
 enum pp_error pp_verify_dir(const char *data_dir, const struct pp_verify_config *config,
                             struct pp_verify_summary *out)
 {
-    struct pp_verify_run run = {.config = config, .summary = out, .data = {.lock_file = -1}};
+    struct pp_verify_run run = {.config = config, .summary = out};
     *out = (struct pp_verify_summary){0};
     if (sodium_init() < 0)
         return PP_NO_MEMORY;

@@ -202,6 +202,7 @@ struct group {
     uint64_t began_ns;
     uint64_t gathered_ns;
     bool single;
+    bool begun;           /* the transaction was: `first` is taken, or handed on */
     struct pp_item *look; /* wants to be between groups: the group ends */
 };
 
@@ -246,6 +247,7 @@ static enum pp_error group_gather(struct group *group, struct pp_txn *txn)
 static enum pp_error group_run(void *context, struct pp_txn *txn)
 {
     struct group *group = context;
+    group->begun = true;
     enum pp_error error = group_gather(group, txn);
     group->gathered_ns = pp_monotonic_ns();
     return error;
@@ -271,6 +273,8 @@ static enum pp_error group_commit(struct group *group, enum pp_store_room room)
     enum pp_error error = pp_store_write(node->data.journal, room, group_run, group);
     if (error != PP_OK) {
         group_undo(node, &before);
+        if (!group->begun) /* FENCED, or no transaction is to be had: it is refused with the rest */
+            node->group[group->count++] = group->first;
         return error;
     }
     pthread_rwlock_wrlock(&node->state);

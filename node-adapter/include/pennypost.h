@@ -65,6 +65,9 @@ struct pp_node_config {
 /* Opens or makes the store, recovers (checkpoint and replay), and starts the threads.
  * LOCKED, SCHEMA, CORRUPT (out_reason says record and offset), BAD_CONFIG. out_reason may be NULL. */
 PP_MUST_CHECK enum pp_error pp_node_open(const struct pp_node_config *config, struct pp_node **out, char out_reason[256]);
+/* Whether another process took the folder over, or its files were replaced: everything is FENCED then, and all that is left
+ * is to close the node. out_reason (may be NULL) says who writes the folder now, or what happened to it. */
+bool pp_node_fenced(struct pp_node *node, char out_reason[256]);
 /* Answers what is queued, checkpoints, stops. */
 void pp_node_close(struct pp_node *node);
 

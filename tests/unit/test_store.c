@@ -270,7 +270,6 @@ START_TEST(data__two_writers__the_second_is_locked_out)
     ck_assert_int_eq(status, 0);
     child = fork();
     if (child == 0) { /* JRN-063: readers are let in */
-        other.lock_file = -1;
         _exit(pp_data_open(dir.path, 0, true, &other, reason) == PP_OK ? 0 : 1);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
