@@ -316,3 +316,16 @@ enum pp_error pp_claims_lane(const struct pp_claims *claims, const struct pp_cha
         return PP_NOT_FOUND;
     return lane_claim(claims, slot, out);
 }
+
+enum pp_error pp_claims_leaves(const struct pp_claims *claims, struct pp_lane_leaf **out, size_t *out_count)
+{
+    struct pp_lane_leaf *leaves = calloc((size_t)claims->ledger.head.lane_count + 1, sizeof *leaves);
+    if (!leaves)
+        return PP_NO_MEMORY;
+    enum pp_error error = pp_report_leaves(&claims->ledger, leaves, out_count);
+    if (error == PP_OK)
+        *out = leaves;
+    else
+        free(leaves);
+    return error;
+}

@@ -95,7 +95,12 @@ static enum pp_error identity_check(struct pp_node *node, char *reason)
 {
     const struct pp_record_opened *stored = &node->ledger.head.opened;
     struct pp_record_opened ours;
+    bool part;
     opened_of(node, &ours);
+    PP_TRY(pp_part_get(node->data.journal, &part));
+    if (part != node->config.part_of_shards)
+        return bad_config(reason, part ? "shards: the data folder is one of several shards: open it as one"
+                                       : "shards: the data folder was made for a shard by itself");
     if (stored->node_id != ours.node_id || stored->shard != ours.shard)
         return bad_config(reason, "node_id, shard: the data folder belongs to another node");
     if (stored->embedded_store != ours.embedded_store)
@@ -114,7 +119,7 @@ static enum pp_error identity_take(struct pp_node *node, char *reason)
         return identity_check(node, reason);
     struct pp_record record = {.type = PP_RECORD_TYPE_OPENED, .time_ms = pp_node_now(node)};
     opened_of(node, &record.opened);
-    return pp_writer_append_alone(node, &record, NULL, NULL);
+    return pp_writer_append_alone(node, &record, node->config.part_of_shards ? pp_part_put : NULL, NULL);
 }
 
 /* ---- opening ---- */

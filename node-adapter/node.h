@@ -285,6 +285,10 @@ struct pp_lane_leaf;
 /* The lanes that a report states: those that ever spent. Room for all. */
 PP_MUST_CHECK enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_leaf *out, size_t *out_count);
 PP_MUST_CHECK enum pp_error pp_report_epoch_end(struct pp_node *node);
+/* Of a node that is part of shards, from any thread: whether an epoch is over that has no report, and that report, with the
+ * leaves of the other shards. */
+PP_MUST_CHECK enum pp_error pp_report_is_due(struct pp_node *node, bool *out);
+PP_MUST_CHECK enum pp_error pp_report_fold(struct pp_node *node, const struct pp_lane_leaf *others, size_t count);
 
 /* ---- sweep.c ---- */
 /* Removes what has expired by this day, some thousand at most. On the caller's thread. */

@@ -12,6 +12,8 @@ struct making {
     struct pp_report report, before;
     struct pp_operator operators[1];
     struct pp_report_terms terms;
+    const struct pp_lane_leaf *others; /* of the other shards; borrowed */
+    size_t other_count;
     struct pp_lane_leaf *lanes, *before_lanes;
     struct pp_hash *nodes, *before_nodes;
     uint8_t *bundle;
@@ -108,7 +110,7 @@ static enum pp_error making_fill(struct pp_node *node, uint64_t epoch, struct ma
     const struct pp_chain_event *head = &node->view.head;
     static const struct pp_hash none = {{0}};
     struct before_look look = {node, making, &head->last_report, false};
-    size_t lanes = node->ledger.head.lane_count, count;
+    size_t lanes = node->ledger.head.lane_count + making->other_count, count;
     if (!pp_hash_eq(&head->last_report, &none))
         PP_TRY(pp_store_read(node->data.journal, before_find, &look));
     making->operators[0] = (struct pp_operator){node->config.node_id, node->operator_address, node->config.payee};
@@ -130,7 +132,9 @@ static enum pp_error making_fill(struct pp_node *node, uint64_t epoch, struct ma
     if (!making->lanes || !making->nodes)
         return PP_NO_MEMORY;
     PP_TRY(pp_report_leaves(&node->ledger, making->lanes, &count));
-    return pp_report_build(&making->terms, making->lanes, count, making->nodes, &making->report);
+    if (making->other_count > 0)
+        memcpy(making->lanes + count, making->others, making->other_count * sizeof *making->others);
+    return pp_report_build(&making->terms, making->lanes, count + making->other_count, making->nodes, &making->report);
 }
 
 /* NODE-071: a quorum of one; the code takes n. */
@@ -200,19 +204,74 @@ static enum pp_error report_make(struct pp_node *node, uint64_t epoch, struct ma
     return making_journal(node, making);
 }
 
-/* NODE-070: once an epoch is over by the finalized block's time. Epochs without a lane, or missed, have no report. */
-enum pp_error pp_report_epoch_end(struct pp_node *node)
+/* NODE-070: once an epoch is over by the finalized block's time. Missed epochs have no report. */
+static enum pp_error due_look(const struct pp_node *node, uint64_t *out_epoch, bool *out_due)
 {
-    uint64_t epoch;
+    *out_due = false;
     if (!node->view.known || node->view.conflict || pp_view_is_stale(node, pp_node_now(node)))
         return PP_OK;
-    PP_TRY(pp_epoch_of(node->view.head.finalized_time_s, node->config.epoch_seconds, &epoch));
-    if (epoch < 2 || epoch - 1 <= node->ledger.head.report_epoch || node->ledger.head.totals.stamps == 0)
+    PP_TRY(pp_epoch_of(node->view.head.finalized_time_s, node->config.epoch_seconds, out_epoch));
+    *out_due = *out_epoch >= 2 && *out_epoch - 1 > node->ledger.head.report_epoch;
+    return PP_OK;
+}
+
+static enum pp_error report_if_due(struct pp_node *node, const struct pp_lane_leaf *others, size_t other_count)
+{
+    uint64_t epoch;
+    bool due;
+    PP_TRY(due_look(node, &epoch, &due));
+    if (!due || (node->ledger.head.totals.stamps == 0 && other_count == 0))
         return PP_OK;
     struct making *making = calloc(1, sizeof *making);
     if (!making)
         return PP_NO_MEMORY;
+    making->others = others;
+    making->other_count = other_count;
     enum pp_error error = report_make(node, epoch - 1, making);
     making_free(making);
     return error;
+}
+
+/* NODE-104: a shard never reports for itself alone. */
+enum pp_error pp_report_epoch_end(struct pp_node *node)
+{
+    return node->config.part_of_shards ? PP_OK : report_if_due(node, NULL, 0);
+}
+
+/* ---- for all shards ---- */
+
+struct fold_look {
+    const struct pp_lane_leaf *others;
+    size_t other_count;
+    bool due;
+};
+
+static enum pp_error is_due_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    struct fold_look *look = context;
+    uint64_t epoch;
+    (void)txn;
+    return due_look(node, &epoch, &look->due);
+}
+
+enum pp_error pp_report_is_due(struct pp_node *node, bool *out)
+{
+    struct fold_look look = {0};
+    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, is_due_run, &look));
+    *out = look.due;
+    return PP_OK;
+}
+
+static enum pp_error fold_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    const struct fold_look *look = context;
+    (void)txn;
+    return report_if_due(node, look->others, look->other_count);
+}
+
+enum pp_error pp_report_fold(struct pp_node *node, const struct pp_lane_leaf *others, size_t count)
+{
+    struct fold_look look = {others, count, false};
+    PP_ASSERT(node->config.part_of_shards);
+    return pp_pipeline_call(node, PP_ITEM_LOOK, fold_run, &look);
 }

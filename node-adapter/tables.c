@@ -148,3 +148,28 @@ void pp_data_close(struct pp_data *data)
     pp_lease_close(data->lease);
     *data = (struct pp_data){0};
 }
+
+static enum pp_error part_read(void *context, struct pp_txn *txn)
+{
+    bool *out = context;
+    struct pp_slice value;
+    enum pp_error error = pp_txn_get(txn, PP_TABLE_META, pp_slice("part", 4), &value);
+    *out = error == PP_OK;
+    if (error == PP_NOT_FOUND)
+        return PP_OK;
+    PP_TRY(error);
+    return value.length == 1 && value.bytes[0] == 1 ? PP_OK : PP_CORRUPT;
+}
+
+enum pp_error pp_part_get(struct pp_store *journal, bool *out)
+{
+    return pp_store_read(journal, part_read, out);
+}
+
+enum pp_error pp_part_put(void *context, struct pp_txn *txn)
+{
+    static const uint8_t yes = 1;
+    const struct pp_slice part = {&yes, 1};
+    (void)context;
+    return pp_txn_put(txn, PP_TABLE_META, pp_slice("part", 4), &part, 1);
+}

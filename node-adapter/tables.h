@@ -10,7 +10,7 @@
 #include "lease.h"
 
 enum pp_journal_table {
-    PP_TABLE_META,      /* "schema" -> u32, "lease" -> who writes */
+    PP_TABLE_META,      /* "schema" -> u32, "lease" -> who writes, "part" -> u8: one of several shards */
     PP_TABLE_RECORDS,   /* sequence u64 -> record */
     PP_TABLE_ENVELOPES, /* sequence u64 -> topic length u8, topic, payload */
     PP_TABLE_STAMPS,    /* sequence u64 -> what happened to a stamp since: reasons u8, refunded u96, stored day u32 */
@@ -44,5 +44,10 @@ struct pp_data {
 PP_MUST_CHECK enum pp_error pp_data_open(const char *dir, uint64_t map_bytes, bool read_only, struct pp_data *out,
                                          char out_reason[PP_STORE_REASON_BYTES]);
 void pp_data_close(struct pp_data *data);
+
+/* NODE-104: whether the folder is one of several shards, so that its lanes are reported together with theirs. CORRUPT. */
+PP_MUST_CHECK enum pp_error pp_part_get(struct pp_store *journal, bool *out);
+/* A pp_txn_run, for the transaction that writes the first record. */
+PP_MUST_CHECK enum pp_error pp_part_put(void *context, struct pp_txn *txn);
 
 #endif

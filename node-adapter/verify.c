@@ -327,6 +327,7 @@ static enum pp_error run_do(struct pp_verify_run *run, const char *data_dir)
     pp_journal_head_init(&run->head);
     PP_TRY(pp_crypto_open(&run->crypto));
     PP_TRY(pp_data_open(data_dir, 0, true, &run->data, run->summary->reason));
+    PP_TRY(pp_part_get(run->data.journal, &run->part));
     PP_TRY(pools_make(run));
     return passes_do(run);
 }

@@ -140,6 +140,22 @@ static void membership_compare(struct pp_verify_run *run, const struct pp_record
                    "node %u is not among them", opened->node_id);
 }
 
+/* NODE-106: the lanes of the other shards are not in this folder; they are taken as the bundle states them. */
+static size_t others_take(const struct pp_verify_run *run, const struct comparing *comparing,
+                          struct pp_lane_leaf *out)
+{
+    const struct pp_record_opened *opened = &run->ledger.head.opened;
+    size_t count = 0;
+    if (!run->part || !comparing->has_stored)
+        return 0;
+    for (size_t i = 0; i < comparing->stored.report.lane_count; i++) {
+        const struct pp_lane_leaf *leaf = &comparing->stored.report.lanes[i];
+        if (pp_lane_node(leaf->lane) == opened->node_id && pp_lane_shard(leaf->lane) != opened->shard)
+            out[count++] = *leaf;
+    }
+    return count;
+}
+
 static enum pp_error ours_build(struct pp_verify_run *run, const struct pp_record_reported *reported,
                                 struct comparing *comparing)
 {
@@ -160,8 +176,10 @@ static enum pp_error ours_build(struct pp_verify_run *run, const struct pp_recor
     struct bundle *ours = &comparing->ours;
     size_t count = 0;
     membership_compare(run, reported, operators, terms.operator_count);
-    PP_TRY(bundle_room(ours, run->ledger.head.lane_count));
+    PP_TRY(bundle_room(ours, run->ledger.head.lane_count +
+                                 (comparing->has_stored ? comparing->stored.report.lane_count : 0)));
     PP_TRY(pp_report_leaves(&run->ledger, ours->lanes, &count));
+    count += others_take(run, comparing, ours->lanes + count);
     return pp_report_build(&terms, ours->lanes, count, ours->nodes, &ours->report);
 }
 
@@ -290,6 +308,9 @@ enum pp_error pp_verify_report(struct pp_verify_run *run, const struct pp_record
         return PP_NO_MEMORY;
     pp_verify_count(run, PP_VERIFY_REPORTS);
     order_compare(run, reported);
+    if (run->part && run->ledger.head.opened.shard != 0)
+        pp_verify_tell(run, PP_VERIFY_REPORTS, PP_INVARIANT, "report", PP_SLOT_NONE,
+                       "shard %u made it, though shard 0 reports for all", run->ledger.head.opened.shard);
     pp_verify_signer(run, PP_VERIFY_REPORTS, "report signature", PP_SLOT_NONE, &reported->report_hash,
                      &reported->signature, &run->ledger.head.opened.operator_address);
     enum pp_error error = compare(run, reported, comparing);

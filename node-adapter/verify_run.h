@@ -60,6 +60,7 @@ struct pp_verify_run {
     struct pp_crypto *crypto;
     struct pp_domain domain;
     struct pp_data data;
+    bool part; /* one of several shards: its reports state the lanes of the others, too */
     struct pp_ledger ledger;
     struct pp_journal_head head; /* behind the last record that was taken */
     uint64_t end;                /* of the journal, when last looked at */

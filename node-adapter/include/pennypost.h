@@ -44,6 +44,7 @@ struct pp_node_config {
     uint64_t map_bytes;         /* the most that the store may grow to; 0: 16 GiB */
     uint32_t node_id;
     uint8_t shard;
+    bool part_of_shards;        /* of pennypost_shards.h: reports are made for all shards together, not by this node alone */
     bool embedded_store;        /* keep the envelopes too */
     uint32_t lanes_max;         /* pools are made for this many; 0: 65536 */
     uint32_t verify_threads;    /* 0: one per core */

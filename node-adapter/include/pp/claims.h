@@ -59,6 +59,10 @@ PP_MUST_CHECK enum pp_error pp_claims_lanes(const struct pp_claims *claims,
 PP_MUST_CHECK enum pp_error pp_claims_lane(const struct pp_claims *claims, const struct pp_channel_id *channel_id,
                                            uint32_t lane, struct pp_lane_claim *out);
 
+/* The lanes as a report states them; free() the list. */
+PP_MUST_CHECK enum pp_error pp_claims_leaves(const struct pp_claims *claims, struct pp_lane_leaf **out,
+                                             size_t *out_count);
+
 /* A report with its lanes, its tree and its payouts, decoded and recomputed: ready for pp_lane_tree_prove (over `tree`),
  * pp_payout_prove (over report.payouts) and pp_quorum. report.signatures hold the quorum's. */
 struct pp_claims_report {
