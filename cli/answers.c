@@ -84,6 +84,41 @@ static enum pp_error members_finish(const struct members *m, struct cli_problem 
 
 /* ---- terms ---- */
 
+/* A node of one shard need not list it. */
+static void member_lanes(struct members *m, struct cli_terms *terms)
+{
+    const json_t *list = json_object_get(m->object, "lanes"), *row;
+    uint64_t before = 0;
+    size_t index;
+    terms->lanes[0] = terms->lane;
+    terms->lanes_count = 1;
+    if (!list)
+        return;
+    bool fits =
+        json_is_array(list) && json_array_size(list) >= 1 && json_array_size(list) <= CLI_NODE_LANES_MAX;
+    json_array_foreach(list, index, row)
+    {
+        uint64_t lane =
+            json_is_integer(row) && json_integer_value(row) > 0 ? (uint64_t)json_integer_value(row) : 0;
+        fits = fits && lane > before && lane <= UINT32_MAX &&
+               pp_lane_node((uint32_t)lane) == terms->node.node_id;
+        if (fits)
+            terms->lanes[index] = (uint32_t)lane;
+        before = lane;
+    }
+    terms->lanes_count = fits ? json_array_size(list) : 1;
+    if ((!fits || !cli_terms_serve(terms, terms->lane)) && !m->fault)
+        m->fault = "lanes";
+}
+
+bool cli_terms_serve(const struct cli_terms *terms, uint32_t lane)
+{
+    for (size_t i = 0; i < terms->lanes_count; i++)
+        if (terms->lanes[i] == lane)
+            return true;
+    return false;
+}
+
 enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct cli_problem *problem)
 {
     struct members m = {.object = object, .what = "the node's terms"};
@@ -100,6 +135,7 @@ enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct
     terms.token_decimals = (uint8_t)member_number(&m, "token_decimals", 18);
     terms.shard = (uint8_t)member_number(&m, "shard", UINT8_MAX);
     terms.lane = (uint32_t)member_number(&m, "lane", UINT32_MAX);
+    member_lanes(&m, &terms);
     terms.retention_max_days = (uint16_t)member_number(&m, "retention_max_days", PP_RETENTION_MAX_DAYS);
     terms.protocol_share_bps = (uint16_t)member_number(&m, "protocol_share_bps", 10000);
     terms.epoch_seconds = member_number(&m, "epoch_seconds", INT64_MAX);

@@ -18,10 +18,14 @@
 
 #include <pennypost.h>
 
+#define CLI_NODE_LANES_MAX 256u /* a node's shards */
+
 struct cli_terms {
     struct cli_node_terms node; /* what gets pinned */
     uint8_t shard;
-    uint32_t lane; /* the lane that this process writes */
+    uint32_t lane;                      /* the first that answers there */
+    uint32_t lanes[CLI_NODE_LANES_MAX]; /* all of them, ascending: one a shard */
+    size_t lanes_count;
     struct pp_address token;
     uint8_t token_decimals;
     uint16_t retention_max_days;
@@ -31,6 +35,9 @@ struct cli_terms {
 };
 PP_MUST_CHECK enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out,
                                            struct cli_problem *problem);
+
+/* Whether that lane is written there. */
+bool cli_terms_serve(const struct cli_terms *terms, uint32_t lane);
 
 /* A quote as it travels, and decoded; verified against the pinned key. */
 struct cli_quote {

@@ -18,13 +18,16 @@ static enum pp_error leaf_take(const struct cli_exchange *exchange, struct cli_e
     return pp_base64_parse(text, strlen(text), out->topic, sizeof out->topic, &out->topic_length);
 }
 
-enum pp_error cli_envelope_get(struct cli_exchange *exchange, uint64_t sequence, struct cli_envelope *out,
-                               struct cli_problem *problem)
+enum pp_error cli_envelope_get(struct cli_exchange *exchange, uint32_t lane, uint64_t sequence,
+                               struct cli_envelope *out, struct cli_problem *problem)
 {
     char path[64];
     struct pp_hash hash;
     const struct cli_request request = {.method = "GET", .path = path};
-    snprintf(path, sizeof path, "/v1/envelopes/%" PRIu64, sequence);
+    if (lane != 0)
+        snprintf(path, sizeof path, "/v1/envelopes/%" PRIu64 "?lane=%" PRIu32, sequence, lane);
+    else
+        snprintf(path, sizeof path, "/v1/envelopes/%" PRIu64, sequence);
     PP_TRY(cli_exchange_run(exchange, &request, problem));
     if (leaf_take(exchange, out) != PP_OK)
         return cli_problem_set(problem, PP_NODE_NONSENSE,

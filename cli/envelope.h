@@ -15,8 +15,8 @@ struct cli_envelope {
     size_t payload_length;
 };
 
-/* The bytes must be those that the leaf pays for: CONTENT_MISMATCH. NOT_FOUND after a deletion or the end of the retention. */
-PP_MUST_CHECK enum pp_error cli_envelope_get(struct cli_exchange *exchange, uint64_t sequence,
+/* lane: whose number it is; 0 where the node has one shard. The bytes must be those that the leaf pays for: CONTENT_MISMATCH. NOT_FOUND after a deletion or the end of the retention. */
+PP_MUST_CHECK enum pp_error cli_envelope_get(struct cli_exchange *exchange, uint32_t lane, uint64_t sequence,
                                              struct cli_envelope *out, struct cli_problem *problem);
 
 #endif

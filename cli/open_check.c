@@ -57,10 +57,10 @@ static enum pp_error lane_check(struct cli_open_check *c, size_t at)
                         lane->lane, pp_lane_node(lane->lane), lane->node_url, terms.node.node_id);
         return PP_UNKNOWN_LANE;
     }
-    c->served[at] = terms.lane == lane->lane;
+    c->served[at] = cli_terms_serve(&terms, lane->lane);
     if (!c->served[at])
-        cli_warn(c->cli, "the node at %s writes lane %" PRIu32 ", not %" PRIu32, lane->node_url, terms.lane,
-                 lane->lane);
+        cli_warn(c->cli, "the node at %s writes lane %" PRIu32 "%s, not %" PRIu32, lane->node_url, terms.lane,
+                 terms.lanes_count > 1 ? " and others" : "", lane->lane);
     PP_TRY(cli_contract_operator(c->contract, terms.node.node_id, &operator, c->problem));
     if (operator.state != PP_OPERATOR_CHAIN_ACTIVE)
         return cli_problem_set(c->problem, PP_CONTRACT_MISMATCH,

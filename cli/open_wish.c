@@ -8,6 +8,7 @@ struct wish {
     struct cli *cli;
     const struct cli_terms *terms;
     const struct cli_list *lanes;
+    uint32_t lane; /* when none is named */
     struct cli_channel *channel;
 };
 
@@ -93,7 +94,7 @@ static int lanes_take(struct wish *w)
     }
     channel->lanes_count = list->count;
     if (list->count == 0) {
-        channel->lanes[0].lane = w->terms->lane;
+        channel->lanes[0].lane = w->lane;
         snprintf(channel->lanes[0].node_url, sizeof channel->lanes[0].node_url, "%s", w->cli->node_url);
         channel->lanes_count = 1;
     }
@@ -104,10 +105,45 @@ static int lanes_take(struct wish *w)
     return caps_share(w);
 }
 
-int cli_open_wish(struct cli *cli, const char *deposit, const struct cli_list *lanes,
-                  const struct cli_terms *terms, struct cli_channel *out)
+/* ---- a lane of the node's ---- */
+
+struct choice {
+    const struct cli_terms *terms;
+    const struct pp_address *signer;
+    uint32_t lane; /* 0: none yet */
+};
+
+static bool choice_visit(void *context, const struct cli_channel *channel)
 {
-    struct wish w = {.cli = cli, .terms = terms, .lanes = lanes, .channel = out};
+    struct choice *choice = context;
+    if (channel->chain_id != choice->terms->node.chain_id ||
+        !pp_address_eq(&channel->contract, &choice->terms->node.contract) ||
+        !pp_address_eq(&channel->config.signer, choice->signer))
+        return true;
+    for (size_t i = 0; i < channel->lanes_count && choice->lane == 0; i++)
+        if (cli_terms_serve(choice->terms, channel->lanes[i].lane))
+            choice->lane = channel->lanes[i].lane;
+    return choice->lane == 0;
+}
+
+enum pp_error cli_lane_choose(const struct cli_wallet *wallet, const struct cli_terms *terms,
+                              const struct pp_address *signer, uint32_t *out)
+{
+    struct choice choice = {terms, signer, 0};
+    uint32_t number = 0;
+    PP_TRY(cli_wallet_channels(wallet, choice_visit, &choice));
+    if (choice.lane == 0)
+        PP_TRY(cli_wallet_openings(wallet, choice_visit, &choice));
+    for (size_t i = 0; i < sizeof number; i++)
+        number = number << 8 | signer->bytes[i];
+    *out = choice.lane != 0 ? choice.lane : terms->lanes[number % terms->lanes_count];
+    return PP_OK;
+}
+
+int cli_open_wish(struct cli *cli, const char *deposit, const struct cli_list *lanes,
+                  const struct cli_terms *terms, uint32_t lane, struct cli_channel *out)
+{
+    struct wish w = {.cli = cli, .terms = terms, .lanes = lanes, .lane = lane, .channel = out};
     enum pp_error error = pp_units_parse_decimal(deposit, terms->token_decimals, &out->deposit);
     if (error != PP_OK || out->deposit.raw == 0)
         return cli_usage(cli, "--deposit takes an amount like 25.00 of a token with %u decimals, not '%s'",

@@ -189,19 +189,25 @@ bool cli_operator_job_run(struct cli_operator_job *o, int *out_status)
     return well;
 }
 
-bool cli_operator_claims_open(struct cli_operator_job *o)
-{
-    char reason[256] = "";
-    enum pp_error error = pp_claims_open(o->data_dir, &o->claims, reason);
-    if (error == PP_OK)
-        pp_claims_head(o->claims, &o->head);
-    else
-        cli_fail(o->cli, error, "%s: %s", o->data_dir, reason);
-    return error == PP_OK;
-}
-
 void cli_operator_claims_close(struct cli_operator_job *o)
 {
     pp_claims_close(o->claims);
     o->claims = NULL;
+}
+
+bool cli_operator_claims_open(struct cli_operator_job *o)
+{
+    char reason[256] = "";
+    enum pp_error error = pp_claims_open(o->data_dir, &o->claims, reason);
+    if (error != PP_OK) {
+        cli_fail(o->cli, error, "%s: %s", o->data_dir, reason);
+        return false;
+    }
+    pp_claims_head(o->claims, &o->head);
+    if (!o->head.part)
+        return true;
+    cli_operator_claims_close(o);
+    cli_fail(o->cli, PP_BAD_CONFIG, "%s is one of several shards: name the folder above, with all of them",
+             o->data_dir);
+    return false;
 }

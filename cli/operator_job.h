@@ -27,9 +27,8 @@ struct cli_operator_job {
 
 #define CLI_OPERATOR_JOB_DEFAULTS .dust = 1, .gas_price_gwei = 200, .patience_s = 1800, .stuck_blocks = 10
 #define CLI_OPERATOR_JOB_OPTIONS(o)                                                                          \
-    {                                                                                                        \
-        "data", "DIR", CLI_TEXT, &(o)->data_dir, 0, 0, "the node's data folder; the node may be running",    \
-        NULL},                                                                                               \
+    {"data", "DIR", CLI_TEXT, &(o)->data_dir, 0, 0, "the node's data folder, of all its shards; it may run", \
+     NULL},                                                                                                  \
         {"journal",                                                                                          \
          "DIR",                                                                                              \
          CLI_TEXT,                                                                                           \

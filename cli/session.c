@@ -144,7 +144,7 @@ static enum pp_error domain_check(const struct cli_session *s, const struct cli_
         refusal.field = "contract";
         refusal.expected = pp_value_bytes(s->channel.contract.bytes, 20);
         refusal.actual = pp_value_bytes(terms->node.contract.bytes, 20);
-    } else if (terms->lane != s->lane->lane) {
+    } else if (!cli_terms_serve(terms, s->lane->lane)) {
         pp_refusal_init(&refusal, PP_UNKNOWN_LANE, "lane");
         refusal.expected = pp_value_number(s->lane->lane);
         refusal.actual = pp_value_number(terms->lane);

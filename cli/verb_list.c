@@ -73,14 +73,17 @@ static int sent_list(struct cli *cli, const struct cli_session *s)
 
 /* ---- what a node has of a topic ---- */
 
-static enum pp_error page_get(struct cli_exchange *exchange, const char *topic, uint64_t *inout_after,
-                              json_t *list, bool *out_more, struct cli_problem *problem)
+static enum pp_error page_get(struct cli_exchange *exchange, const char *topic, uint64_t lane,
+                              uint64_t *inout_after, json_t *list, bool *out_more,
+                              struct cli_problem *problem)
 {
     char path[2 * PP_TOPIC_MAX_BYTES + 80], hex[2 * PP_TOPIC_MAX_BYTES + 1];
     const struct cli_request request = {.method = "GET", .path = path};
     json_t *object;
     pp_hex_print((const uint8_t *)topic, strlen(topic), hex);
-    snprintf(path, sizeof path, "/v1/topics/%s/envelopes?after=%" PRIu64, hex, *inout_after);
+    int length = snprintf(path, sizeof path, "/v1/topics/%s/envelopes?after=%" PRIu64, hex, *inout_after);
+    if (lane != 0)
+        snprintf(path + length, sizeof path - (size_t)length, "&lane=%" PRIu64, lane);
     PP_TRY(cli_exchange_json(exchange, &request, &object, problem));
     json_t *page = json_object_get(object, "sequences"), *row;
     const json_t *next = json_object_get(object, "next");
@@ -102,7 +105,8 @@ static enum pp_error page_get(struct cli_exchange *exchange, const char *topic, 
     return error;
 }
 
-static int topic_list(struct cli *cli, struct cli_exchange *exchange, const char *topic, uint64_t after)
+static int topic_list(struct cli *cli, struct cli_exchange *exchange, const char *topic, uint64_t lane,
+                      uint64_t after)
 {
     struct cli_answer answer;
     struct cli_problem *problem = calloc(1, sizeof *problem);
@@ -110,7 +114,7 @@ static int topic_list(struct cli *cli, struct cli_exchange *exchange, const char
     bool more = true;
     enum pp_error error = problem ? PP_OK : PP_NO_MEMORY;
     while (more && error == PP_OK)
-        error = page_get(exchange, topic, &after, list, &more, problem);
+        error = page_get(exchange, topic, lane, &after, list, &more, problem);
     if (error != PP_OK) {
         int status = problem ? cli_problem_tell(cli, problem) : cli_fail(cli, error, "a topic");
         json_decref(list);
@@ -154,13 +158,14 @@ int cli_verb_list(struct cli *cli, int argc, char **argv)
     if (topic && cli->node_url && !cli->wallet_dir) {
         if (!cli_node_told(cli, &exchange, &status))
             return status;
-        status = topic_list(cli, exchange, topic, after);
+        status = topic_list(cli, exchange, topic, need.lane, after);
         cli_exchange_close(exchange);
         return status;
     }
     if (!cli_session_open(cli, &need, &session, &status))
         return status;
-    status = sent ? sent_list(cli, &session) : topic_list(cli, session.exchange, topic, after);
+    status =
+        sent ? sent_list(cli, &session) : topic_list(cli, session.exchange, topic, session.lane->lane, after);
     cli_session_close(&session);
     return status;
 }

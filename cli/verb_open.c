@@ -440,13 +440,20 @@ static int opening_run(struct opening *o)
                                    .problem = &o->problem};
     if (cli_open_terms(&check, o->cli->node_url, &o->terms) != PP_OK)
         return cli_problem_tell(o->cli, &o->problem);
-    int status = cli_open_wish(o->cli, arguments->deposit, &arguments->lanes, &o->terms, &o->channel);
+    if (!signer_take(o))
+        return CLI_FAILED;
+    uint32_t lane;
+    enum pp_error error = cli_lane_choose(o->wallet, &o->terms, &o->channel.config.signer, &lane);
+    if (error != PP_OK) {
+        wallet_problem(o, error);
+        return cli_problem_tell(o->cli, &o->problem);
+    }
+    int status = cli_open_wish(o->cli, arguments->deposit, &arguments->lanes, &o->terms, lane, &o->channel);
     if (status != CLI_OK)
         return status;
     if (cli_open_check(&check) != PP_OK)
         return cli_problem_tell(o->cli, &o->problem);
-    if (!signer_take(o) ||
-        !cli_payer_open(o->cli, o->wallet, &arguments->payer, &o->contract, NULL, &o->payer))
+    if (!cli_payer_open(o->cli, o->wallet, &arguments->payer, &o->contract, NULL, &o->payer))
         return CLI_FAILED;
     return opening_go(o) == PP_OK ? opening_end(o) : cli_problem_tell(o->cli, &o->problem);
 }

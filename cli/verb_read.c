@@ -74,13 +74,13 @@ static int envelope_give(struct cli *cli, uint64_t sequence, const struct cli_en
 }
 
 static int read_run(struct cli *cli, struct cli_exchange *exchange, const struct cli_session *session,
-                    uint64_t sequence, const char *file)
+                    uint64_t lane, uint64_t sequence, const char *file)
 {
     struct cli_envelope envelope;
     struct cli_problem *problem = calloc(1, sizeof *problem);
     if (!problem)
         return cli_fail(cli, PP_NO_MEMORY, "reading");
-    enum pp_error error = cli_envelope_get(exchange, sequence, &envelope, problem);
+    enum pp_error error = cli_envelope_get(exchange, (uint32_t)lane, sequence, &envelope, problem);
     if (error == PP_OK && session)
         error = own_check(session, sequence, &envelope, problem);
     int status =
@@ -97,9 +97,10 @@ int cli_verb_read(struct cli *cli, int argc, char **argv)
         {"out", "FILE", CLI_TEXT, &file, 0, 0, "write the payload there (default: standard output)", NULL},
         CLI_CHANNEL_OPTIONS(need),
     };
-    const struct cli_syntax syntax = {
-        options, sizeof options / sizeof options[0], 1, 1,
-        "With --node alone any node is read; else the channel's, and compared with its receipts."};
+    const struct cli_syntax syntax = {options, sizeof options / sizeof options[0], 1, 1,
+                                      "With --node alone any node is read (--lane where it has several); "
+                                      "else the channel's, and compared with its "
+                                      "receipts."};
     struct pp_units sequence;
     struct cli_exchange *exchange;
     struct cli_session session;
@@ -113,13 +114,13 @@ int cli_verb_read(struct cli *cli, int argc, char **argv)
     if (cli->node_url && !cli->wallet_dir) {
         if (!cli_node_told(cli, &exchange, &status))
             return status;
-        status = read_run(cli, exchange, NULL, sequence.raw, file);
+        status = read_run(cli, exchange, NULL, need.lane, sequence.raw, file);
         cli_exchange_close(exchange);
         return status;
     }
     if (!cli_session_open(cli, &need, &session, &status))
         return status;
-    status = read_run(cli, session.exchange, &session, sequence.raw, file);
+    status = read_run(cli, session.exchange, &session, session.lane->lane, sequence.raw, file);
     cli_session_close(&session);
     return status;
 }

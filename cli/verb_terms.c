@@ -9,6 +9,12 @@ static int terms_print(struct cli *cli, const struct cli_terms *terms, bool pinn
              terms->protocol_share_bps % 100u);
     cli_put_number(&answer, "node_id", "node", terms->node.node_id);
     cli_put_number(&answer, "lane", "lane", terms->lane);
+    json_t *lanes = json_array();
+    for (size_t i = 0; i < terms->lanes_count; i++)
+        json_array_append_new(lanes, json_integer(terms->lanes[i]));
+    cli_put_json(&answer, "lanes", lanes);
+    if (terms->lanes_count > 1)
+        cli_put_number(&answer, NULL, "shards", terms->lanes_count);
     cli_put_number(&answer, "chain_id", "chain", terms->node.chain_id);
     cli_put_bytes(&answer, "contract", "contract", terms->node.contract.bytes, 20);
     cli_put_bytes(&answer, "token", "token", terms->token.bytes, 20);

@@ -26,6 +26,8 @@ static json_t *finding_json(const struct pp_verify_finding *finding)
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s}", "check", pp_verify_check_name(finding->check), "error",
                   pp_error_name(finding->error), "what", finding->what, "detail", finding->detail);
+    if (object && finding->shard >= 0)
+        json_object_set_new(object, "shard", json_integer(finding->shard));
     if (object && finding->sequence != 0)
         json_object_set_new(object, "sequence", json_integer((json_int_t)finding->sequence));
     if (object && is_of_lane(finding)) {
@@ -53,6 +55,8 @@ static void finding_tell(void *context, const struct pp_verify_finding *finding)
     if (telling->cli->json)
         return;
     progress_clear(telling);
+    if (finding->shard >= 0)
+        fprintf(out, "shard %d: ", finding->shard);
     fprintf(out, "%s: %s: %s", pp_verify_check_name(finding->check), pp_error_name(finding->error),
             finding->what);
     if (finding->sequence != 0)
@@ -182,7 +186,8 @@ int cli_verb_verify(struct cli *cli, int argc, char **argv)
 {
     const char *dir = NULL;
     const struct cli_option options[] = {
-        {"data", "DIR", CLI_TEXT, &dir, 0, 0, "the node's data folder; the node may be running", NULL},
+        {"data", "DIR", CLI_TEXT, &dir, 0, 0,
+         "the node's data folder, or that of all its shards; the node may be running", NULL},
     };
     const struct cli_syntax syntax = {options, sizeof options / sizeof options[0], 0, 0, NULL};
     char **operands;

@@ -142,6 +142,7 @@ static void broken_tell(const struct pp_verify_config *config, struct cli_verifi
         .what = "pages",
         .sequence = out->progress.sequence,
         .lane_slot = UINT64_MAX,
+        .shard = -1,
     };
     snprintf(finding.detail, sizeof finding.detail,
              "a page of journal.mdb or derived.mdb leads nowhere: reading it ended with signal %d",

@@ -2,6 +2,7 @@
 
 #include "node.h"
 
+#include <pennypost_shards.h>
 #include <pp/assert.h>
 #include <pp/voucher.h>
 
@@ -19,6 +20,8 @@ struct pp_claims {
     struct pp_record_room *room;
     struct pp_crypto *crypto;
     struct pp_domain domain;
+    bool part;
+    struct pp_claims *next; /* the next shard of the same folder */
 };
 
 /* ---- opening ---- */
@@ -49,10 +52,10 @@ static enum pp_error claims_start(struct pp_claims *claims, const char *data_dir
     if (!claims->ledger.head.is_open)
         return PP_NOT_FOUND; /* a folder whose node never got to its first record */
     pp_domain_init(&claims->domain, claims->ledger.head.opened.chain_id, &claims->ledger.head.opened.contract);
-    return PP_OK;
+    return pp_part_get(claims->data.journal, &claims->part);
 }
 
-enum pp_error pp_claims_open(const char *data_dir, struct pp_claims **out, char out_reason[256])
+static enum pp_error claims_open_one(const char *data_dir, struct pp_claims **out, char out_reason[256])
 {
     char reason[PP_STORE_REASON_BYTES] = "";
     struct pp_claims *claims = calloc(1, sizeof *claims);
@@ -71,10 +74,63 @@ enum pp_error pp_claims_open(const char *data_dir, struct pp_claims **out, char 
     return PP_OK;
 }
 
+/* Of one operator, or they would be claimed under another one's name. */
+static bool is_shard_of(const struct pp_claims *claims, const struct pp_claims *first, uint8_t shard)
+{
+    const struct pp_record_opened *ours = &claims->ledger.head.opened, *theirs = &first->ledger.head.opened;
+    return claims->part && ours->shard == shard && ours->node_id == theirs->node_id &&
+           ours->chain_id == theirs->chain_id && pp_address_eq(&ours->contract, &theirs->contract) &&
+           pp_address_eq(&ours->operator_address, &theirs->operator_address);
+}
+
+static enum pp_error shards_open(const char *root, const uint8_t *shards, size_t count, struct pp_claims **out,
+                                 char *reason)
+{
+    struct pp_claims **next = out;
+    char path[PP_PATH_MAX];
+    if (shards[0] != 0) {
+        snprintf(reason, PP_STORE_REASON_BYTES, "shard-000, which reports for all, is not there");
+        return PP_BAD_CONFIG;
+    }
+    for (size_t i = 0; i < count; i++) {
+        PP_TRY(pp_shards_path(root, shards[i], path, sizeof path));
+        PP_TRY(claims_open_one(path, next, reason));
+        if (!is_shard_of(*next, *out, shards[i])) {
+            snprintf(reason, PP_STORE_REASON_BYTES, "shard-%03u is not of this node, or not of several", shards[i]);
+            return PP_BAD_CONFIG;
+        }
+        next = &(*next)->next;
+    }
+    (*out)->part = false; /* the others are here */
+    return PP_OK;
+}
+
+enum pp_error pp_claims_open(const char *data_dir, struct pp_claims **out, char out_reason[256])
+{
+    uint8_t shards[PP_SHARDS_MAX];
+    char ignored[PP_STORE_REASON_BYTES];
+    struct pp_claims *claims = NULL;
+    size_t count = 0;
+    char *reason = out_reason ? out_reason : ignored;
+    enum pp_error error = pp_shards_list(data_dir, shards, &count);
+    if (count == 0)
+        return claims_open_one(data_dir, out, out_reason);
+    if (error == PP_OK)
+        error = shards_open(data_dir, shards, count, &claims, reason);
+    else
+        snprintf(reason, PP_STORE_REASON_BYTES, "there are shards in it, and the journal of a shard by itself");
+    if (error == PP_OK)
+        *out = claims;
+    else
+        pp_claims_close(claims);
+    return error;
+}
+
 void pp_claims_close(struct pp_claims *claims)
 {
     if (!claims)
         return;
+    pp_claims_close(claims->next);
     pp_ledger_close(&claims->ledger);
     pp_data_close(&claims->data);
     if (claims->crypto)
@@ -195,7 +251,10 @@ void pp_claims_head(const struct pp_claims *claims, struct pp_claims_head *out)
         .lanes = head->lane_count,
         .reports = error == PP_OK ? look.count : 0,
         .newest_epoch = head->report_epoch,
+        .part = claims->part,
     };
+    for (const struct pp_claims *next = claims->next; next; next = next->next)
+        out->lanes += next->ledger.head.lane_count;
 }
 
 /* ---- lanes ---- */
@@ -300,21 +359,22 @@ enum pp_error pp_claims_lanes(const struct pp_claims *claims,
                               bool (*visit)(void *context, const struct pp_lane_claim *claim), void *context)
 {
     bool more = true;
-    for (uint32_t slot = 0; slot < claims->ledger.head.lane_count && more; slot++) {
-        struct pp_lane_claim claim;
-        PP_TRY(lane_claim(claims, slot, &claim));
-        more = visit(context, &claim);
-    }
+    for (; claims && more; claims = claims->next)
+        for (uint32_t slot = 0; slot < claims->ledger.head.lane_count && more; slot++) {
+            struct pp_lane_claim claim;
+            PP_TRY(lane_claim(claims, slot, &claim));
+            more = visit(context, &claim);
+        }
     return PP_OK;
 }
 
 enum pp_error pp_claims_lane(const struct pp_claims *claims, const struct pp_channel_id *channel_id, uint32_t lane,
                              struct pp_lane_claim *out)
 {
-    uint32_t slot = pp_ledger_find(&claims->ledger, channel_id);
-    if (slot == PP_SLOT_NONE || lane != pp_ledger_lane_id(&claims->ledger))
-        return PP_NOT_FOUND;
-    return lane_claim(claims, slot, out);
+    while (claims && lane != pp_ledger_lane_id(&claims->ledger))
+        claims = claims->next;
+    uint32_t slot = claims ? pp_ledger_find(&claims->ledger, channel_id) : PP_SLOT_NONE;
+    return slot == PP_SLOT_NONE ? PP_NOT_FOUND : lane_claim(claims, slot, out);
 }
 
 enum pp_error pp_claims_leaves(const struct pp_claims *claims, struct pp_lane_leaf **out, size_t *out_count)

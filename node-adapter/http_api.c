@@ -25,7 +25,7 @@ static const struct route {
     {PP_HTTP_POST, "/v1/envelopes", 0, false, pp_http_serve_submit},
     {PP_HTTP_GET, "/v1/quote", 0, false, pp_http_serve_quote},
     {PP_HTTP_GET, "/v1/terms", 0, false, pp_http_serve_terms},
-    {PP_HTTP_GET, "/v1/envelopes/*", 0, false, pp_http_serve_envelope},
+    {PP_HTTP_GET, "/v1/envelopes/*", 0, true, pp_http_serve_envelope},
     {PP_HTTP_GET, "/v1/topics/*/envelopes", 0, true, pp_http_serve_topic},
     {PP_HTTP_POST, "/v1/deletes", DELETES_BODY_MAX, false, pp_http_serve_deletes},
     {PP_HTTP_GET, "/v1/channels/*/lanes/*", 0, false, pp_http_serve_lane},
@@ -189,6 +189,24 @@ static void on_mail(uv_async_t *mail)
     }
 }
 
+/* ---- shards ---- */
+
+struct pp_node *pp_http_owner(const struct pp_http_api *api, uint32_t lane)
+{
+    struct pp_node *owner;
+    if (api->config.shards == NULL || pp_shards_find(api->config.shards, lane, &owner) != PP_OK)
+        return api->config.node;
+    return owner;
+}
+
+void pp_http_node_status(const struct pp_http_api *api, struct pp_node_status *out)
+{
+    if (api->config.shards != NULL)
+        pp_shards_status(api->config.shards, out);
+    else
+        pp_node_status(api->config.node, out);
+}
+
 /* ---- answers ---- */
 
 enum pp_error pp_http_offer(struct pp_http_api *api)
@@ -204,7 +222,9 @@ enum pp_error pp_http_offer(struct pp_http_api *api)
     };
     if (api->has_offer && now_ms >= api->offer_ms && now_ms - api->offer_ms < OFFER_LIFE_MS)
         return PP_OK;
-    PP_TRY(pp_node_quote(api->config.node, terms.quote, &terms.quote_length, &api->quote));
+    PP_TRY(api->config.shards != NULL
+               ? pp_shards_quote(api->config.shards, terms.quote, &terms.quote_length, &api->quote)
+               : pp_node_quote(api->config.node, terms.quote, &terms.quote_length, &api->quote));
     terms.amount_grains = api->quote.base_grains;
     PP_TRY(
         pp_challenge_make(&api->challenge_key, api->realm, &terms, api->quote.expires_ms, &api->challenge));
@@ -318,6 +338,15 @@ static void print_number(struct pp_text *out, const char *name, uint64_t number)
     pp_text_number(out, number);
 }
 
+static void print_lanes(const struct pp_http_api *api, struct pp_text *out)
+{
+    const struct pp_shards *shards = api->config.shards;
+    print_number(out, ",\"lanes\":[", shards != NULL ? pp_shards_lane(shards, 0) : api->lane);
+    for (size_t i = 1; shards != NULL && i < pp_shards_count(shards); i++)
+        print_number(out, ",", pp_shards_lane(shards, i));
+    pp_text_add(out, "]");
+}
+
 static void print_terms(struct pp_http_api *api, const struct pp_node_config *node)
 {
     struct pp_text *out = &api->terms;
@@ -334,6 +363,7 @@ static void print_terms(struct pp_http_api *api, const struct pp_node_config *no
     print_number(out, ",\"node_id\":", node->node_id);
     print_number(out, ",\"shard\":", node->shard);
     print_number(out, ",\"lane\":", api->lane);
+    print_lanes(api, out);
     pp_text_add(out, ",\"realm\":");
     pp_text_string(out, api->realm);
     pp_text_add(out, ",\"operator\":");

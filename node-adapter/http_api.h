@@ -11,7 +11,7 @@
 
 #include "http_server.h"
 
-#include <pennypost.h>
+#include <pennypost_shards.h>
 
 #define PP_HTTP_DELETES_MAX PP_LEAVES_MAX
 #define PP_HTTP_TOPIC_PAGE 1000u
@@ -26,6 +26,7 @@ struct pp_http_chain_status {
 
 struct pp_http_api_config {
     struct pp_node *node;
+    struct pp_shards *shards; /* NULL: node alone. Else each lane's owner is asked, and node is the first of them */
     const struct pp_node_config *node_config; /* as the node was opened with; read while opening only */
     struct pp_address operator_address;
     struct pp_address token;

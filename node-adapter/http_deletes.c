@@ -17,7 +17,7 @@ static void forget(struct pp_http_job *job)
 
 static void deletes_run(struct pp_http_job *job)
 {
-    job->error = pp_node_delete(job->api->config.node, job->deletes, job->deletes_count, job->delete_results,
+    job->error = pp_node_delete(pp_http_owner(job->api, job->lane), job->deletes, job->deletes_count, job->delete_results,
                                 &job->signed_refund);
 }
 

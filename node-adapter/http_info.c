@@ -71,13 +71,32 @@ void pp_http_serve_quote(struct pp_http_job *job, const struct pp_http_params *p
     pp_http_job_answer(job);
 }
 
+/* HTTP-098: which of them lags, or is full. */
+static void print_shards(const struct pp_shards *shards, struct pp_text *out)
+{
+    struct pp_node_status node;
+    for (size_t i = 0; i < pp_shards_count(shards); i++) {
+        pp_node_status(pp_shards_node(shards, i), &node);
+        print_number(out, i == 0 ? ",\"shards\":[{\"lane\":" : ",{\"lane\":", pp_shards_lane(shards, i));
+        print_number(out, ",\"journal_sequence\":", node.journal_sequence);
+        print_number(out, ",\"index_sequence\":", node.index_sequence);
+        print_number(out, ",\"checkpoint_sequence\":", node.checkpoint_sequence);
+        print_number(out, ",\"lanes\":", node.lanes);
+        print_number(out, ",\"stamps\":", node.stamps);
+        print_bool(out, ",\"fresh\":", node.chain_fresh);
+        print_bool(out, ",\"full\":", node.store_full);
+        pp_text_add(out, "}");
+    }
+    pp_text_add(out, "]");
+}
+
 static void status_run(struct pp_http_job *job)
 {
     struct pp_node_status node;
     struct pp_http_chain_status chain = {PP_OK, false};
     struct pp_text *out = pp_http_exchange_answer(job->exchange);
     const struct pp_http_api *api = job->api;
-    pp_node_status(api->config.node, &node);
+    pp_http_node_status(api, &node);
     if (api->config.chain_status != NULL)
         api->config.chain_status(api->config.chain_context, &chain);
     print_number(out, "{\"version\":1,\"node_id\":", api->node_id);
@@ -104,6 +123,8 @@ static void status_run(struct pp_http_job *job)
     print_number(out, ",\"map_bytes\":", node.store_map_bytes);
     print_bool(out, ",\"full\":", node.store_full);
     pp_text_add(out, "}");
+    if (api->config.shards != NULL)
+        print_shards(api->config.shards, out);
 }
 
 static void status_finish(struct pp_http_job *job)
@@ -134,7 +155,7 @@ void pp_http_serve_status(struct pp_http_job *job, const struct pp_http_params *
 static void health_run(struct pp_http_job *job)
 {
     struct pp_node_status node;
-    pp_node_status(job->api->config.node, &node);
+    pp_http_node_status(job->api, &node);
     job->error = node.store_full ? PP_STORE_FULL : !node.chain_fresh ? PP_CHAIN_STALE : PP_OK;
 }
 

@@ -125,6 +125,10 @@ void pp_http_job_answer(struct pp_http_job *job);
 /* The body as one JSON object, of media type application/json; NULL: refused and answered. */
 json_t *pp_http_job_json(struct pp_http_job *job);
 
+/* Who writes the lane; when it is nobody's here, a node that says so. */
+struct pp_node *pp_http_owner(const struct pp_http_api *api, uint32_t lane);
+void pp_http_node_status(const struct pp_http_api *api, struct pp_node_status *out);
+
 /* A quote and a challenge that are good for about a minute. */
 PP_MUST_CHECK enum pp_error pp_http_offer(struct pp_http_api *api);
 

@@ -104,7 +104,7 @@ static void print_lane(const struct pp_http_job *job, struct pp_text *out)
 
 static void lane_run(struct pp_http_job *job)
 {
-    job->error = pp_node_lane_status(job->api->config.node, &job->channel_id, job->lane, &job->status);
+    job->error = pp_node_lane_status(pp_http_owner(job->api, job->lane), &job->channel_id, job->lane, &job->status);
 }
 
 static void lane_finish(struct pp_http_job *job)
@@ -138,7 +138,7 @@ void pp_http_lane_confirm(struct pp_http_job *job)
 
 static void leave_run(struct pp_http_job *job)
 {
-    job->error = pp_node_leave(job->api->config.node, &job->channel_id, job->lane, &job->signature,
+    job->error = pp_node_leave(pp_http_owner(job->api, job->lane), &job->channel_id, job->lane, &job->signature,
                                &job->signed_refund, &job->release);
 }
 

@@ -3,6 +3,11 @@
 
 #include <pp/assert.h>
 
+/* What a query may say; each path takes some of it. */
+enum { QUERY_AFTER = 1, QUERY_LIMIT = 2, QUERY_LANE = 4 };
+
+static bool read_query(struct pp_http_job *job, unsigned taken);
+
 static bool read_number(const char *at, size_t length, uint64_t *out)
 {
     uint64_t value = 0;
@@ -46,7 +51,7 @@ static void on_envelope(void *context, const struct pp_leaf *leaf, const uint8_t
 
 static void envelope_run(struct pp_http_job *job)
 {
-    job->error = pp_node_envelope(job->api->config.node, job->number, on_envelope, job);
+    job->error = pp_node_envelope(pp_http_owner(job->api, job->lane), job->number, on_envelope, job);
 }
 
 static void envelope_finish(struct pp_http_job *job)
@@ -63,7 +68,7 @@ void pp_http_serve_envelope(struct pp_http_job *job, const struct pp_http_params
 {
     if (!read_number(params->part[0].at, params->part[0].length, &job->number))
         pp_http_job_refuse_error(job, PP_BAD_FORMAT, "sequence");
-    else
+    else if (read_query(job, QUERY_LANE))
         pp_http_job_work(job, envelope_run, envelope_finish);
 }
 
@@ -74,8 +79,8 @@ static void topic_run(struct pp_http_job *job)
     uint64_t sequences[PP_HTTP_TOPIC_PAGE];
     size_t count;
     struct pp_text *out = pp_http_exchange_answer(job->exchange);
-    job->error = pp_node_topic(job->api->config.node, job->topic, job->topic_length, job->number, sequences,
-                               job->limit, &count);
+    job->error = pp_node_topic(pp_http_owner(job->api, job->lane), job->topic, job->topic_length, job->number,
+                               sequences, job->limit, &count);
     if (job->error != PP_OK)
         return;
     pp_text_add(out, "{\"sequences\":[");
@@ -101,18 +106,22 @@ static void topic_finish(struct pp_http_job *job)
 }
 
 /* One "name=number" of the query; false: refused and answered. HTTP-036 */
-static bool read_parameter(struct pp_http_job *job, const char *at, size_t length, unsigned *seen)
+static bool read_parameter(struct pp_http_job *job, const char *at, size_t length, unsigned taken,
+                           unsigned *seen)
 {
     static const struct {
         const char *name;
         unsigned bit;
         uint64_t min, max;
-    } known[] = {{"after", 1, 0, UINT64_MAX}, {"limit", 2, 1, PP_HTTP_TOPIC_PAGE}};
+    } known[] = {{"after", QUERY_AFTER, 0, UINT64_MAX},
+                 {"limit", QUERY_LIMIT, 1, PP_HTTP_TOPIC_PAGE},
+                 {"lane", QUERY_LANE, 1, UINT32_MAX}};
     const char *equals = memchr(at, '=', length);
     const size_t name_length = equals == NULL ? length : (size_t)(equals - at);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         uint64_t value = 0;
-        if (strlen(known[i].name) != name_length || memcmp(known[i].name, at, name_length) != 0)
+        if ((taken & known[i].bit) == 0 || strlen(known[i].name) != name_length ||
+            memcmp(known[i].name, at, name_length) != 0)
             continue;
         if ((*seen & known[i].bit) != 0 || equals == NULL ||
             !read_number(equals + 1, length - name_length - 1, &value)) {
@@ -127,28 +136,57 @@ static bool read_parameter(struct pp_http_job *job, const char *at, size_t lengt
             return false;
         }
         *seen |= known[i].bit;
-        *(known[i].bit == 1 ? &job->number : &job->limit) = value;
+        if (known[i].bit == QUERY_LANE)
+            job->lane = (uint32_t)value;
+        else
+            *(known[i].bit == QUERY_AFTER ? &job->number : &job->limit) = value;
         return true;
     }
     pp_http_job_refuse_error(job, PP_UNKNOWN_FIELD, "query");
     return false;
 }
 
-static bool read_query(struct pp_http_job *job)
+/* HTTP-097: a sequence is a number of one shard. Of another shard it would be another's envelope, so nothing is guessed. */
+static bool check_lane(struct pp_http_job *job, bool given)
+{
+    const struct pp_http_api *api = job->api;
+    struct pp_node *owner;
+    if (!given && api->config.shards != NULL && pp_shards_count(api->config.shards) > 1) {
+        pp_http_job_refuse_error(job, PP_MISSING_FIELD, "lane");
+        return false;
+    }
+    if (!given)
+        job->lane = api->lane;
+    if (api->config.shards != NULL ? pp_shards_find(api->config.shards, job->lane, &owner) == PP_OK
+                                   : job->lane == api->lane)
+        return true;
+    pp_refusal_init(&job->refusal, PP_UNKNOWN_LANE, "lane");
+    job->refusal.expected = pp_value_number(api->lane);
+    job->refusal.actual = pp_value_number(job->lane);
+    pp_http_job_refuse(job, &job->refusal);
+    return false;
+}
+
+static bool read_query(struct pp_http_job *job, unsigned taken)
 {
     const struct pp_http_text *query = &pp_http_exchange_head(job->exchange)->query;
     const char *at = query->at, *end = query->at + query->length;
     unsigned seen = 0;
-    job->number = 0;
-    job->limit = PP_HTTP_TOPIC_PAGE;
     while (at != NULL) {
         const char *separator = memchr(at, '&', (size_t)(end - at));
         const char *stop = separator == NULL ? end : separator;
-        if (!read_parameter(job, at, (size_t)(stop - at), &seen))
+        if (!read_parameter(job, at, (size_t)(stop - at), taken, &seen))
             return false;
         at = separator == NULL ? NULL : separator + 1;
     }
-    return true;
+    return check_lane(job, (seen & QUERY_LANE) != 0);
+}
+
+static bool read_page(struct pp_http_job *job)
+{
+    job->number = 0;
+    job->limit = PP_HTTP_TOPIC_PAGE;
+    return read_query(job, QUERY_AFTER | QUERY_LIMIT | QUERY_LANE);
 }
 
 void pp_http_serve_topic(struct pp_http_job *job, const struct pp_http_params *params)
@@ -160,6 +198,6 @@ void pp_http_serve_topic(struct pp_http_job *job, const struct pp_http_params *p
     else if (pp_hex_parse(topic->at, topic->length, job->topic, job->topic_length) != PP_OK ||
              job->topic_length * 2 != topic->length)
         pp_http_job_refuse_error(job, PP_BAD_FORMAT, "topic");
-    else if (read_query(job))
+    else if (read_page(job))
         pp_http_job_work(job, topic_run, topic_finish);
 }

@@ -200,7 +200,8 @@ static void submit(struct pp_http_job *job)
     job->finish = submit_finish;
     job->refusal.error = PP_OK;
     job->request.source = pp_http_exchange_connection(job->exchange);
-    const enum pp_error error = pp_node_submit(job->api->config.node, &job->request, on_done, job);
+    const enum pp_error error =
+        pp_node_submit(pp_http_owner(job->api, job->request.lane), &job->request, on_done, job);
     if (error != PP_OK) {
         forget(job);
         pp_http_job_refuse_error(job, error, NULL);

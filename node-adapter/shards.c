@@ -65,7 +65,7 @@ enum pp_error pp_shards_list(const char *root, uint8_t out[PP_SHARDS_MAX], size_
     for (unsigned i = 0; i < PP_SHARDS_MAX; i++)
         if (there[i])
             out[(*out_count)++] = (uint8_t)i;
-    return PP_OK;
+    return *out_count > 0 && has_journal(root) ? PP_BAD_CONFIG : PP_OK;
 }
 
 /* ---- opening ---- */

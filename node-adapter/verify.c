@@ -54,6 +54,7 @@ void pp_verify_tell(struct pp_verify_run *run, enum pp_verify_check check, enum 
         .what = what,
         .sequence = run->sequence,
         .lane_slot = UINT64_MAX,
+        .shard = -1,
     };
     if (slot != PP_SLOT_NONE) {
         finding.lane_slot = slot;
@@ -365,8 +366,8 @@ static void summary_fill(const struct pp_verify_run *run)
     summary->open_tickets = run->ledger.tickets.count;
 }
 
-enum pp_error pp_verify_dir(const char *data_dir, const struct pp_verify_config *config,
-                            struct pp_verify_summary *out)
+enum pp_error pp_verify_folder(const char *data_dir, const struct pp_verify_config *config,
+                               struct pp_verify_summary *out)
 {
     struct pp_verify_run run = {.config = config, .summary = out};
     *out = (struct pp_verify_summary){0};

@@ -118,6 +118,10 @@ void pp_verify_signer(struct pp_verify_run *run, enum pp_verify_check check, con
                       const struct pp_hash *digest, const struct pp_signature *signature,
                       const struct pp_address *signer);
 
+/* One data folder, whichever form it has. */
+PP_MUST_CHECK enum pp_error pp_verify_folder(const char *data_dir, const struct pp_verify_config *config,
+                                             struct pp_verify_summary *out);
+
 /* ---- verify_record.c ---- */
 PP_MUST_CHECK enum pp_error pp_verify_record_before(struct pp_verify_run *run,
                                                     const struct pp_record *record);

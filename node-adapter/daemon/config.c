@@ -1,5 +1,7 @@
 #include "daemon/config.h"
 
+#include "daemon/shard_list.h"
+
 #include <pp/assert.h>
 #include <pp/fields.h>
 
@@ -38,6 +40,8 @@ static const struct key keys[] = {
     {"token_decimals", NUMBER, AT(token_decimals), 6, 9, "6", "its decimals"},
     {"node_id", NUMBER, AT(node_id), 1, (1u << 24) - 1, NULL, "this operator's number"},
     {"shard", NUMBER, AT(shard), 0, 255, "0", "this process's number at the operator"},
+    {"shards", TEXT, AT(shards), 0, 0, "",
+     "or several, like 0-3,7, each in a folder shard-NNN under data_dir"},
     {"operator_key", TEXT, AT(operator_key), 0, 0, NULL, "key file (secp256k1): refunds, releases, reports"},
     {"receipt_key", TEXT, AT(receipt_key), 0, 0, NULL, "key file (ed25519): receipts, quotes, challenges"},
     {"passphrase_file", TEXT, AT(passphrase_file), 0, 0, NULL,
@@ -263,11 +267,32 @@ static enum pp_error load_all(struct load *load, int count, char *const *argumen
     return PP_OK;
 }
 
+/* HTTP-096 */
+static enum pp_error shards_check(struct load *load)
+{
+    uint8_t list[PP_SHARDS_MAX];
+    size_t count;
+    const struct pp_daemon_config *config = &load->config;
+    if (config->shards[0] == '\0')
+        return PP_OK;
+    if (config->shard != 0) {
+        snprintf(load->reason, PP_CONFIG_REASON_MAX,
+                 "shards: shard = %" PRIu64 " is given, too: one of them is meant", config->shard);
+        return PP_BAD_CONFIG;
+    }
+    if (pp_shard_list_parse(config->shards, list, &count) == PP_OK)
+        return PP_OK;
+    snprintf(load->reason, PP_CONFIG_REASON_MAX, "shards: not an ascending list like 0-3,7 of 0 to 255: %s",
+             config->shards);
+    return PP_BAD_CONFIG;
+}
+
 enum pp_error pp_daemon_config_load(int count, char *const *arguments, struct pp_daemon_config *out,
                                     char out_reason[PP_CONFIG_REASON_MAX])
 {
     struct load load = {.reason = out_reason};
     PP_TRY(load_all(&load, count, arguments));
+    PP_TRY(shards_check(&load));
     *out = load.config;
     return PP_OK;
 }

@@ -27,6 +27,7 @@ struct pp_daemon_config {
     char rates_file[PP_CONFIG_TEXT_MAX];
     char clock_file[PP_CONFIG_TEXT_MAX]; /* "": the wall clock */
     char log_level[PP_CONFIG_TEXT_MAX];
+    char shards[PP_CONFIG_TEXT_MAX]; /* "": one shard, in data_dir itself */
     struct pp_address contract, token, payee, treasury;
     uint64_t chain_id, start_block;
     uint64_t node_id, shard;

@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include "daemon/clock_file.h"
+#include "daemon/shard_list.h"
 #include "http_api.h"
 
 #include <pp/assert.h>
@@ -12,6 +13,13 @@
 
 #define MARK_FILE "chain-mark.json"
 
+/* One watch a shard: each follows its own lane, from its own mark, at the pace of its own journal. */
+struct watched {
+    struct daemon *daemon;
+    struct pp_node *node;
+    struct pp_chain_watch *watch;
+};
+
 struct daemon {
     const struct pp_daemon_config *config;
     struct pp_log log;
@@ -21,8 +29,10 @@ struct daemon {
     struct pp_rate_table rates;
     struct pp_node_config node_config; /* holds secrets: wiped */
     struct pp_address operator_address;
-    struct pp_node *node;
-    struct pp_chain_watch *watch;
+    struct pp_shards *shards; /* NULL: one shard, in data_dir itself */
+    struct pp_node *node;     /* that one, or the first of the shards */
+    struct watched *watched;
+    size_t watched_count;
     char address[PP_CONFIG_TEXT_MAX];
     uint16_t port;
 
@@ -33,6 +43,8 @@ struct daemon {
     bool ticking;
     enum pp_error tick_error; /* of the last one */
     enum pp_error told_error; /* the one that the log knows */
+    enum pp_error report_error, told_report_error;
+    char report_reason[PP_SHARDS_REASON_BYTES];
     bool stopping;
     struct pp_http_api *api;
     struct pp_http_server *server;
@@ -130,8 +142,9 @@ static enum pp_error prepare(struct daemon *d)
 
 static enum pp_error on_chain_events(void *context, const struct pp_chain_event *events, size_t count)
 {
-    struct daemon *d = context;
-    const enum pp_error error = pp_node_chain_events(d->node, events, count);
+    const struct watched *watched = context;
+    struct daemon *d = watched->daemon;
+    const enum pp_error error = pp_node_chain_events(watched->node, events, count);
     for (size_t i = 0; i < count; i++)
         if (events[i].kind != PP_CHAIN_HEAD)
             pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN, "chain event",
@@ -144,21 +157,22 @@ static enum pp_error on_chain_events(void *context, const struct pp_chain_event 
 
 static void on_chain_trouble(void *context, enum pp_error error, const char *reason)
 {
-    struct daemon *d = context;
+    const struct watched *watched = context;
+    struct daemon *d = watched->daemon;
     pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN,
            error == PP_OK ? "chain in touch" : "chain trouble", pp_log_error(error),
            pp_log_text("reason", reason));
 }
 
-static enum pp_error open_watch(struct daemon *d)
+static enum pp_error open_watch(struct daemon *d, uint32_t lane, const char *folder, struct watched *out)
 {
     const struct pp_daemon_config *c = d->config;
     char mark[2 * PP_CONFIG_TEXT_MAX];
-    snprintf(mark, sizeof mark, "%s/" MARK_FILE, c->data_dir);
+    snprintf(mark, sizeof mark, "%s/" MARK_FILE, folder);
     const struct pp_chain_watch_config watch = {
         .rpc_url = c->rpc_url,
         .domain = d->node_config.domain,
-        .lane = pp_lane_make((uint32_t)c->node_id, (uint8_t)c->shard),
+        .lane = lane,
         .start_block = c->start_block,
         .mark_path = mark,
         .lanes_max = (uint32_t)c->lanes_max,
@@ -171,18 +185,51 @@ static enum pp_error open_watch(struct daemon *d)
                      .operator_key = d->operator_address},
         .events = on_chain_events,
         .trouble = on_chain_trouble,
-        .context = d,
+        .context = out,
     };
-    return pp_chain_watch_open(&watch, &d->watch);
+    return pp_chain_watch_open(&watch, &out->watch);
 }
 
-/* Any thread. */
+static enum pp_error open_shard_watch(struct daemon *d, size_t at)
+{
+    char folder[PP_CONFIG_TEXT_MAX + 16];
+    uint32_t lane = pp_shards_lane(d->shards, at);
+    PP_TRY(pp_shards_path(d->config->data_dir, pp_lane_shard(lane), folder, sizeof folder));
+    d->watched[at] = (struct watched){d, pp_shards_node(d->shards, at), NULL};
+    return open_watch(d, lane, folder, &d->watched[at]);
+}
+
+static enum pp_error open_watches(struct daemon *d)
+{
+    const size_t count = d->shards != NULL ? pp_shards_count(d->shards) : 1;
+    d->watched = calloc(count, sizeof *d->watched);
+    if (d->watched == NULL)
+        return PP_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        if (d->shards != NULL) {
+            PP_TRY(open_shard_watch(d, i));
+        } else {
+            d->watched[i] = (struct watched){d, d->node, NULL};
+            PP_TRY(open_watch(d, pp_lane_make(d->node_config.node_id, d->node_config.shard),
+                              d->config->data_dir, &d->watched[i]));
+        }
+        d->watched_count++;
+    }
+    return PP_OK;
+}
+
+/* Any thread. With several shards: the one that has trouble, and ready when all are. */
 static void chain_status(void *context, struct pp_http_chain_status *out)
 {
     struct daemon *d = context;
-    struct pp_chain_watch_status status;
-    pp_chain_watch_status(d->watch, &status);
-    *out = (struct pp_http_chain_status){status.error, status.ready};
+    *out = (struct pp_http_chain_status){PP_OK, true};
+    for (size_t i = 0; i < d->watched_count; i++) {
+        struct pp_chain_watch_status status;
+        pp_chain_watch_status(d->watched[i].watch, &status);
+        if (out->error == PP_OK)
+            out->error = status.error;
+        out->ready = out->ready && status.ready;
+    }
 }
 
 /* ---- the loop ---- */
@@ -230,13 +277,34 @@ static void on_signal(uv_signal_t *handle, int number)
 static void tick_run(uv_work_t *work)
 {
     struct daemon *d = work->data;
-    d->tick_error = pp_node_tick(d->node);
+    d->tick_error = d->shards != NULL ? pp_shards_tick(d->shards, &d->report_error, d->report_reason)
+                                      : pp_node_tick(d->node);
 }
 
 /* A ledger that is not what it must be takes no more work: better no node than a wrong one. */
 static bool is_fatal(enum pp_error error)
 {
-    return error == PP_CORRUPT || error == PP_INVARIANT || error == PP_DEFERRED_EXCEEDED;
+    return error == PP_CORRUPT || error == PP_INVARIANT || error == PP_DEFERRED_EXCEEDED ||
+           error == PP_FENCED;
+}
+
+/* JRN-085: who has it now, or what became of its files. */
+static void say_fenced(struct daemon *d)
+{
+    char reason[256];
+    for (size_t i = 0; i < d->watched_count; i++)
+        if (pp_node_fenced(d->watched[i].node, reason))
+            say_error(d, "fenced", PP_FENCED, reason);
+}
+
+/* NODE-105: what keeps a report back is told once; the node goes on. */
+static void say_report(struct daemon *d)
+{
+    if (d->report_error == d->told_report_error)
+        return;
+    d->told_report_error = d->report_error;
+    if (d->report_error != PP_OK)
+        say_error(d, "report", d->report_error, d->report_reason);
 }
 
 static void tick_done(uv_work_t *work, int status)
@@ -249,6 +317,9 @@ static void tick_done(uv_work_t *work, int status)
                pp_log_error(d->tick_error), pp_log_text("sentence", pp_error_sentence(d->tick_error)));
         d->told_error = d->tick_error;
     }
+    say_report(d);
+    if (d->tick_error == PP_FENCED)
+        say_fenced(d);
     if (is_fatal(d->tick_error))
         stop(d, d->tick_error);
 }
@@ -271,6 +342,7 @@ static enum pp_error open_server(struct daemon *d)
     snprintf(realm, sizeof realm, "%s", d->config->realm[0] != '\0' ? d->config->realm : d->config->listen);
     const struct pp_http_api_config api = {
         .node = d->node,
+        .shards = d->shards,
         .node_config = &d->node_config,
         .operator_address = d->operator_address,
         .token = d->config->token,
@@ -314,7 +386,8 @@ static void say_listening(struct daemon *d)
     fflush(stdout);
     pp_log(&d->log, PP_LOG_INFO, "listening", pp_log_text("address", d->address),
            pp_log_number("port", pp_http_server_port(d->server)), pp_log_number("node", d->config->node_id),
-           pp_log_number("shard", d->config->shard));
+           pp_log_number("shard", d->node_config.shard),
+           pp_log_number("shards", d->shards != NULL ? pp_shards_count(d->shards) : 1));
 }
 
 static enum pp_error serve(struct daemon *d)
@@ -330,19 +403,59 @@ static enum pp_error serve(struct daemon *d)
     return d->outcome;
 }
 
-static enum pp_error open_parts(struct daemon *d)
+static enum pp_error open_shards(struct daemon *d)
 {
-    char reason[256] = "";
-    PP_TRY(prepare(d));
-    enum pp_error error = pp_node_open(&d->node_config, &d->node, reason);
+    uint8_t list[PP_SHARDS_MAX];
+    char reason[PP_SHARDS_REASON_BYTES] = "";
+    struct pp_shards_config config = {.node = d->node_config, .shards = list};
+    PP_TRY(pp_shard_list_parse(d->config->shards, list, &config.count));
+    enum pp_error error = pp_shards_open(&config, &d->shards, reason);
+    pp_secret_key_done(&config.node.operator_key);
+    explicit_bzero(config.node.receipt_seed, sizeof config.node.receipt_seed);
     if (error != PP_OK) {
         say_error(d, "node", error, reason);
         return error;
     }
-    error = open_watch(d);
+    d->node = pp_shards_node(d->shards, 0);
+    d->node_config.shard = list[0];
+    return PP_OK;
+}
+
+static enum pp_error open_node(struct daemon *d)
+{
+    char reason[256] = "";
+    uint8_t list[PP_SHARDS_MAX];
+    size_t count;
+    enum pp_error error = pp_shards_list(d->config->data_dir, list, &count);
+    if (count > 0) { /* or its lanes would be reported without those of the shards in it */
+        say_error(d, "node", PP_BAD_CONFIG, "data_dir: there are shards in it: give shards = ...");
+        return PP_BAD_CONFIG;
+    }
+    error = pp_node_open(&d->node_config, &d->node, reason);
+    if (error != PP_OK)
+        say_error(d, "node", error, reason);
+    return error;
+}
+
+static enum pp_error open_parts(struct daemon *d)
+{
+    PP_TRY(prepare(d));
+    PP_TRY(d->config->shards[0] != '\0' ? open_shards(d) : open_node(d));
+    enum pp_error error = open_watches(d);
     if (error != PP_OK)
         say_error(d, "chain watch", error, d->config->rpc_url);
     return error;
+}
+
+static void close_parts(struct daemon *d)
+{
+    for (size_t i = 0; i < d->watched_count; i++)
+        pp_chain_watch_close(d->watched[i].watch);
+    free(d->watched);
+    if (d->shards != NULL)
+        pp_shards_close(d->shards);
+    else
+        pp_node_close(d->node);
 }
 
 enum pp_error pp_daemon_run(const struct pp_daemon_config *config)
@@ -362,10 +475,7 @@ enum pp_error pp_daemon_run(const struct pp_daemon_config *config)
         looped = true;
         error = serve(d);
     }
-    if (d->watch != NULL)
-        pp_chain_watch_close(d->watch);
-    if (d->node != NULL)
-        pp_node_close(d->node);
+    close_parts(d);
     if (looped && uv_loop_close(&d->loop) != 0 && error == PP_OK)
         error = PP_SYSTEM;
     pp_log(&d->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_ERROR, "stopped", pp_log_error(error));

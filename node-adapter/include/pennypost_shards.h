@@ -65,7 +65,8 @@ PP_MUST_CHECK enum pp_error pp_shards_quote(struct pp_shards *shards, uint8_t ou
 
 /* ROOT/shard-NNN. BAD_CONFIG when it does not fit. */
 PP_MUST_CHECK enum pp_error pp_shards_path(const char *root, uint8_t shard, char *out, size_t capacity);
-/* Which shards have a journal under a folder, ascending; 0 of them: it is no ROOT. SYSTEM. */
+/* Which shards have a journal under a folder, ascending; 0 of them: it is no ROOT. NOT_FOUND,
+ * SYSTEM; BAD_CONFIG when the folder holds a shard by itself, too. */
 PP_MUST_CHECK enum pp_error pp_shards_list(const char *root, uint8_t out[PP_SHARDS_MAX], size_t *out_count);
 
 #endif

@@ -165,7 +165,8 @@ void payer_world_node_start(struct payer_world *w)
         dup2(ends[1], STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
         if (getppid() == parent)
-            execl(PP_BINARY_DIR "/pennypostd", "pennypostd", config, (char *)NULL);
+            execl(PP_BINARY_DIR "/pennypostd", "pennypostd", config, w->shards ? "--shards" : NULL, w->shards,
+                  (char *)NULL);
         _exit(127);
     }
     close(ends[1]);

@@ -22,6 +22,7 @@ struct payer_world {
     struct pp_address signer;
     struct pp_secret_key operator_key;
     uint64_t passed_s; /* by payer_world_pass */
+    const char *shards; /* NULL: one, in the data folder itself */
     pid_t node;        /* 0: not running */
     char node_url[64];
 };

@@ -524,6 +524,156 @@ START_TEST(report__shards_of_another_process__read_from_disk_or_not_reported)
 }
 END_TEST
 
+/* ---- the folder as a whole ---- */
+
+static bool lane_seen(void *context, const struct pp_lane_claim *claim)
+{
+    unsigned *lanes_of = context;
+    ck_assert(claim->has_voucher);
+    lanes_of[pp_lane_shard(claim->lane)]++;
+    return true;
+}
+
+/* NODE-109: claims are those of all lanes, beside the reports of shard 0. */
+START_TEST(claims__of_the_folder__every_lane_and_the_reports)
+{
+    struct world world;
+    struct pp_claims *claims;
+    struct pp_claims_head head;
+    struct pp_lane_claim claim;
+    unsigned lanes_of[SHARDS] = {0};
+    char reason[256] = "";
+    world_open(&world, true);
+    for (uint8_t i = 0; i < SHARDS; i++)
+        ck_assert_ok(send_one(&world, i, i));
+    tick(&world, PP_OK);
+    pp_shards_fixture_close(&world.fixture);
+    ck_assert_msg(pp_claims_open(world.fixture.base.dir, &claims, reason) == PP_OK, "%s", reason);
+    pp_claims_head(claims, &head);
+    ck_assert(head.lanes == SHARDS && head.reports == 1 && head.shard == 0 && !head.part);
+    ck_assert_ok(pp_claims_lanes(claims, lane_seen, lanes_of));
+    for (uint8_t i = 0; i < SHARDS; i++) {
+        ck_assert_uint_eq(lanes_of[i], 1);
+        ck_assert_ok(pp_claims_lane(claims, &world.senders[i].channel_id, pp_shard_lane(i), &claim));
+        ck_assert_error(pp_claims_lane(claims, &world.senders[i].channel_id, pp_shard_lane(i + 1), &claim),
+                        PP_NOT_FOUND);
+    }
+    pp_claims_close(claims);
+    ck_assert_ok(pp_claims_open(path_of(&world, "shard-001"), &claims, reason));
+    pp_claims_head(claims, &head);
+    ck_assert(head.part && head.reports == 0);
+    pp_claims_close(claims);
+    char from[400], to[400];
+    snprintf(from, sizeof from, "%s", path_of(&world, "shard-000"));
+    snprintf(to, sizeof to, "%s", path_of(&world, "away"));
+    ck_assert_int_eq(rename(from, to), 0);
+    ck_assert_error(pp_claims_open(world.fixture.base.dir, &claims, reason), PP_BAD_CONFIG);
+    ck_assert_msg(strstr(reason, "shard-000"), "%s", reason);
+    snprintf(from, sizeof from, "%s", path_of(&world, "shard-001"));
+    snprintf(to, sizeof to, "%s", path_of(&world, "shard-000"));
+    ck_assert_int_eq(rename(from, to), 0); /* under another one's number */
+    ck_assert_error(pp_claims_open(world.fixture.base.dir, &claims, reason), PP_BAD_CONFIG);
+    ck_assert_msg(strstr(reason, "shard-000"), "%s", reason);
+    world_close(&world);
+}
+END_TEST
+
+static void finding_keep(void *context, const struct pp_verify_finding *finding)
+{
+    *(struct pp_verify_finding *)context = *finding;
+}
+
+static void folder_copy(const struct world *world, const char *from, const char *to)
+{
+    char command[1000];
+    int length =
+        snprintf(command, sizeof command, "rm -rf '%s/%s' && cp -a '%s/%s' '%s/%s'", world->fixture.base.dir,
+                 to, world->fixture.base.dir, from, world->fixture.base.dir, to);
+    ck_assert_int_lt(length, (int)sizeof command);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* NODE-109: a shard that was put back from before it was reported; nothing in its own folder shows that. */
+START_TEST(verify__of_the_folder__sums_and_what_was_reported_and_is_gone)
+{
+    struct world world;
+    struct pp_verify_summary summary;
+    struct pp_verify_finding finding = {0};
+    const struct pp_verify_config config = {.finding = finding_keep, .context = &finding};
+    world_open(&world, true);
+    for (uint8_t i = 0; i < SHARDS; i++)
+        ck_assert_ok(send_one(&world, i, i));
+    pp_shards_fixture_close(&world.fixture);
+    folder_copy(&world, "shard-002", "kept");
+    pp_shards_fixture_open(&world.fixture, all_shards, SHARDS);
+    pp_shards_fixture_head(&world.fixture);
+    ck_assert_ok(send_one(&world, 2, 9));
+    tick(&world, PP_OK);
+    pp_shards_fixture_close(&world.fixture);
+    ck_assert_ok(pp_verify_dir(world.fixture.base.dir, &config, &summary));
+    ck_assert(summary.complete && summary.findings == 0 && summary.stamps == 16 && summary.lanes == 3);
+    ck_assert_uint_eq(summary.reports, 1);
+    struct pp_grains sum = PP_GRAINS_ZERO;
+    for (uint8_t i = 0; i < SHARDS; i++) {
+        struct pp_verify_summary one;
+        pp_shards_verify(&world.fixture, i, &one);
+        ck_assert_ok(pp_grains_add(sum, one.consumed, &sum));
+    }
+    ck_assert(pp_grains_eq(sum, summary.consumed));
+    folder_copy(&world, "kept", "shard-002");
+    ck_assert_error(pp_verify_dir(world.fixture.base.dir, &config, &summary), PP_INVARIANT);
+    ck_assert_uint_eq(summary.findings, 1);
+    ck_assert(finding.check == PP_VERIFY_REPORTS && finding.shard == 2);
+    ck_assert_msg(strstr(finding.detail, "above what its shard"), "%s", finding.detail);
+    world_close(&world);
+}
+END_TEST
+
+static enum pp_error reported_put(void *context, struct pp_txn *txn)
+{
+    const struct pp_slice part = {context, 1};
+    return pp_txn_put(txn, PP_TABLE_META, pp_slice("part", 4), &part, 1);
+}
+
+/* NODE-104, NODE-106: a report that another shard than 0 made, and a mark of the folder that is none. */
+START_TEST(verify__a_report_by_another_shard__told)
+{
+    struct world world;
+    struct pp_verify_summary summary;
+    struct pp_verify_finding finding = {0};
+    const struct pp_verify_config config = {.finding = finding_keep, .context = &finding};
+    struct pp_data data;
+    char reason[PP_STORE_REASON_BYTES];
+    uint8_t mark = 1;
+    world_make(&world, true);
+    struct pp_fixture *base = &world.fixture.base; /* shard 1, by itself */
+    pp_fixture_open(base);
+    pp_fixture_head(base, 0, NULL);
+    pp_sender_init(&world.senders[1], base, 1);
+    pp_sender_fund(&world.senders[1], base, 1000000, 0);
+    struct pp_made_request made;
+    struct pp_answer answer;
+    pp_request_make(&made, base, &world.senders[1], 2, (struct pp_parcel_of){300, 5}, 3);
+    pp_submit_wait(base->node, &made.request, &answer);
+    ck_assert_ok(answer.error);
+    pp_answer_done(&answer);
+    pp_request_done(&made);
+    ck_assert_ok(pp_node_tick(base->node));
+    pp_fixture_close(base);
+    ck_assert_ok(pp_verify_dir(base->dir, &config, &summary));
+    ck_assert_uint_eq(summary.reports, 1);
+    for (unsigned round = 0; round < 2; round++, mark = 2) {
+        ck_assert_ok(pp_data_open(base->dir, UINT64_C(1) << 30, false, &data, reason));
+        ck_assert_ok(pp_store_write(data.journal, PP_STORE_ORDINARY, reported_put, &mark));
+        pp_data_close(&data);
+        ck_assert_error(pp_verify_dir(base->dir, &config, &summary), round == 0 ? PP_INVARIANT : PP_CORRUPT);
+    }
+    ck_assert_str_eq(finding.what, "report");
+    ck_assert_msg(strstr(finding.detail, "shard 1 made it"), "%s", finding.detail);
+    world_close(&world);
+}
+END_TEST
+
 PP_TESTS("shards")
 PP_TEST(find__every_lane_of_every_shard__the_owner_or_unknown)
 PP_TEST(submit__each_lane__charged_at_its_owner_only)
@@ -538,4 +688,7 @@ PP_TEST(open__overlapping_lists__the_second_refused_and_told_who)
 PP_TEST(report__an_epoch_is_over__one_for_all_lanes_by_shard_0)
 PP_TEST(report__only_another_shard_was_paid__reported_all_the_same)
 PP_TEST(report__shards_of_another_process__read_from_disk_or_not_reported)
+PP_TEST(claims__of_the_folder__every_lane_and_the_reports)
+PP_TEST(verify__of_the_folder__sums_and_what_was_reported_and_is_gone)
+PP_TEST(verify__a_report_by_another_shard__told)
 PP_TESTS_END

@@ -3,8 +3,10 @@
  *
  * Shape:  pp_claims_open takes a snapshot: it loads the node's checkpoint and replays the journal up to what is on disk
  *         now. Open again to see more. Reports are kept as bundles (pp/epoch.h) and decoded on demand.
+ *         Of a folder with several shards (pennypost_shards.h) it takes one of each: the lanes are those of all, the reports
+ *         those of shard 0, which state them all. Shard 0 comes first, so that no lane is older than its report.
  * Own:    the snapshot owns everything that visits borrow; a pp_claims_report is the caller's, until _report_done.
- * Errors: NOT_FOUND (no such folder, lane or report), SCHEMA, CORRUPT (out_reason names the record), IO, NO_MEMORY.
+ * Errors: NOT_FOUND (no such folder, lane or report), BAD_CONFIG (shards of different nodes in one folder), SCHEMA, CORRUPT (out_reason names the record), IO, NO_MEMORY.
  * Source: specs/node.md (NODE-080 and following).
  */
 #ifndef PP_CLAIMS_H
@@ -34,6 +36,7 @@ struct pp_claims_head {
     uint64_t lanes;
     uint64_t reports;
     uint64_t newest_epoch; /* of the newest report; zero when there is none */
+    bool part;             /* one of several shards, and the others are not here: the reports are not of these lanes */
 };
 void pp_claims_head(const struct pp_claims *claims, struct pp_claims_head *out);
 
@@ -59,7 +62,7 @@ PP_MUST_CHECK enum pp_error pp_claims_lanes(const struct pp_claims *claims,
 PP_MUST_CHECK enum pp_error pp_claims_lane(const struct pp_claims *claims, const struct pp_channel_id *channel_id,
                                            uint32_t lane, struct pp_lane_claim *out);
 
-/* The lanes as a report states them; free() the list. */
+/* The lanes of one folder, of the first shard where there are several, as a report states them; free() the list. */
 PP_MUST_CHECK enum pp_error pp_claims_leaves(const struct pp_claims *claims, struct pp_lane_leaf **out,
                                              size_t *out_count);
 

@@ -4,6 +4,8 @@
  *         against its hash, every invariant; then the rows of stamps, the bundles of reports, checkpoint and indexes. Each thing
  *         that is compared is counted under its check; each disagreement is told with its record, its lane and both values.
  *         Goes on after a finding where that means something; stops at a record that cannot be read, or that the ledger refuses.
+ *         A folder of several shards (pennypost_shards.h) is verified shard by shard, and what shard 0 reported last is held
+ *         against the ledgers of the others; the summary is the sum.
  * Use:    on a folder whose node runs, too: no transaction stays open for long, so the node's files do not grow by it. Not in
  *         the node's own process, which has the same files open.
  * Own:    reads only. Memory: the ledger's (some 500 bytes a lane), and a byte a stamp.
@@ -54,6 +56,7 @@ struct pp_verify_finding {
         error;          /* CORRUPT: bytes that are not what was written. INVARIANT: they say what cannot be */
     const char *what;   /* static: what disagrees: "voucher signature", "E + R <= consumed", "refunded" ... */
     uint64_t sequence;  /* of the record or stamp, or 0 */
+    int shard;          /* of a folder with several; -1: there is one */
     uint64_t lane_slot; /* UINT64_MAX: not of one lane */
     struct pp_channel_id channel_id; /* of that lane */
     char detail[240];                /* the values that disagree */
