@@ -89,6 +89,20 @@ static enum pp_error check_state(const struct pp_lane_draft *draft, struct pp_re
     return error;
 }
 
+/* SESSION-022. */
+static enum pp_error check_session(const struct pp_lane_draft *draft, struct pp_refusal *refusal)
+{
+    const struct pp_lane_session *session = draft->request->session;
+    if (!session || session->error == PP_OK)
+        return PP_OK;
+    refuse_plainly(refusal, session->error, "session_id");
+    if (session->error == PP_SESSION_EXPIRED) {
+        refusal->expected = pp_value_number(draft->request->now_ms);
+        refusal->actual = pp_value_number(session->not_after_ms);
+    }
+    return session->error;
+}
+
 static enum pp_error check_not_after(const struct pp_lane_draft *draft, const struct pp_leaf *leaf,
                                      struct pp_refusal *refusal)
 {
@@ -108,6 +122,18 @@ static void name_consumed(const struct pp_lane_draft *draft, const struct pp_spa
         refusal->consumed[i].to = ranges[i].to;
         refusal->consumed_count = (uint8_t)(i + 1);
     }
+}
+
+/* SESSION-021. */
+static enum pp_error check_chunk(const struct pp_lane_draft *draft, const struct pp_span *span,
+                                 struct pp_refusal *refusal)
+{
+    const struct pp_lane_session *session = draft->request->session;
+    if (!session ||
+        (!pp_grains_lt(span->from, session->chunk.from) && !pp_grains_lt(session->chunk.to, span->to)))
+        return PP_OK;
+    return refuse(refusal, PP_SESSION_CHUNK, "from", pp_value_range(session->chunk.from, session->chunk.to),
+                  pp_value_range(span->from, span->to));
 }
 
 static enum pp_error check_interval(const struct pp_lane_draft *draft, const struct pp_span *span,
@@ -205,16 +231,38 @@ static enum pp_error check_voucher(const struct pp_lane_draft *draft, struct pp_
     return PP_OK;
 }
 
+/* SESSION-023, SESSION-024, SESSION-026. */
+static enum pp_error check_mac(const struct pp_lane_draft *draft, const struct pp_lane_facts *facts,
+                               struct pp_refusal *refusal)
+{
+    const struct pp_lane_session *session = draft->request->session;
+    if (!session)
+        return PP_OK;
+    if (session->unsigned_count + draft->admitted >= PP_SESSION_UNSIGNED_MAX)
+        return refuse(refusal, PP_SESSION_UNSIGNED, "session_id", pp_value_number(PP_SESSION_UNSIGNED_MAX),
+                      pp_value_number(session->unsigned_count + draft->admitted));
+    if (draft->admitted >= session->room) {
+        refuse(refusal, PP_BUSY, "session_id", pp_value_number(PP_SESSION_LEAVES_MAX),
+               pp_value_number(PP_SESSION_LEAVES_MAX));
+        refusal->retry_after_ms = PP_RETRY_BUSY_MS;
+        return PP_BUSY;
+    }
+    return facts->mac_error == PP_OK ? PP_OK : refuse_plainly(refusal, facts->mac_error, "mac");
+}
+
 static enum pp_error check_after_lookup(const struct pp_lane_draft *draft, const struct pp_lane_facts *facts,
                                         const struct pp_span *span, struct pp_refusal *refusal)
 {
     PP_TRY(check_state(draft, refusal));
+    PP_TRY(check_session(draft, refusal));
     PP_TRY(check_not_after(draft, facts->leaf, refusal));
+    PP_TRY(check_chunk(draft, span, refusal));
     PP_TRY(check_interval(draft, span, refusal));
     PP_TRY(check_spent(draft, span, refusal));
     PP_TRY(check_cap(draft, span, refusal));
     PP_TRY(check_price(facts, refusal));
-    return check_voucher(draft, refusal);
+    PP_TRY(check_voucher(draft, refusal));
+    return check_mac(draft, facts, refusal);
 }
 
 enum pp_lane_answer pp_lane_check(struct pp_lane_draft *draft, const struct pp_lane_facts *facts,
@@ -272,5 +320,17 @@ enum pp_error pp_lane_replay(struct pp_lane *lane, const struct pp_span *span, s
         return error == PP_BUSY ? PP_BUSY : PP_INVARIANT;
     lane->stamps++;
     *out_highest = raise_spent(lane, voucher_spent);
+    return PP_OK;
+}
+
+/* A checkpoint may have caught the lane FROZEN: at recovery that is no reason. */
+enum pp_error pp_lane_authorize(struct pp_lane *lane, struct pp_grains to, bool *out_highest)
+{
+    enum pp_error error = pp_lane_admits(lane);
+    if (error != PP_OK && error != PP_LANE_FROZEN)
+        return error;
+    if (pp_grains_lt(pp_units_to_grains(pp_lane_cap(lane)), pp_grains_sub_clamped(to, lane->refunded)))
+        return PP_CAP_EXCEEDED;
+    *out_highest = raise_spent(lane, to);
     return PP_OK;
 }

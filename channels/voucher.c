@@ -4,8 +4,8 @@
 /* STAMP-030, STAMP-031. */
 enum pp_error pp_stamp_kind_check(uint8_t kind, size_t count)
 {
-    if (kind != PP_STAMP_SINGLE && kind != PP_STAMP_BATCH)
-        return PP_BAD_KIND; /* session: reserved, see specs/stamps.md */
+    if (kind != PP_STAMP_SINGLE && kind != PP_STAMP_BATCH && kind != PP_STAMP_SESSION)
+        return PP_BAD_KIND;
     if (count > PP_LEAVES_MAX)
         return PP_TOO_MANY_LEAVES;
     if (count == 0 || (kind == PP_STAMP_SINGLE && count != 1))

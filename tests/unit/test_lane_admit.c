@@ -60,6 +60,12 @@ START_TEST(check__every_fault_at_once__told_in_the_documented_order)
     f.facts.quoted.base_grains = 2 * UNIT;
     f.voucher.refund_ack = pp_grains(1);
     f.request.voucher_error = PP_BAD_SIGNATURE;
+    struct pp_lane_session session = {.error = PP_SESSION_UNKNOWN,
+                                      .chunk = {pp_grains(90), pp_grains(2 * UNIT)},
+                                      .unsigned_count = PP_SESSION_UNSIGNED_MAX,
+                                      .room = 1};
+    f.request.session = &session;
+    f.facts.mac_error = PP_BAD_MAC;
 
     walk(&f, PP_BAD_KIND, &step);
     f.request.kind = PP_STAMP_BATCH;
@@ -82,8 +88,14 @@ START_TEST(check__every_fault_at_once__told_in_the_documented_order)
     f.lane.state = PP_LANE_STATE_ACTIVE;
     walk(&f, PP_LANE_FROZEN, &step);
     f.request.view_stale = false;
+    walk(&f, PP_SESSION_UNKNOWN, &step);
+    session.error = PP_SESSION_EXPIRED;
+    walk(&f, PP_SESSION_EXPIRED, &step);
+    session.error = PP_OK;
     walk(&f, PP_STAMP_EXPIRED, &step);
     f.leaf.not_after_ms = LANE_FIXTURE_NOW_MS;
+    walk(&f, PP_SESSION_CHUNK, &step);
+    session.chunk.from = pp_grains(50);
     walk(&f, PP_INTERVAL_TAKEN, &step);
     f.leaf.from = pp_grains(UNIT);
     f.leaf.postage.base_grains = 0;
@@ -101,6 +113,10 @@ START_TEST(check__every_fault_at_once__told_in_the_documented_order)
     f.voucher.refund_ack = PP_GRAINS_ZERO;
     walk(&f, PP_BAD_SIGNATURE, &step);
     f.request.voucher_error = PP_OK;
+    walk(&f, PP_SESSION_UNSIGNED, &step);
+    session.unsigned_count--;
+    walk(&f, PP_BAD_MAC, &step);
+    f.facts.mac_error = PP_OK;
     ck_assert_int_eq(lane_fixture_submit(&f), PP_LANE_ADMIT);
     ck_assert_uint_eq(step, order.rows - 1);
     pp_spec_table_done(&order);
@@ -133,6 +149,64 @@ START_TEST(check__every_state_but_active__its_refusal)
         ck_assert_str_eq(f.refusal.expected.text, "ACTIVE");
         ck_assert_str_eq(f.refusal.actual.text, pp_lane_state_name(cases[i].state));
     }
+}
+END_TEST
+
+static void session_offer(struct lane_fixture *f, struct pp_lane_session *session, uint64_t from, uint64_t to)
+{
+    lane_fixture_offer(f, from, to, 1000);
+    f->request.kind = PP_STAMP_SESSION;
+    f->request.session = session;
+}
+
+/* SESSION-021, SESSION-023, SESSION-026: both sides of each border. */
+START_TEST(check__session__chunk_unsigned_and_room)
+{
+    struct pp_lane_session session = {.chunk = {pp_grains(100), pp_grains(200)}, .room = 1};
+    struct lane_fixture f;
+    lane_fixture_init(&f, 1);
+    session_offer(&f, &session, 99, 110);
+    lane_fixture_refused(&f, PP_SESSION_CHUNK);
+    ck_assert(pp_grains_eq(f.refusal.expected.grains, pp_grains(100)));
+    ck_assert(pp_grains_eq(f.refusal.expected.grains_to, pp_grains(200)));
+    session_offer(&f, &session, 190, 201);
+    lane_fixture_refused(&f, PP_SESSION_CHUNK);
+    session_offer(&f, &session, 100, 110);
+    ck_assert_int_eq(lane_fixture_submit(&f), PP_LANE_ADMIT);
+    session.unsigned_count = PP_SESSION_UNSIGNED_MAX;
+    session_offer(&f, &session, 190, 200);
+    lane_fixture_refused(&f, PP_SESSION_UNSIGNED);
+    ck_assert_uint_eq(f.refusal.expected.number, PP_SESSION_UNSIGNED_MAX);
+    ck_assert_uint_eq(f.refusal.actual.number, PP_SESSION_UNSIGNED_MAX);
+    session.unsigned_count--;
+    session.room = 0;
+    session_offer(&f, &session, 190, 200);
+    lane_fixture_refused(&f, PP_BUSY);
+    ck_assert_uint_eq(f.refusal.retry_after_ms, PP_RETRY_BUSY_MS);
+    session.room = 1;
+    session_offer(&f, &session, 190, 200);
+    ck_assert_int_eq(lane_fixture_submit(&f), PP_LANE_ADMIT);
+}
+END_TEST
+
+/* SESSION-013, SESSION-014. */
+START_TEST(authorize__up_to_the_cap__raises_spent_and_consumes_nothing)
+{
+    struct lane_fixture f;
+    bool highest = false;
+    lane_fixture_init(&f, 1);
+    lane_fixture_admit(&f, 0, 100, 100);
+    ck_assert_error(pp_lane_authorize(&f.lane, pp_grains(UNIT + 1), &highest), PP_CAP_EXCEEDED);
+    ck_assert(pp_grains_eq(f.lane.spent, pp_grains(100)));
+    ck_assert_ok(pp_lane_authorize(&f.lane, pp_grains(UNIT), &highest));
+    ck_assert(highest);
+    ck_assert(pp_grains_eq(f.lane.spent, pp_grains(UNIT)));
+    ck_assert(pp_grains_eq(pp_intervals_total(&f.lane.consumed), pp_grains(100)));
+    ck_assert_ok(pp_lane_authorize(&f.lane, pp_grains(500), &highest));
+    ck_assert(!highest);
+    ck_assert(pp_grains_eq(f.lane.spent, pp_grains(UNIT)));
+    f.lane.state = PP_LANE_STATE_DRAINING;
+    ck_assert_error(pp_lane_authorize(&f.lane, pp_grains(500), &highest), PP_LANE_CLOSING);
 }
 END_TEST
 
@@ -415,6 +489,8 @@ END_TEST
 PP_TESTS("lane admission")
 PP_TEST(check__every_fault_at_once__told_in_the_documented_order)
 PP_TEST(check__every_state_but_active__its_refusal)
+PP_TEST(check__session__chunk_unsigned_and_room)
+PP_TEST(authorize__up_to_the_cap__raises_spent_and_consumes_nothing)
 PP_TEST(check__not_after__admits_up_to_that_moment)
 PP_TEST(check__taken_interval__names_the_consumed_ranges)
 PP_TEST(check__a_hole_too_many__names_the_lowest)

@@ -19,6 +19,11 @@
 #define PP_CONGESTION_UNITS_MAX 100u  /* the top of the congestion curve */
 #define PP_RATE_VERSIONS_MAX 64u      /* rate versions that a node keeps */
 #define PP_GROUP_MAX 8192u            /* stamps of one commit group */
+#define PP_SESSION_UNSIGNED_MAX 1024u /* unsigned leaves of one session: what the node risks, and what one root covers */
+#define PP_SESSION_LIFE_MAX_MS 86400000u /* how far ahead a session's not_after may lie: what is forgotten ends within two days */
+#define PP_LANE_SESSIONS_MAX 4u       /* open sessions of one lane: some devices at a time */
+#define PP_SESSIONS_MAX 4096u         /* open sessions of one writer: 1.5 MiB */
+#define PP_SESSION_LEAVES_MAX (1u << 18) /* unsigned leaves of one writer: 256 sessions at their limit, some 30 MiB */
 #define PP_TX_MAX_BYTES (128u << 10)  /* one signed transaction: what Ethereum nodes take into their pools */
 #define PP_TX_GAS_MAX 15000000u       /* gas of one transaction: below EIP-7825's 2^24 */
 #define PP_SETTLE_CLAIMS_MAX 48u      /* lanes of one settle call: its calldata stays below PP_TX_MAX_BYTES, its gas below PP_TX_GAS_MAX */

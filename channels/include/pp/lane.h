@@ -51,6 +51,15 @@ void pp_lane_done(struct pp_lane *lane, struct pp_holes_pool *pool);
 
 /* ---- admission ---- */
 
+/* The session that a request's stamps are of (specs/sessions.md): kind session only. */
+struct pp_lane_session {
+    enum pp_error error; /* OK, SESSION_UNKNOWN, SESSION_EXPIRED: told after the lane's state */
+    struct pp_span chunk;
+    uint32_t unsigned_count; /* its leaves that no root covers yet */
+    uint32_t room;           /* unsigned leaves that the node has room for */
+    uint64_t not_after_ms;
+};
+
 /* What the leaves of one request have in common. */
 struct pp_lane_request {
     const struct pp_voucher *voucher;
@@ -60,6 +69,8 @@ struct pp_lane_request {
     bool view_stale; /* the node's view of the chain is: as if the lane were FROZEN */
     bool verified;   /* context and signature were examined; false: only look whether it is worth it */
     enum pp_error voucher_error; /* verified: OK, CONTEXT_MISMATCH, BAD_SIGNATURE, SIGNATURE_NOT_LOW_S */
+    const struct pp_lane_session
+        *session; /* NULL unless kind is session; the voucher then is the opening's */
 };
 
 /* What the caller knows of one leaf. Zero errors mean: no fault found. */
@@ -70,7 +81,8 @@ struct pp_lane_facts {
         content_error; /* CONTENT_MISMATCH, TOO_LONG, ZERO_SIZE ...: told before anything of the lane */
     enum pp_error
         quote_error; /* QUOTE_INVALID, QUOTE_EXPIRED, BOND_NOT_OFFERED, ...: told where the price is checked */
-    bool not_known;  /* the caller looked: no admitted stamp is this one */
+    enum pp_error mac_error; /* of a session's stamp: OK, BAD_MAC */
+    bool not_known;          /* the caller looked: no admitted stamp is this one */
 };
 
 /* A request in the making. Big (a block of holes): one per writer, reused. Not to be copied. */
@@ -106,6 +118,9 @@ bool pp_lane_charge(struct pp_lane *lane, const struct pp_lane_draft *draft, str
 PP_MUST_CHECK enum pp_error pp_lane_replay(struct pp_lane *lane, const struct pp_span *span,
                                            struct pp_grains voucher_spent, struct pp_holes_pool *pool,
                                            bool *out_highest);
+
+/* A session's chunk is authorized up to `to`: S rises, nothing is consumed. The lane's state, then CAP_EXCEEDED. */
+PP_MUST_CHECK enum pp_error pp_lane_authorize(struct pp_lane *lane, struct pp_grains to, bool *out_highest);
 
 /* The refusal of a lane's state: OK when ACTIVE; LANE_PENDING, LANE_FROZEN, LANE_CLOSING, LANE_SETTLED. */
 PP_MUST_CHECK enum pp_error pp_lane_admits(const struct pp_lane *lane);

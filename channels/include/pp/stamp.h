@@ -22,7 +22,7 @@
 enum pp_stamp_kind {
     PP_STAMP_SINGLE = 1,
     PP_STAMP_BATCH = 2,
-    PP_STAMP_SESSION = 3, /* reserved: refused with BAD_KIND */
+    PP_STAMP_SESSION = 3, /* pp/session.h */
 };
 
 struct pp_leaf {

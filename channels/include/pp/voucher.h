@@ -12,7 +12,7 @@
 #include <pp/sign.h>
 #include <pp/stamp.h>
 
-/* BAD_KIND, TOO_MANY_LEAVES: single has exactly one leaf, batch 1..PP_LEAVES_MAX. */
+/* BAD_KIND, TOO_MANY_LEAVES: single has exactly one leaf, batch and session 1..PP_LEAVES_MAX. */
 PP_MUST_CHECK enum pp_error pp_stamp_kind_check(uint8_t kind, size_t count);
 
 /* The context over these stamps, in this order. scratch has room for count. */
