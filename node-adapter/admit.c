@@ -110,7 +110,7 @@ static enum pp_error ticket_is_cancelled(struct pp_txn *txn, uint64_t sequence, 
 static bool row_is_next(const struct pp_journal_look *look, const struct pp_leaf *leaf, uint64_t *out_sequence)
 {
     const struct pp_record *record = &look->record;
-    if (!look->there || record->type != PP_RECORD_TYPE_CHARGED || look->last_found + 1 - record->sequence >= record->count ||
+    if (!look->there || !pp_record_is_charge(record) || look->last_found + 1 - record->sequence >= record->count ||
         pp_record_span(record) != record->count || !pp_channel_id_eq(&record->charged.channel_id, &leaf->channel_id))
         return false;
     *out_sequence = look->last_found + 1;
@@ -142,14 +142,14 @@ static enum pp_error known_in_journal(struct pp_node *node, struct pp_txn *txn, 
     PP_TRY(pp_journal_look(&node->look, txn, sequence));
     node->look.last_found = sequence;
     const struct pp_row_charged *row =
-        record->type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(record, sequence) : NULL;
+        pp_record_is_charge(record) ? pp_journal_row(record, sequence) : NULL;
     if (!row || !pp_channel_id_eq(&record->charged.channel_id, &leaf->channel_id) ||
         !pp_grains_eq(row->leaf.from, leaf->from))
         return PP_CORRUPT; /* the index leads elsewhere */
     out->found = pp_stamp_id_eq(&row->stamp_id, id);
     out->sequence = sequence;
     out->time_ms = record->time_ms;
-    return out->found && record->charged.tickets ? ticket_is_cancelled(txn, sequence, &out->cancelled) : PP_OK;
+    return out->found && pp_record_reserves(record) ? ticket_is_cancelled(txn, sequence, &out->cancelled) : PP_OK;
 }
 
 /* The same leaf twice in one request. */
@@ -207,6 +207,7 @@ static enum pp_error stamp_decide(struct pp_node *node, struct pp_txn *txn, stru
         .quoted = item->quoted[index],
         .content_error = item->content_errors[index],
         .quote_error = item->quote_errors[index],
+        .mac_error = item->verified && item->request->kind == PP_STAMP_SESSION ? item->mac_errors[index] : PP_OK,
     };
     struct pp_refusal refusal;
     struct known known;
@@ -330,6 +331,8 @@ static enum pp_error ledger_charge(struct pp_node *node, const struct pp_item *i
         pp_ledger_charge(&node->ledger, slot, node->draft, record);
         if (item->has_key)
             pp_signers_add(&node->signers, slot, &item->signer_key);
+        if (item->has_session_key)
+            pp_session_key_keep(node, item);
     }
     pthread_rwlock_unlock(&node->state);
     return error;
@@ -340,7 +343,10 @@ static enum pp_error charge(struct pp_node *node, struct pp_txn *txn, struct pp_
 {
     struct pp_record record;
     struct pp_value none = {0};
-    record_make(node, item, &record);
+    if (item->request->kind == PP_STAMP_SESSION)
+        pp_session_record_make(node, item, &record);
+    else
+        record_make(node, item, &record);
     if (ledger_charge(node, item, slot, &record) != PP_OK) {
         pp_item_refuse_whole(item, PP_BUSY, "holes", none, none, RETRY_BUSY_MS);
         return PP_OK;
@@ -423,7 +429,8 @@ enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item 
         *out_again = true;
         return PP_OK;
     }
-    const struct pp_lane_request lane_request = {
+    struct pp_session_glance session;
+    struct pp_lane_request lane_request = {
         .voucher = &item->voucher,
         .kind = (uint8_t)request->kind,
         .count = (uint32_t)request->count,
@@ -432,6 +439,10 @@ enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item 
         .verified = item->verified,
         .voucher_error = item->voucher_error,
     };
+    if (request->kind == PP_STAMP_SESSION) {
+        pp_session_look(node, request, slot, node->group_time_ms, &session);
+        lane_request.session = &session.facts;
+    }
     struct pp_ledger_lane *lane = &node->ledger.lanes[slot];
     pp_lane_draft_begin(node->draft, &lane->lane, &lane_request, &node->ledger.holes);
     for (size_t i = 0; i < request->count && !*out_again; i++)

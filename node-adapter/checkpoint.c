@@ -41,11 +41,13 @@ static void memory_free(struct pp_checkpoint *checkpoint)
 {
     free(checkpoint->head);
     free(checkpoint->tickets);
+    free(checkpoint->sessions);
     free(checkpoint->rows.bytes);
     free(checkpoint->images.bytes);
     free(checkpoint->taken.bytes);
     checkpoint->head = NULL;
     checkpoint->tickets = NULL;
+    checkpoint->sessions = NULL;
     checkpoint->rows = (struct pp_checkpoint_rows){0};
     checkpoint->images = checkpoint->taken = (struct pp_checkpoint_images){0};
 }
@@ -160,26 +162,35 @@ static void turn_mark(struct pp_checkpoint *checkpoint, uint32_t lanes)
 static enum pp_error memory_take(struct pp_checkpoint *checkpoint)
 {
     uint32_t tickets = checkpoint->ledger->tickets.count;
+    size_t sessions = pp_checkpoint_sessions_bytes(&checkpoint->ledger->sessions);
     checkpoint->head = malloc(sizeof *checkpoint->head);
     checkpoint->rows.bytes = malloc(ROWS_CAPACITY);
     checkpoint->rows.capacity = ROWS_CAPACITY;
     if (tickets > 0)
         checkpoint->tickets = malloc(tickets * sizeof *checkpoint->tickets);
-    return checkpoint->head && checkpoint->rows.bytes && (tickets == 0 || checkpoint->tickets) ? PP_OK
-                                                                                               : PP_NO_MEMORY;
+    if (sessions > 0)
+        checkpoint->sessions = malloc(sessions);
+    checkpoint->sessions_length = sessions;
+    return checkpoint->head && checkpoint->rows.bytes && (tickets == 0 || checkpoint->tickets) &&
+                   (sessions == 0 || checkpoint->sessions)
+               ? PP_OK
+               : PP_NO_MEMORY;
 }
 
 enum pp_error pp_checkpoint_begin(struct pp_checkpoint *checkpoint, const struct pp_journal_head *journal)
 {
     struct pp_ledger *ledger = checkpoint->ledger;
     PP_ASSERT(checkpoint->stage == PP_CHECKPOINT_NONE && ledger->group % 2 == 0);
-    if (memory_take(checkpoint) != PP_OK) {
+    if (memory_take(checkpoint) != PP_OK ||
+        pp_checkpoint_sessions_write(&ledger->sessions, checkpoint->sessions) != PP_OK) {
         memory_free(checkpoint);
         return PP_NO_MEMORY;
     }
     checkpoint->head->journal = *journal;
     checkpoint->head->ledger = ledger->head;
     checkpoint->head->tickets = ledger->tickets.count;
+    checkpoint->head->sessions = ledger->sessions.count;
+    checkpoint->head->leaves = ledger->sessions.leaf_count;
     if (ledger->tickets.count > 0)
         pp_tickets_copy(&ledger->tickets, checkpoint->tickets);
     uint64_t *marks = ledger->marks.kept; /* all zero: each was cleared when its lane was taken */
@@ -191,6 +202,7 @@ enum pp_error pp_checkpoint_begin(struct pp_checkpoint *checkpoint, const struct
     checkpoint->all = false;
     checkpoint->lost = checkpoint->walked = false;
     checkpoint->words_walked = checkpoint->tickets_taken = 0;
+    checkpoint->sessions_taken = 0;
     checkpoint->taken_at = 0;
     checkpoint->stage = PP_CHECKPOINT_CLEARING;
     return PP_OK;
@@ -272,6 +284,22 @@ static void tickets_add(struct pp_checkpoint *checkpoint)
     }
 }
 
+/* True: all are added. Behind the tickets, so that they end the segment. */
+static bool sessions_add(struct pp_checkpoint *checkpoint)
+{
+    struct pp_reader r;
+    struct pp_slice row;
+    if (checkpoint->sessions_length > 0) {
+        pp_reader_init(&r, checkpoint->sessions + checkpoint->sessions_taken,
+                       checkpoint->sessions_length - checkpoint->sessions_taken);
+        while (!rows_are_enough(&checkpoint->rows) && pp_checkpoint_session_next(&r, &row)) {
+            row_add(&checkpoint->rows, PP_CHECKPOINT_SESSIONS_BLOCK, row.bytes, row.length);
+            checkpoint->sessions_taken += row.length;
+        }
+    }
+    return checkpoint->sessions_taken == checkpoint->sessions_length;
+}
+
 /* The images of the writer become the walk's; the writer begins new ones. */
 static void images_take(struct pp_checkpoint *checkpoint)
 {
@@ -298,7 +326,7 @@ static bool gather(struct pp_checkpoint *checkpoint, pthread_rwlock_t *state, bo
         images_add(checkpoint);
         if (lanes_over && checkpoint->taken.length == 0) {
             tickets_add(checkpoint);
-            over = checkpoint->tickets_taken == checkpoint->head->tickets;
+            over = checkpoint->tickets_taken == checkpoint->head->tickets && sessions_add(checkpoint);
         }
     }
     *out_over = over;

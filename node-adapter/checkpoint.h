@@ -35,6 +35,8 @@
 #define PP_CHECKPOINT_LANE_MAX_BYTES                                                                         \
     (256u + PP_LANE_RECORD_MAX_BYTES + PP_EARNING_LANE_MAX_BYTES + 8u + PP_REFUND_PEAKS_MAX * 44u)
 #define PP_CHECKPOINT_TICKET_BYTES 86u
+#define PP_CHECKPOINT_SESSION_BYTES 177u
+#define PP_CHECKPOINT_LEAF_BYTES 99u
 #define PP_CHECKPOINT_HEAD_MAX_BYTES                                                                         \
     (512u + PP_EARNING_TOTAL_MAX_BYTES + 8u + 16u * PP_CHECKPOINT_SEGMENTS_MAX)
 
@@ -55,6 +57,7 @@ struct pp_checkpoint_head {
     struct pp_journal_head journal;
     struct pp_ledger_head ledger;
     uint32_t tickets;
+    uint32_t sessions, leaves; /* open; unsigned */
     struct pp_checkpoint_segments segments;
 };
 
@@ -62,7 +65,7 @@ struct pp_checkpoint_head {
 struct pp_checkpoint_rows {
     uint8_t *bytes;
     size_t length, capacity;
-    size_t starts[2 + (PP_CHECKPOINT_STEP_BYTES + PP_CHECKPOINT_ROWS_AT_ONCE * PP_CHECKPOINT_LANE_MAX_BYTES) /
+    size_t starts[3 + (PP_CHECKPOINT_STEP_BYTES + PP_CHECKPOINT_ROWS_AT_ONCE * PP_CHECKPOINT_LANE_MAX_BYTES) /
                           (PP_CHECKPOINT_BLOCK_BYTES - PP_CHECKPOINT_LANE_MAX_BYTES)];
     uint32_t blocks;
 };
@@ -91,6 +94,8 @@ struct pp_checkpoint {
     struct pp_checkpoint_segment next;
     struct pp_ticket *tickets;
     uint32_t tickets_taken;
+    uint8_t *sessions; /* their rows, and those of unsigned leaves */
+    size_t sessions_length, sessions_taken;
     uint32_t words_walked; /* of marks */
     bool walked;
     struct pp_checkpoint_rows rows;
@@ -138,6 +143,7 @@ PP_MUST_CHECK enum pp_error pp_checkpoint_head_decode(struct pp_slice body, stru
 
 #define PP_CHECKPOINT_LANES_BLOCK 1u
 #define PP_CHECKPOINT_TICKETS_BLOCK 2u
+#define PP_CHECKPOINT_SESSIONS_BLOCK 3u
 /* One row of lanes: slot u32, length u16, row. False at the end; r->error when it is none. */
 bool pp_checkpoint_lane_next(struct pp_reader *r, uint32_t *out_slot, struct pp_slice *out_row);
 void pp_checkpoint_ticket_write(struct pp_writer *w, const struct pp_ticket *ticket);
@@ -155,5 +161,17 @@ PP_MUST_CHECK enum pp_error pp_checkpoint_row_at(struct pp_slice row, uint32_t d
 /* Fills the slot. pools: held while something is taken that lanes share; NULL: nobody else loads. */
 PP_MUST_CHECK enum pp_error pp_checkpoint_lane_decode(struct pp_ledger *ledger, uint32_t slot,
                                                       struct pp_slice row, pthread_mutex_t *pools);
+
+/* ---- checkpoint_sessions.c ---- */
+/* All open sessions in the order of their opening, each followed by its unsigned leaves. */
+size_t pp_checkpoint_sessions_bytes(const struct pp_sessions *sessions);
+/* out has room for as many. NO_MEMORY. */
+PP_MUST_CHECK enum pp_error pp_checkpoint_sessions_write(const struct pp_sessions *sessions, uint8_t *out);
+/* One row. False at the end; r->error when it is none. */
+bool pp_checkpoint_session_next(struct pp_reader *r, struct pp_slice *out_row);
+/* From the newest segment, when all lanes are there: the blocks of sessions are its last. */
+PP_MUST_CHECK enum pp_error pp_checkpoint_sessions_load(struct pp_txn *txn,
+                                                        const struct pp_checkpoint_segment *newest,
+                                                        struct pp_ledger *ledger, char *out_reason);
 
 #endif

@@ -166,9 +166,9 @@ static void block_load(struct load *load, struct pp_txn *txn, uint32_t block)
         uint8_t kind = pp_read_u8(&r);
         if (kind == PP_CHECKPOINT_LANES_BLOCK)
             lanes_load(load, &r, block);
-        else if (kind != PP_CHECKPOINT_TICKETS_BLOCK)
+        else if (kind != PP_CHECKPOINT_TICKETS_BLOCK && kind != PP_CHECKPOINT_SESSIONS_BLOCK)
             fail(load, PP_CORRUPT, "block", block, "of an unknown kind");
-        else if (load->newest) /* older ones are as they were then */
+        else if (kind == PP_CHECKPOINT_TICKETS_BLOCK && load->newest) /* older ones are as they were then */
             tickets_load(load, &r, block);
     }
 }
@@ -241,6 +241,21 @@ static enum pp_error head_run(void *context, struct pp_txn *txn)
     return head_load(context, txn);
 }
 
+/* A leaf follows those of its session before it, so these blocks come one by one, at the end. */
+static enum pp_error sessions_run(void *context, struct pp_txn *txn)
+{
+    struct load *load = context;
+    const struct pp_checkpoint_segments *segments = &load->head->segments;
+    const struct pp_sessions *sessions = &load->ledger->sessions;
+    if (segments->count > 0)
+        PP_TRY(pp_checkpoint_sessions_load(txn, &segments->list[segments->count - 1], load->ledger,
+                                           load->reason));
+    if (sessions->count != load->head->sessions || sessions->leaf_count != load->head->leaves)
+        fail(load, PP_CORRUPT, "session", load->head->sessions,
+             "not as many, or as many unsigned leaves, as the head says");
+    return failed(load);
+}
+
 static enum pp_error body_load(struct load *load, struct pp_txn *txn)
 {
     const struct pp_checkpoint_segments *segments = &load->head->segments;
@@ -261,7 +276,8 @@ static enum pp_error body_load(struct load *load, struct pp_txn *txn)
     PP_TRY(part_do(load, txn, map_load));
     if (load->ledger->tickets.count != load->head->tickets)
         fail(load, PP_CORRUPT, "ticket", load->head->tickets, "not as many as the head says");
-    return failed(load);
+    PP_TRY(failed(load));
+    return txn ? sessions_run(load, txn) : pp_store_read(load->derived, sessions_run, load);
 }
 
 static enum pp_error one_run(void *context, struct pp_txn *txn)

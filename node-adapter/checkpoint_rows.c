@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define LANE_ROW_VERSION 2u
-#define HEAD_ROW_VERSION 2u
+#define HEAD_ROW_VERSION 3u
 #define LANE_RECORD_BARE_BYTES 99u /* without holes: pp/lane.h */
 #define STATE_AT 5u                /* in a lane's record: version u8, lane u32, state u8, S, R, E ... */
 #define EARNED_AT 30u
@@ -121,6 +121,8 @@ enum pp_error pp_checkpoint_head_encode(const struct pp_checkpoint_head *head, u
     pp_write_u64(&w, ledger->totals.stamps);
     pp_write_u32(&w, ledger->lane_count);
     pp_write_u32(&w, head->tickets);
+    pp_write_u32(&w, head->sessions);
+    pp_write_u32(&w, head->leaves);
     pp_earning_total_write(&w, &ledger->earning);
     segments_write(&w, &head->segments);
     return pp_writer_finish(&w, out_length);
@@ -163,6 +165,8 @@ enum pp_error pp_checkpoint_head_decode(struct pp_slice body, struct pp_checkpoi
     pp_read_bytes(&r, out->journal.checksum, sizeof out->journal.checksum);
     ledger_head_read(&r, &out->ledger);
     out->tickets = pp_read_u32(&r);
+    out->sessions = pp_read_u32(&r);
+    out->leaves = pp_read_u32(&r);
     pp_earning_total_read(&r, &out->ledger.earning);
     segments_read(&r, &out->segments);
     PP_TRY(pp_reader_finish(&r));

@@ -269,24 +269,14 @@ static enum pp_error voucher_fill(struct pp_txn *txn, const struct lane_look *lo
 {
     const struct pp_ledger_lane *lane = look->lane;
     struct pp_voucher *voucher = &look->out->voucher;
-    struct pp_stamp_id ids[PP_LEAVES_MAX];
-    struct pp_hash scratch[PP_LEAVES_MAX], digest;
+    struct pp_hash digest;
     struct pp_record record;
     if (lane->voucher_sequence == 0)
         return PP_OK;
     PP_TRY(pp_journal_find(txn, lane->voucher_sequence, look->claims->room, &record, NULL));
-    if (record.type != PP_RECORD_TYPE_CHARGED || !pp_grains_eq(record.charged.spent, lane->lane.spent))
+    PP_TRY(pp_record_voucher(&record, voucher));
+    if (!pp_grains_eq(voucher->spent, lane->lane.spent))
         return PP_CORRUPT;
-    for (uint32_t i = 0; i < record.count; i++)
-        ids[i] = record.charged_rows[i].stamp_id;
-    *voucher = (struct pp_voucher){
-        .channel_id = record.charged.channel_id,
-        .lane = record.charged.lane,
-        .spent = record.charged.spent,
-        .refund_ack = record.charged.refund_ack,
-        .signature = record.charged.signature,
-    };
-    PP_TRY(pp_voucher_context((enum pp_stamp_kind)record.charged.kind, ids, record.count, scratch, &voucher->context));
     pp_voucher_typed_digest(&look->claims->domain, voucher, &digest);
     /* Admission does not look at v, the contract does. */
     PP_TRY(pp_signature_fix_v(look->claims->crypto, &voucher->signature, &digest, &lane->signer));

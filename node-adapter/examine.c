@@ -68,18 +68,24 @@ struct lane_glance {
     struct pp_address signer;
     struct pp_public_key signer_key;
     bool signer_known;
+    struct pp_session_glance session; /* kind session */
 };
 
 static bool any_is_worth_it(struct pp_node *node, const struct pp_item *item,
-                            const struct pp_ledger_lane *lane, struct pp_lane_draft *draft)
+                            const struct pp_ledger_lane *lane, struct pp_lane_draft *draft,
+                            struct pp_session_glance *session)
 {
     const struct pp_request *request = item->request;
-    const struct pp_lane_request lane_request = {
+    struct pp_lane_request lane_request = {
         .voucher = &item->voucher,
         .kind = (uint8_t)request->kind,
         .count = (uint32_t)request->count,
         .now_ms = pp_node_now(node),
     };
+    if (request->kind == PP_STAMP_SESSION) {
+        pp_session_look(node, request, item->slot, lane_request.now_ms, session);
+        lane_request.session = &session->facts;
+    }
     pp_lane_draft_begin(draft, &lane->lane, &lane_request, &node->ledger.holes);
     for (size_t i = 0; i < request->count; i++) {
         struct pp_refusal refusal;
@@ -100,10 +106,9 @@ static bool lane_look(struct pp_node *node, struct pp_item *item, struct pp_lane
     bool known = item->slot != PP_SLOT_NONE && request->lane == pp_ledger_lane_id(&node->ledger);
     if (known) {
         const struct pp_ledger_lane *lane = &node->ledger.lanes[item->slot];
-        *out = (struct lane_glance){
-            .worth_it = item->must_verify || any_is_worth_it(node, item, lane, draft),
-            .signer = lane->signer,
-        };
+        bool worth_it = any_is_worth_it(node, item, lane, draft, &out->session);
+        out->worth_it = item->must_verify || worth_it;
+        out->signer = lane->signer;
         out->signer_known = pp_signers_find(&node->signers, item->slot, &out->signer_key);
     }
     pthread_rwlock_unlock(&node->state);
@@ -156,7 +161,7 @@ static bool is_forged(const struct pp_item *item)
     for (size_t i = 0; i < item->request->count; i++)
         if (item->content_errors[i] != PP_OK || item->quote_errors[i] == PP_QUOTE_INVALID)
             return true;
-    return item->verified && item->voucher_error != PP_OK;
+    return item->verified && (item->voucher_error != PP_OK || pp_session_is_forged(item));
 }
 
 static void item_begin(struct pp_item *item)
@@ -169,6 +174,8 @@ static void item_begin(struct pp_item *item)
         .refund_ack = request->refund_ack,
         .signature = request->signature,
     };
+    if (request->kind == PP_STAMP_SESSION) /* its opening authorized it */
+        item->voucher.spent = item->voucher.refund_ack = PP_GRAINS_ZERO;
 }
 
 void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft,
@@ -183,7 +190,11 @@ void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft
         envelopes_examine(node, item);
     }
     if (!item->verified && glance.worth_it && (item->must_verify || any_is_sound(item)) &&
-        !pp_store_is_full(node))
-        voucher_verify(node, item, &glance, scratch);
+        !pp_store_is_full(node)) {
+        if (item->request->kind == PP_STAMP_SESSION)
+            pp_session_verify(node, item, &glance.session);
+        else
+            voucher_verify(node, item, &glance, scratch);
+    }
     item->forged = is_forged(item);
 }

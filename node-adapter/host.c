@@ -34,7 +34,7 @@ static enum pp_error ticket_look(struct pp_node *node, struct pp_txn *txn, uint6
     enum pp_error error = sequence == 0 || sequence >= node->head.next_sequence
                               ? PP_NOT_FOUND
                               : pp_journal_find(txn, sequence, node->room, &record, NULL);
-    if (error == PP_NOT_FOUND || (error == PP_OK && (record.type != PP_RECORD_TYPE_CHARGED || !record.charged.tickets)))
+    if (error == PP_NOT_FOUND || (error == PP_OK && (!pp_record_is_charge(&record) || !pp_record_reserves(&record))))
         return PP_TICKET_UNKNOWN;
     PP_TRY(error);
     const struct pp_row_charged *stamp = pp_journal_row(&record, sequence);
@@ -233,7 +233,7 @@ static enum pp_error open_visit_run(void *context, struct pp_txn *txn)
         struct pp_record record;
         PP_TRY(pp_journal_find(txn, ticket->sequence, visit->room, &record, NULL));
         const struct pp_row_charged *row =
-            record.type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(&record, ticket->sequence) : NULL;
+            pp_record_is_charge(&record) ? pp_journal_row(&record, ticket->sequence) : NULL;
         if (!row)
             return PP_CORRUPT;
         const struct pp_open_ticket open = {ticket->sequence, ticket->time_ms, row->leaf};

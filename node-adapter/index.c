@@ -210,7 +210,7 @@ static enum pp_error charged_add(struct gather *gather, const struct pp_record *
         if (!row->admitted)
             continue;
         stamp_put(gather->batch, slot, row->leaf.from, sequence);
-        if (!record->charged.tickets)
+        if (!pp_record_reserves(record))
             PP_TRY(envelope_add(gather, &row->leaf, day, sequence));
         sequence++;
     }
@@ -225,7 +225,7 @@ static enum pp_error gather_walk(struct gather *gather, struct pp_journal_walk *
         if (error == PP_NOT_FOUND)
             break;
         PP_TRY(error);
-        if (record.type == PP_RECORD_TYPE_CHARGED)
+        if (pp_record_is_charge(&record))
             PP_TRY(charged_add(gather, &record));
     }
     return PP_OK;

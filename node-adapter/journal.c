@@ -189,7 +189,7 @@ enum pp_error pp_journal_look(struct pp_journal_look *look, struct pp_txn *txn, 
 
 const struct pp_row_charged *pp_journal_row(const struct pp_record *record, uint64_t sequence)
 {
-    PP_ASSERT(record->type == PP_RECORD_TYPE_CHARGED && sequence >= record->sequence);
+    PP_ASSERT(pp_record_is_charge(record) && sequence >= record->sequence);
     uint64_t index = sequence - record->sequence;
     if (index < record->count && pp_record_span(record) == record->count) /* as nearly always: all were admitted */
         return &record->charged_rows[index];

@@ -55,7 +55,7 @@ struct pp_journal_look {
     bool there;
 };
 PP_MUST_CHECK enum pp_error pp_journal_look(struct pp_journal_look *look, struct pp_txn *txn, uint64_t sequence);
-/* The row of an admitted stamp by its sequence, in a CHARGED record that covers it. */
+/* The row of an admitted stamp by its sequence, in a charge that covers it. */
 const struct pp_row_charged *pp_journal_row(const struct pp_record *record, uint64_t sequence);
 
 #endif

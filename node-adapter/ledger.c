@@ -50,6 +50,7 @@ static enum pp_error pools_map(struct pp_ledger *ledger)
     ledger->marks.kept = ledger->marks.dirty + marks_words(ledger->lanes_max);
     ledger->marks_memory = ledger->marks.dirty;
     PP_TRY(pp_tickets_open(&ledger->tickets));
+    PP_TRY(pp_sessions_open(&ledger->sessions));
     return pp_earning_open(&ledger->book, BOOK_ENTRIES_FIRST);
 }
 
@@ -76,6 +77,7 @@ void pp_ledger_close(struct pp_ledger *ledger)
     pp_memory_unmap(ledger->marks_memory, ledger->mapped_bytes[4]);
     if (ledger->tickets.places)
         pp_tickets_close(&ledger->tickets);
+    pp_sessions_close(&ledger->sessions);
     if (ledger->book.entries)
         pp_earning_close(&ledger->book);
     free(ledger->saves);
@@ -204,6 +206,7 @@ void pp_ledger_begin(struct pp_ledger *ledger)
     ledger->saved_head = ledger->head;
     ledger->save_count = 0;
     pp_tickets_begin(&ledger->tickets);
+    pp_sessions_begin(&ledger->sessions);
     pp_earning_begin(&ledger->book);
 }
 
@@ -224,6 +227,7 @@ enum pp_error pp_ledger_reserve(struct pp_ledger *ledger, size_t stamps)
 {
     PP_TRY(saves_reserve(ledger, 1));
     PP_TRY(pp_tickets_reserve(&ledger->tickets, stamps));
+    PP_TRY(pp_sessions_reserve(&ledger->sessions, stamps));
     return pp_earning_reserve(&ledger->book, stamps);
 }
 
@@ -296,6 +300,7 @@ void pp_ledger_undo(struct pp_ledger *ledger)
         lane_drop_last(ledger);
     ledger->head = ledger->saved_head;
     pp_tickets_undo(&ledger->tickets);
+    pp_sessions_undo(&ledger->sessions);
     pp_earning_undo(&ledger->book);
     ledger->group++;
 }

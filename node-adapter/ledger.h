@@ -14,6 +14,7 @@
 #define PP_LEDGER_H
 
 #include "records.h"
+#include "sessions.h"
 #include "tickets.h"
 
 #include <pp/congestion.h>
@@ -106,6 +107,7 @@ struct pp_ledger {
     uint64_t *marks_memory;
     struct pp_earning_book book;
     struct pp_tickets tickets;
+    struct pp_sessions sessions;
     /* undo */
     uint64_t group; /* 0 before the first; odd: open */
     struct pp_ledger_head saved_head;
@@ -140,6 +142,11 @@ PP_MUST_CHECK enum pp_error pp_ledger_touch(struct pp_ledger *ledger, uint32_t s
  * From pp_ledger_reserve on, nothing in it can fail. */
 void pp_ledger_charge(struct pp_ledger *ledger, uint32_t slot, const struct pp_lane_draft *draft,
                       const struct pp_record *record);
+/* What the fold does with openings and roots: ledger_session.c. */
+PP_MUST_CHECK enum pp_error pp_ledger_session_open(struct pp_ledger *ledger, const struct pp_record *record);
+PP_MUST_CHECK enum pp_error pp_ledger_session_sign(struct pp_ledger *ledger, const struct pp_record *record);
+/* E follows the book of earnings; the totals follow E. */
+PP_MUST_CHECK enum pp_error pp_ledger_earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane *lane);
 /* Room for that many stamps in this group; the only call of the group that may allocate. */
 PP_MUST_CHECK enum pp_error pp_ledger_reserve(struct pp_ledger *ledger, size_t stamps);
 

@@ -22,6 +22,11 @@ static enum pp_error earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane
     return PP_OK;
 }
 
+enum pp_error pp_ledger_earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane *lane)
+{
+    return earned_sync(ledger, lane);
+}
+
 /* From this day on it earns no more; _resume: it does again. */
 static void earning_stop(struct pp_ledger *ledger, struct pp_ledger_lane *lane, uint32_t day)
 {
@@ -57,6 +62,25 @@ static enum pp_error earn(struct pp_ledger *ledger, uint32_t slot, const struct 
 
 /* ---- CHARGED ---- */
 
+/* SESSION-034: it earns when its root is signed. */
+static enum pp_error session_leaf_add(struct pp_ledger *ledger, const struct pp_record *record,
+                                      const struct pp_row_charged *row, uint64_t sequence)
+{
+    struct pp_session *session = pp_sessions_find(&ledger->sessions, &record->session_charged.session_id);
+    if (!session)
+        return PP_INVARIANT;
+    struct pp_session_leaf leaf = {
+        .sequence = sequence,
+        .stamp_id = row->stamp_id,
+        .postage = row->leaf.postage,
+        .stored_day = record->session_charged.tickets ? 0 : ledger->head.day,
+        .retention_days = row->leaf.retention_days,
+    };
+    PP_TRY(pp_leaf_to(&row->leaf, &leaf.to));
+    enum pp_error error = pp_sessions_leaf_add(&ledger->sessions, session, &leaf);
+    return error == PP_SESSION_UNSIGNED ? PP_INVARIANT : error;
+}
+
 static enum pp_error stamp_book(struct pp_ledger *ledger, uint32_t slot, const struct pp_record *record,
                                 const struct pp_row_charged *row, uint64_t sequence)
 {
@@ -64,8 +88,11 @@ static enum pp_error stamp_book(struct pp_ledger *ledger, uint32_t slot, const s
     PP_TRY(pp_postage_total(&row->leaf.postage, &total));
     pp_ledger_total_add(&ledger->head.totals.consumed, total);
     ledger->head.totals.stamps++;
-    if (!record->charged.tickets)
-        return earn(ledger, slot, &row->leaf.postage, row->leaf.retention_days);
+    bool is_session = record->type == PP_RECORD_TYPE_SESSION_CHARGED;
+    if (is_session)
+        PP_TRY(session_leaf_add(ledger, record, row, sequence));
+    if (!pp_record_reserves(record))
+        return is_session ? PP_OK : earn(ledger, slot, &row->leaf.postage, row->leaf.retention_days);
     const struct pp_ticket ticket = {
         .sequence = sequence,
         .time_ms = record->time_ms,
@@ -105,6 +132,18 @@ void pp_ledger_charge(struct pp_ledger *ledger, uint32_t slot, const struct pp_l
     PP_ASSERT(error == PP_OK);
 }
 
+/* SESSION-021, SESSION-022: where a session's stamps may lie, and until when. */
+static enum pp_error session_span_check(const struct pp_ledger *ledger, uint32_t slot, const struct pp_record *record,
+                                        const struct pp_span *span, struct pp_grains *out_spent)
+{
+    const struct pp_session *session = pp_sessions_find(&ledger->sessions, &record->session_charged.session_id);
+    if (!session || session->slot != slot || session->not_after_ms < record->time_ms ||
+        pp_grains_lt(span->from, session->chunk.from) || pp_grains_lt(session->chunk.to, span->to))
+        return PP_INVARIANT;
+    *out_spent = session->chunk.to;
+    return PP_OK;
+}
+
 static enum pp_error charge_replay(struct pp_ledger *ledger, uint32_t slot, const struct pp_record *record)
 {
     struct pp_ledger_lane *lane = &ledger->lanes[slot];
@@ -117,7 +156,12 @@ static enum pp_error charge_replay(struct pp_ledger *ledger, uint32_t slot, cons
         if (!row->admitted)
             continue;
         PP_TRY(pp_leaf_to(&row->leaf, &span.to));
-        PP_TRY(pp_lane_replay(&lane->lane, &span, record->charged.spent, &ledger->holes, &highest));
+        struct pp_grains spent;
+        if (record->type == PP_RECORD_TYPE_SESSION_CHARGED)
+            PP_TRY(session_span_check(ledger, slot, record, &span, &spent));
+        else
+            spent = record->charged.spent;
+        PP_TRY(pp_lane_replay(&lane->lane, &span, spent, &ledger->holes, &highest));
         any_highest |= highest;
     }
     return charge_book(ledger, slot, record, before, any_highest);
@@ -130,7 +174,8 @@ static enum pp_error step_charged(struct pp_ledger *ledger, const struct pp_reco
         pp_day_of(record->time_ms) != ledger->head.day)
         return PP_INVARIANT;
     PP_TRY(pp_ledger_touch(ledger, slot));
-    if (pp_grains_lt(ledger->lanes[slot].lane.refunded, record->charged.refund_ack))
+    if (record->type == PP_RECORD_TYPE_CHARGED &&
+        pp_grains_lt(ledger->lanes[slot].lane.refunded, record->charged.refund_ack))
         return PP_INVARIANT;
     return charge_replay(ledger, slot, record);
 }
@@ -171,6 +216,8 @@ static enum pp_error step_deleted(struct pp_ledger *ledger, const struct pp_reco
         const struct pp_row_deleted *row = &record->deleted_rows[i];
         const struct pp_storage_term term = {row->storage_grains, row->retention_days, row->stored_day};
         uint64_t amount;
+        if (pp_sessions_leaf(&ledger->sessions, row->sequence)) /* SESSION-041: nothing of it is earned yet */
+            return PP_INVARIANT;
         PP_TRY(pp_earning_refund(&ledger->book, slot, &lane->earning, &term, ledger->head.day, &amount));
         pp_earning_total_refunded(&ledger->head.earning, &lane->earning, &term);
         if (amount != row->amount)
@@ -187,6 +234,10 @@ static enum pp_error step_stored(struct pp_ledger *ledger, const struct pp_recor
         PP_TRY(pp_tickets_find(&ledger->tickets, record->ticket_rows[i].ticket, &ticket));
         PP_TRY(pp_tickets_remove(&ledger->tickets, ticket.sequence));
         PP_TRY(pp_ledger_touch(ledger, ticket.slot));
+        if (pp_sessions_leaf(&ledger->sessions, ticket.sequence)) { /* SESSION-034: it waits for its root */
+            PP_TRY(pp_sessions_leaf_stored(&ledger->sessions, ticket.sequence, ledger->head.day));
+            continue;
+        }
         PP_TRY(earn(ledger, ticket.slot, &ticket.postage, ticket.retention_days));
         PP_TRY(earned_sync(ledger, &ledger->lanes[ticket.slot]));
     }
@@ -231,6 +282,7 @@ static enum pp_error step_left(struct pp_ledger *ledger, const struct pp_record 
         return PP_INVARIANT;
     earning_stop(ledger, lane, ledger->head.day);
     PP_TRY(pp_tickets_drop(&ledger->tickets, slot)); /* their money goes back with all the rest */
+    PP_TRY(pp_sessions_drop(&ledger->sessions, slot)); /* SESSION-042: so does that of unsigned leaves */
     if (!pp_grains_is_zero(left->amount))
         PP_TRY(refund_one(ledger, slot, &no_stamp, left->amount, PP_REFUND_LEAVING));
     if (left->new_cap.raw != left->old_cap.raw) {
@@ -293,6 +345,7 @@ static enum pp_error lane_closed(struct pp_ledger *ledger, struct pp_ledger_lane
 {
     enum pp_lane_action action;
     PP_TRY(pp_tickets_drop(&ledger->tickets, (uint32_t)(lane - ledger->lanes)));
+    PP_TRY(pp_sessions_drop(&ledger->sessions, (uint32_t)(lane - ledger->lanes)));
     earning_stop(ledger, lane, ledger->head.day);
     if (lane->lane.state != PP_LANE_STATE_SETTLED)
         PP_TRY(earned_sync(ledger, lane));
@@ -353,6 +406,7 @@ static enum pp_error step_day(struct pp_ledger *ledger, const struct pp_record *
     pp_earning_total_turn(&ledger->head.earning,
                           day); /* the lanes: when they are touched, or looked at (NODE-013) */
     ledger->head.totals.earned = pp_earning_total_earned(&ledger->head.earning);
+    PP_TRY(pp_sessions_expire(&ledger->sessions, PP_SLOT_NONE, record->time_ms));
     return PP_OK;
 }
 
@@ -387,7 +441,12 @@ enum pp_error pp_ledger_step(struct pp_ledger *ledger, const struct pp_record *r
     case PP_RECORD_TYPE_CHAIN:
         return step_chain(ledger, record);
     case PP_RECORD_TYPE_CHARGED:
+    case PP_RECORD_TYPE_SESSION_CHARGED:
         return step_charged(ledger, record);
+    case PP_RECORD_TYPE_SESSION_OPENED:
+        return pp_ledger_session_open(ledger, record);
+    case PP_RECORD_TYPE_SESSION_SIGNED:
+        return pp_ledger_session_sign(ledger, record);
     case PP_RECORD_TYPE_STORED:
         return step_stored(ledger, record);
     case PP_RECORD_TYPE_CANCELLED:

@@ -100,6 +100,14 @@ enum pp_error pp_record_voucher(const struct pp_record *record, struct pp_vouche
 {
     struct pp_stamp_id ids[PP_LEAVES_MAX];
     struct pp_hash scratch[PP_LEAVES_MAX];
+    if (record->type == PP_RECORD_TYPE_SESSION_OPENED) { /* SESSION-011 */
+        struct pp_session_opening opening;
+        pp_record_opening(&record->session_opened, &opening);
+        pp_session_voucher(&opening, out);
+        out->refund_ack = record->session_opened.refund_ack;
+        out->signature = record->session_opened.signature;
+        return PP_OK;
+    }
     if (record->type != PP_RECORD_TYPE_CHARGED || record->count == 0 || record->count > PP_LEAVES_MAX)
         return PP_CORRUPT;
     for (uint32_t i = 0; i < record->count; i++)
@@ -138,6 +146,7 @@ struct lane_look {
     const struct pp_channel_id *channel_id;
     uint32_t lane;
     struct pp_lane_status *out;
+    struct pp_hash *ids; /* of unsigned leaves */
 };
 
 static void lane_status_of(const struct pp_node *node, const struct pp_ledger_lane *lane, struct pp_lane_status *out)
@@ -184,6 +193,7 @@ static enum pp_error lane_look_run(struct pp_node *node, struct pp_txn *txn, voi
     PP_TRY(pp_lane_config_read(node->data.journal, lane, node->room, &status.config));
     PP_TRY(pp_lane_refund_read(node->data.journal, &node->ledger, lane, node->room, &status.refund));
     PP_TRY(pp_lane_voucher_read(node->data.journal, lane, node->room, &status.voucher, &status.has_voucher));
+    pp_session_status_take(node, slot, &status, look->ids);
     *look->out = status;
     return PP_OK;
 }
@@ -191,8 +201,15 @@ static enum pp_error lane_look_run(struct pp_node *node, struct pp_txn *txn, voi
 enum pp_error pp_node_lane_status(struct pp_node *node, const struct pp_channel_id *channel_id, uint32_t lane,
                                   struct pp_lane_status *out)
 {
-    struct lane_look look = {channel_id, lane, out};
-    return pp_pipeline_call(node, PP_ITEM_LOOK, lane_look_run, &look);
+    struct lane_look look = {channel_id, lane, out,
+                             calloc((size_t)PP_LANE_SESSIONS_MAX * PP_SESSION_UNSIGNED_MAX, sizeof *look.ids)};
+    if (!look.ids)
+        return PP_NO_MEMORY;
+    enum pp_error error = pp_pipeline_call(node, PP_ITEM_LOOK, lane_look_run, &look);
+    if (error == PP_OK)
+        pp_session_status_finish(out, look.ids);
+    free(look.ids);
+    return error;
 }
 
 /* ---- the node ---- */
@@ -268,7 +285,7 @@ static enum pp_error envelope_look_run(void *context, struct pp_txn *txn)
     PP_TRY(pp_envelope_row_read(value, &row));
     PP_TRY(pp_journal_find(txn, look->sequence, look->room, &record, NULL));
     const struct pp_row_charged *stamp =
-        record.type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(&record, look->sequence) : NULL;
+        pp_record_is_charge(&record) ? pp_journal_row(&record, look->sequence) : NULL;
     if (!stamp)
         return PP_CORRUPT;
     if (pp_day_of(record.time_ms) + stamp->leaf.retention_days <= look->today)

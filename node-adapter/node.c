@@ -72,6 +72,8 @@ static enum pp_error config_take(struct pp_node *node, const struct pp_node_conf
     if (pp_secret_key_address(node->crypto, &config->operator_key, &node->operator_address) != PP_OK)
         return bad_config(reason, "operator_key: not a key");
     pp_receipt_secret_from_seed(config->receipt_seed, &node->receipt_secret, &node->receipt_key);
+    pp_session_node_secret(config->receipt_seed, &node->session_secret);
+    pp_session_public(&node->session_secret, &node->session_key);
     return PP_OK;
 }
 
@@ -185,7 +187,7 @@ static enum pp_error stamps_remember(struct pp_node *node, const struct pp_recor
             .sequence = sequence++,
             .time_ms = record->time_ms,
             .slot = pp_ledger_find(&node->ledger, &record->charged.channel_id),
-            .ticket = record->charged.tickets,
+            .ticket = pp_record_reserves(record),
         };
         pp_recent_add(&node->recent, &stamp);
     }
@@ -197,7 +199,7 @@ static enum pp_error remember_walk(struct pp_node *node, struct pp_journal_walk 
     struct pp_record record;
     enum pp_error error;
     while ((error = pp_journal_walk_next(walk, &record)) == PP_OK)
-        if (record.type == PP_RECORD_TYPE_CHARGED)
+        if (pp_record_is_charge(&record))
             PP_TRY(stamps_remember(node, &record));
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
@@ -248,6 +250,7 @@ static void node_free(struct pp_node *node)
         pp_crypto_close(node->crypto);
     pp_secret_key_done(&node->config.operator_key);
     pp_receipt_secret_done(&node->receipt_secret);
+    pp_session_secret_done(&node->session_secret);
     sodium_memzero(node->config.receipt_seed, sizeof node->config.receipt_seed);
     pp_pipeline_done(node);
     free(node->draft);

@@ -98,12 +98,15 @@ struct pp_item {
     enum pp_error voucher_error;
     bool has_key;           /* signer_key was recovered from it */
     struct pp_public_key signer_key;
+    bool has_session_key;   /* session_key was computed */
+    struct pp_session_key session_key;
     struct pp_voucher voucher;
     struct pp_quote quote;
     struct pp_stamp_id *ids;
     struct pp_postage *quoted;
     enum pp_error *content_errors;
     enum pp_error *quote_errors;
+    enum pp_error *mac_errors; /* of a session's stamps */
     struct pp_outcome *outcomes;
     uint32_t admitted, known;
     uint64_t bytes;         /* of its payloads */
@@ -135,6 +138,8 @@ struct pp_node {
     struct pp_address operator_address;
     struct pp_receipt_secret receipt_secret;
     struct pp_receipt_key receipt_key;
+    struct pp_session_secret session_secret;
+    struct pp_session_public session_key;
     struct pp_data data;
 
     /* of the writer */
@@ -238,6 +243,36 @@ void pp_pipeline_release(struct pp_node *node, struct pp_item *const items[], si
 
 /* ---- examine.c: what a verify thread does with a request ---- */
 void pp_examine(struct pp_node *node, struct pp_item *item, struct pp_lane_draft *draft, struct pp_hash *scratch);
+
+/* ---- session_examine.c ---- */
+/* A session as a request finds it. */
+struct pp_session_glance {
+    struct pp_lane_session facts;
+    struct pp_session_opening opening;
+    struct pp_session_key key;
+    bool has_key;
+};
+/* Under `state`. SESSION_UNKNOWN and SESSION_EXPIRED are among the facts. */
+void pp_session_look(const struct pp_node *node, const struct pp_request *request, uint32_t slot, uint64_t now_ms,
+                     struct pp_session_glance *out);
+/* The MACs of a request whose session is open. */
+void pp_session_verify(const struct pp_node *node, struct pp_item *item, struct pp_session_glance *glance);
+
+/* A MAC that was made up. */
+bool pp_session_is_forged(const struct pp_item *item);
+
+/* ---- session_admit.c ---- */
+/* The record of what was admitted; rows are node->rows. */
+void pp_session_record_make(const struct pp_node *node, const struct pp_item *item, struct pp_record *out);
+/* The key is worth keeping. Under `state`. */
+void pp_session_key_keep(struct pp_node *node, const struct pp_item *item);
+
+/* ---- session_node.c ---- */
+/* The lane's open sessions; ids has room for PP_LANE_SESSIONS_MAX x PP_SESSION_UNSIGNED_MAX, and takes those of what is
+ * unsigned, one session's behind the other's. On the writer thread. */
+void pp_session_status_take(const struct pp_node *node, uint32_t slot, struct pp_lane_status *out, struct pp_hash *ids);
+/* Fills in the contexts over them; destroys ids. On any thread. */
+void pp_session_status_finish(struct pp_lane_status *status, struct pp_hash *ids);
 
 /* ---- admit.c: on the writer thread ---- */
 /* Decides and appends. *out_again: it must be verified first; nothing was changed. Errors: of the store; the group is lost. */

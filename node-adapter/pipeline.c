@@ -26,7 +26,7 @@ void pp_thread_name(const char *name)
 static size_t item_bytes(size_t count)
 {
     return sizeof(struct pp_item) + count * (sizeof(struct pp_outcome) + sizeof(struct pp_postage) +
-                                             sizeof(struct pp_stamp_id) + 2 * sizeof(enum pp_error));
+                                             sizeof(struct pp_stamp_id) + 3 * sizeof(enum pp_error));
 }
 
 static struct pp_item *kept_take(struct pp_node *node)
@@ -62,6 +62,8 @@ enum pp_error pp_item_make(struct pp_node *node, const struct pp_request *reques
     at += count * sizeof *item->content_errors;
     item->quote_errors = (enum pp_error *)(void *)at;
     at += count * sizeof *item->quote_errors;
+    item->mac_errors = (enum pp_error *)(void *)at;
+    at += count * sizeof *item->mac_errors;
     item->ids = (struct pp_stamp_id *)(void *)at;
     *out = item;
     return PP_OK;

@@ -58,6 +58,25 @@ static void charged_row_write(struct pp_writer *w, const struct pp_row_charged *
         pp_write_bytes(w, from->stamp_id.bytes, sizeof from->stamp_id.bytes);
 }
 
+/* A session's rows: each was admitted. */
+static void session_row_write(struct pp_writer *w, const struct pp_row_charged *from)
+{
+    PP_ASSERT(from->admitted);
+    pp_leaf_write_short(w, &from->leaf);
+}
+
+static void session_row_read(struct pp_reader *r, const struct pp_record_session_charged *head,
+                             struct pp_row_charged *out)
+{
+    out->admitted = 1;
+    out->leaf.channel_id = head->channel_id;
+    out->leaf.lane = head->lane;
+    out->leaf.quote_id = head->quote_id;
+    pp_leaf_read_short(r, &out->leaf);
+    if (r->error == PP_OK)
+        pp_leaf_id(&out->leaf, &out->stamp_id);
+}
+
 static void charged_row_read(struct pp_reader *r, const struct pp_record_charged *head, struct pp_row_charged *out)
 {
     out->admitted = pp_read_u8(r);
@@ -98,7 +117,7 @@ static void deleted_row_read(struct pp_reader *r, struct pp_row_deleted *out)
 static bool has_rows(enum pp_record_type type)
 {
     return type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_STORED || type == PP_RECORD_TYPE_CANCELLED ||
-           type == PP_RECORD_TYPE_DELETED;
+           type == PP_RECORD_TYPE_DELETED || type == PP_RECORD_TYPE_SESSION_CHARGED;
 }
 
 static void rows_write(struct pp_writer *w, const struct pp_record *record)
@@ -108,6 +127,8 @@ static void rows_write(struct pp_writer *w, const struct pp_record *record)
     for (uint32_t i = 0; i < record->count; i++)
         if (record->type == PP_RECORD_TYPE_CHARGED)
             charged_row_write(w, &record->charged_rows[i]);
+        else if (record->type == PP_RECORD_TYPE_SESSION_CHARGED)
+            session_row_write(w, &record->charged_rows[i]);
         else if (record->type == PP_RECORD_TYPE_DELETED)
             deleted_row_write(w, &record->deleted_rows[i]);
         else
@@ -124,6 +145,8 @@ static void rows_read(struct pp_reader *r, struct pp_record_room *room, struct p
     for (uint32_t i = 0; i < out->count && r->error == PP_OK; i++)
         if (out->type == PP_RECORD_TYPE_CHARGED)
             charged_row_read(r, &out->charged, &room->charged[i]);
+        else if (out->type == PP_RECORD_TYPE_SESSION_CHARGED)
+            session_row_read(r, &out->session_charged, &room->charged[i]);
         else if (out->type == PP_RECORD_TYPE_DELETED)
             deleted_row_read(r, &room->deleted[i]);
         else
@@ -176,6 +199,12 @@ static bool head_is_in_range(const struct pp_record *record)
     case PP_RECORD_TYPE_CHARGED:
         return record->charged.tickets <= 1 &&
                (record->charged.kind == PP_STAMP_SINGLE || record->charged.kind == PP_STAMP_BATCH);
+    case PP_RECORD_TYPE_SESSION_OPENED:
+        return pp_grains_lt(record->session_opened.from, record->session_opened.to);
+    case PP_RECORD_TYPE_SESSION_CHARGED:
+        return record->session_charged.tickets <= 1;
+    case PP_RECORD_TYPE_SESSION_SIGNED:
+        return record->session_signed.count >= 1 && record->session_signed.count <= PP_SESSION_UNSIGNED_MAX;
     case PP_RECORD_TYPE_STORED:
     case PP_RECORD_TYPE_CANCELLED:
     case PP_RECORD_TYPE_DELETED:
@@ -211,6 +240,8 @@ void pp_record_read(struct pp_reader *r, struct pp_record_room *room, struct pp_
 
 uint64_t pp_record_span(const struct pp_record *record)
 {
+    if (record->type == PP_RECORD_TYPE_SESSION_CHARGED)
+        return record->count;
     if (record->type != PP_RECORD_TYPE_CHARGED)
         return 1;
     uint64_t admitted = 0;
@@ -265,4 +296,30 @@ void pp_record_event(const struct pp_record_chain *record, struct pp_chain_event
         .block_number = record->block_number,
         .time_s = record->time_s,
     };
+}
+
+void pp_record_opening(const struct pp_record_session_opened *record, struct pp_session_opening *out)
+{
+    *out = (struct pp_session_opening){
+        .channel_id = record->channel_id,
+        .lane = record->lane,
+        .chunk = {record->from, record->to},
+        .not_after_ms = record->not_after_ms,
+    };
+    memcpy(out->node_key.bytes, record->node_key.bytes, sizeof out->node_key.bytes);
+    memcpy(out->sender_key.bytes, record->sender_key.bytes, sizeof out->sender_key.bytes);
+}
+
+void pp_record_of_opening(const struct pp_session_opening *opening, struct pp_record_session_opened *out)
+{
+    *out = (struct pp_record_session_opened){
+        .type_ = PP_RECORD_TYPE_SESSION_OPENED,
+        .channel_id = opening->channel_id,
+        .lane = opening->lane,
+        .from = opening->chunk.from,
+        .to = opening->chunk.to,
+        .not_after_ms = opening->not_after_ms,
+    };
+    memcpy(out->node_key.bytes, opening->node_key.bytes, sizeof out->node_key.bytes);
+    memcpy(out->sender_key.bytes, opening->sender_key.bytes, sizeof out->sender_key.bytes);
 }

@@ -11,8 +11,11 @@
 #define PP_RECORDS_H
 
 #include <pp/chain_event.h>
+#include <pp/session.h>
 #include <pp/stamp.h>
 #include <pp/wire.h>
+
+#include <stddef.h>
 
 #define PP_RECORD_VERSION 1u
 #define PP_RECORD_CHECKSUM_BYTES 16u
@@ -28,7 +31,10 @@
     R(DELETED, deleted, 6, PP_RECORD_DELETED, PP_ROWS_DELETED)                                               \
     R(LEFT, left, 7, PP_RECORD_LEFT, PP_ROWS_NONE)                                                           \
     R(DAY, day, 8, PP_RECORD_DAY, PP_ROWS_NONE)                                                              \
-    R(REPORTED, reported, 9, PP_RECORD_REPORTED, PP_ROWS_NONE)
+    R(REPORTED, reported, 9, PP_RECORD_REPORTED, PP_ROWS_NONE)                                               \
+    R(SESSION_OPENED, session_opened, 10, PP_RECORD_SESSION_OPENED, PP_ROWS_NONE)                            \
+    R(SESSION_CHARGED, session_charged, 11, PP_RECORD_SESSION_CHARGED, PP_ROWS_SESSION_CHARGED)              \
+    R(SESSION_SIGNED, session_signed, 12, PP_RECORD_SESSION_SIGNED, PP_ROWS_NONE)
 
 /* The first record: whose journal this is. */
 #define PP_RECORD_OPENED(F)                                                                                  \
@@ -128,6 +134,37 @@
     F(HASH, report_hash)                                                                                     \
     F(SIGNATURE, signature)
 
+/* A session's opening voucher: its transcript, and what it acknowledges. spent is to. */
+#define PP_RECORD_SESSION_OPENED(F)                                                                          \
+    F(CHANNEL, channel_id)                                                                                   \
+    F(U32, lane)                                                                                             \
+    F(HASH, node_key)                                                                                        \
+    F(HASH, sender_key)                                                                                      \
+    F(GRAINS, from)                                                                                          \
+    F(GRAINS, to)                                                                                            \
+    F(U64, not_after_ms)                                                                                     \
+    F(GRAINS, refund_ack)                                                                                    \
+    F(SIGNATURE, signature)
+
+/* Stamps of a session: no signature covers them yet. Begins as CHARGED does. In memory a row is one of CHARGED. */
+#define PP_RECORD_SESSION_CHARGED(F)                                                                         \
+    F(CHANNEL, channel_id)                                                                                   \
+    F(U32, lane)                                                                                             \
+    F(HASH, session_id)                                                                                      \
+    F(HASH, quote_id)                                                                                        \
+    F(U8, tickets)
+#define PP_ROWS_SESSION_CHARGED(F) F(LEAF, leaf)
+
+/* A root over the session's oldest `count` unsigned leaves. */
+#define PP_RECORD_SESSION_SIGNED(F)                                                                          \
+    F(CHANNEL, channel_id)                                                                                   \
+    F(U32, lane)                                                                                             \
+    F(HASH, session_id)                                                                                      \
+    F(U32, count)                                                                                            \
+    F(GRAINS, spent)                                                                                         \
+    F(GRAINS, refund_ack)                                                                                    \
+    F(SIGNATURE, signature)
+
 #define PP_ROWS_NONE(F)
 
 #define PP_RECORD_C_U8 uint8_t
@@ -148,7 +185,7 @@ enum pp_record_type {
     PP_RECORDS(PP_X)
 #undef PP_X
 };
-#define PP_RECORD_TYPE_MAX 9u
+#define PP_RECORD_TYPE_MAX 12u
 
 #define PP_RECORD_MEMBER(kind, name) PP_RECORD_C_##kind name;
 /* struct pp_record_charged and so on: the head. */
@@ -203,7 +240,24 @@ void pp_record_write(struct pp_writer *w, const struct pp_record *record);
 /* The same bytes. out->sequence is the caller's. */
 void pp_record_read(struct pp_reader *r, struct pp_record_room *room, struct pp_record *out);
 
-/* How many sequence numbers the record takes: one, but CHARGED one per admitted stamp. */
+/* CHARGED or SESSION_CHARGED: charged.channel_id, charged.lane and charged_rows are those of either. */
+static inline bool pp_record_is_charge(const struct pp_record *record)
+{
+    return record->type == PP_RECORD_TYPE_CHARGED || record->type == PP_RECORD_TYPE_SESSION_CHARGED;
+}
+/* A charge that only reserves: its stamps are tickets. */
+static inline bool pp_record_reserves(const struct pp_record *record)
+{
+    return record->type == PP_RECORD_TYPE_SESSION_CHARGED ? record->session_charged.tickets : record->charged.tickets;
+}
+_Static_assert(offsetof(struct pp_record_charged, channel_id) == offsetof(struct pp_record_session_charged, channel_id) &&
+                   offsetof(struct pp_record_charged, lane) == offsetof(struct pp_record_session_charged, lane),
+               "both kinds of charge begin alike");
+/* The transcript of a SESSION_OPENED record, and back but for refund_ack and signature. */
+void pp_record_opening(const struct pp_record_session_opened *record, struct pp_session_opening *out);
+void pp_record_of_opening(const struct pp_session_opening *opening, struct pp_record_session_opened *out);
+
+/* How many sequence numbers the record takes: one, but a charge one per admitted stamp. */
 uint64_t pp_record_span(const struct pp_record *record);
 /* "CHARGED"; "UNKNOWN" for a number that is not in the list. */
 const char *pp_record_type_name(unsigned type);

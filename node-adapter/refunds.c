@@ -128,7 +128,7 @@ static enum pp_error stamp_find(struct pp_node *node, struct pp_txn *txn, uint32
     }
     const struct pp_record *record = &node->look.record;
     PP_TRY(pp_journal_look(&node->look, txn, *out_sequence));
-    *out_row = record->type == PP_RECORD_TYPE_CHARGED ? pp_journal_row(record, *out_sequence) : NULL;
+    *out_row = pp_record_is_charge(record) ? pp_journal_row(record, *out_sequence) : NULL;
     if (!*out_row)
         return PP_CORRUPT;
     if (!pp_channel_id_eq(&record->charged.channel_id, &asked->channel_id) ||
@@ -157,8 +157,12 @@ static enum pp_error delete_decide(struct pp_node *node, struct pp_txn *txn, uin
         result->refusal.actual = pp_value_bytes(asked->stamp_id.bytes, 32);
         return PP_OK;
     }
+    if (pp_sessions_leaf(&node->ledger.sessions, sequence)) { /* SESSION-041 */
+        delete_refuse(result, PP_SESSION_UNSIGNED, "stamp_id");
+        return PP_OK;
+    }
     PP_TRY(pp_stamp_row_get(txn, sequence, &row));
-    uint32_t stored_day = record->charged.tickets ? row.stored_day : pp_day_of(record->time_ms);
+    uint32_t stored_day = pp_record_reserves(record) ? row.stored_day : pp_day_of(record->time_ms);
     if (stored_day == 0) { /* a ticket that is open, or was cancelled */
         delete_refuse(result, PP_NOT_DELETABLE, "stamp_id");
         return PP_OK;

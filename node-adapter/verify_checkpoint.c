@@ -42,6 +42,8 @@ static const struct field head_fields[] = {
     {"total stamps", 8},
     {"lanes", 4},
     {"open tickets", 4},
+    {"open sessions", 4},
+    {"unsigned leaves", 4},
     {"earned by all", 16},
     {"rate of all", 16},
     {"day of the rate", 4},
@@ -73,6 +75,16 @@ static const struct field ticket_fields[] = {
     {"bond", 8},     {"stamp id", 32}, {"slot", 4}, {"retention days", 2},
 };
 
+static const struct field session_fields[] = {
+    {"kind", 1},  {"sequence", 8},  {"session id", 32},     {"from", 12},
+    {"to", 12},   {"not after", 8}, {"node key", 32},       {"sender key", 32},
+    {"root", 32}, {"slot", 4},      {"unsigned leaves", 4},
+};
+static const struct field leaf_fields[] = {
+    {"kind", 1}, {"sequence", 8}, {"stamp id", 32},  {"base", 8},           {"storage", 8}, {"congestion", 8},
+    {"bond", 8}, {"to", 12},      {"stored day", 4}, {"retention days", 2}, {"session", 8},
+};
+
 struct fields {
     const char *row;
     const struct field *list;
@@ -85,6 +97,11 @@ static const struct fields lane_names = {"checkpoint lane", lane_fields,
                                          sizeof lane_fields / sizeof lane_fields[0]};
 static const struct fields ticket_names = {"checkpoint ticket", ticket_fields,
                                            sizeof ticket_fields / sizeof ticket_fields[0]};
+
+static const struct fields session_names = {"checkpoint session", session_fields,
+                                            sizeof session_fields / sizeof session_fields[0]};
+static const struct fields leaf_names = {"checkpoint unsigned leaf", leaf_fields,
+                                         sizeof leaf_fields / sizeof leaf_fields[0]};
 
 static void value_print(const uint8_t *bytes, size_t length, char out[2 * 32 + 1])
 {
@@ -131,7 +148,9 @@ struct seen {
     const struct pp_checkpoint_head *head;
     uint64_t *lanes; /* a bit a lane whose newest row was compared */
     uint32_t tickets;
-    struct pp_ticket *list; /* the ledger's, ascending */
+    struct pp_ticket *list;    /* the ledger's, ascending */
+    struct pp_reader sessions; /* the ledger's rows of sessions that no row was compared with yet */
+    uint32_t session_rows;     /* of sessions and leaves */
 };
 
 /* A row may be of an earlier day: lanes that nobody touched are not written again because a day began. */
@@ -188,6 +207,21 @@ static void tickets_compare(struct pp_verify_run *run, struct seen *seen, struct
                        "not rows of tickets");
 }
 
+static void sessions_compare(struct pp_verify_run *run, struct seen *seen, struct pp_reader *r)
+{
+    struct pp_slice ours, theirs;
+    for (; pp_checkpoint_session_next(r, &theirs); seen->session_rows++) {
+        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
+        if (!pp_checkpoint_session_next(&seen->sessions, &ours))
+            continue;
+        bool is_session = ours.length == PP_CHECKPOINT_SESSION_BYTES;
+        row_tell(run, is_session ? &session_names : &leaf_names, PP_SLOT_NONE, ours, theirs);
+    }
+    if (r->error != PP_OK)
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
+                       "not rows of sessions");
+}
+
 static enum pp_error block_compare(struct pp_verify_run *run, struct seen *seen, uint32_t segment,
                                    uint32_t block, bool newest)
 {
@@ -212,11 +246,13 @@ static enum pp_error block_compare(struct pp_verify_run *run, struct seen *seen,
     uint8_t kind = pp_read_u8(&r);
     if (kind == PP_CHECKPOINT_LANES_BLOCK)
         lanes_compare(run, seen, &r);
-    else if (kind != PP_CHECKPOINT_TICKETS_BLOCK)
+    else if (kind != PP_CHECKPOINT_TICKETS_BLOCK && kind != PP_CHECKPOINT_SESSIONS_BLOCK)
         pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
                        "block %u of segment %u is of an unknown kind %u", block, segment, kind);
-    else if (newest)
+    else if (newest && kind == PP_CHECKPOINT_TICKETS_BLOCK)
         tickets_compare(run, seen, &r);
+    else if (newest)
+        sessions_compare(run, seen, &r);
     return PP_OK;
 }
 
@@ -242,6 +278,8 @@ static void seen_compare(struct pp_verify_run *run, const struct seen *seen)
                            "the row is missing");
     pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint ticket", PP_SLOT_NONE, run->ledger.tickets.count,
                      seen->tickets);
+    pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint session", PP_SLOT_NONE,
+                     run->ledger.sessions.count + run->ledger.sessions.leaf_count, seen->session_rows);
 }
 
 /* A segment that the head does not name is one that is being written (the next one, perhaps since a crash), or removed. */
@@ -309,7 +347,11 @@ static void place_compare(struct pp_verify_run *run)
 static void head_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *found,
                          struct pp_slice body)
 {
-    struct pp_checkpoint_head ours = {run->head, run->ledger.head, run->ledger.tickets.count,
+    struct pp_checkpoint_head ours = {run->head,
+                                      run->ledger.head,
+                                      run->ledger.tickets.count,
+                                      run->ledger.sessions.count,
+                                      run->ledger.sessions.leaf_count,
                                       found->segments};
     uint8_t bytes[PP_CHECKPOINT_HEAD_MAX_BYTES];
     size_t length;
@@ -322,16 +364,22 @@ static void head_compare(struct pp_verify_run *run, const struct pp_checkpoint_h
 static enum pp_error rows_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *head)
 {
     uint32_t tickets = run->ledger.tickets.count;
+    size_t bytes = pp_checkpoint_sessions_bytes(&run->ledger.sessions);
+    uint8_t *sessions = malloc(bytes + 1);
     struct seen seen = {.head = head,
                         .lanes = calloc(run->ledger.head.lane_count / 64 + 1, sizeof *seen.lanes),
                         .list = calloc((size_t)tickets + 1, sizeof *seen.list)};
-    enum pp_error error = seen.lanes && seen.list ? PP_OK : PP_NO_MEMORY;
+    enum pp_error error = seen.lanes && seen.list && sessions ? PP_OK : PP_NO_MEMORY;
+    if (error == PP_OK)
+        error = pp_checkpoint_sessions_write(&run->ledger.sessions, sessions);
     if (error == PP_OK) {
         if (tickets > 0)
             pp_tickets_list(&run->ledger.tickets, seen.list);
+        pp_reader_init(&seen.sessions, sessions, bytes);
         error = blocks_compare(run, &seen);
         seen_compare(run, &seen);
     }
+    free(sessions);
     free(seen.lanes);
     free(seen.list);
     return error;

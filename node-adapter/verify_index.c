@@ -142,7 +142,7 @@ static enum pp_error tail_record(struct tail *tail, const struct pp_record *reco
             continue;
         tail->run->sequence = sequence;
         if (sequence < tail->indexed.next_sequence) {
-            if (!record->charged.tickets)
+            if (!pp_record_reserves(record))
                 PP_TRY(topic_read(tail->run, sequence, &topic));
             PP_TRY(pp_verify_index_stamp(tail->run, record->time_ms, &record->charged_rows[i].leaf, sequence,
                                          topic));
@@ -175,7 +175,7 @@ static enum pp_error tail_walk(struct tail *tail, struct pp_journal_walk *walk)
         if (error == PP_NOT_FOUND)
             return PP_OK;
         PP_TRY(error); /* the same records were read before */
-        if (record.type == PP_RECORD_TYPE_CHARGED)
+        if (pp_record_is_charge(&record))
             PP_TRY(tail_record(tail, &record));
     }
 }

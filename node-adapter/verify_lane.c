@@ -70,6 +70,20 @@ static void ticket_open(struct pp_verify_run *run, uint32_t slot, const struct p
     ticket_add(&run->lanes[ticket->slot].open, ticket);
 }
 
+static void unsigned_lapse(struct pp_verify_run *run, uint32_t slot, const struct pp_postage *postage)
+{
+    struct pp_grains total;
+    if (pp_postage_total(postage, &total) == PP_OK)
+        pp_ledger_total_add(&run->lanes[slot].lapsed, total);
+}
+
+static void unsigned_open(struct pp_verify_run *run, uint32_t slot, const struct pp_postage *postage)
+{
+    struct pp_grains total;
+    if (pp_postage_total(postage, &total) == PP_OK)
+        pp_ledger_total_add(&run->lanes[slot].open, total);
+}
+
 static enum pp_error lapse_book(struct pp_verify_run *run, const struct pp_channel_id *channel_id,
                                 struct pp_grains left)
 {
@@ -77,6 +91,7 @@ static enum pp_error lapse_book(struct pp_verify_run *run, const struct pp_chann
     if (slot == PP_SLOT_NONE)
         return PP_OK;
     pp_ledger_total_add(&run->lanes[slot].left, left);
+    pp_verify_unsigned(run, slot, NULL, UINT32_MAX, unsigned_lapse);
     return tickets_visit(run, ticket_lapse, slot);
 }
 
@@ -92,9 +107,17 @@ static void stored_book(struct pp_verify_run *run, const struct pp_record *recor
 {
     for (uint32_t i = 0; i < record->count; i++) {
         struct pp_ticket ticket;
-        if (pp_tickets_find(&run->ledger.tickets, record->ticket_rows[i].ticket, &ticket) == PP_OK)
+        if (pp_tickets_find(&run->ledger.tickets, record->ticket_rows[i].ticket, &ticket) == PP_OK &&
+            !pp_sessions_leaf(&run->ledger.sessions, ticket.sequence)) /* else it earns with its root */
             bond_book(run, ticket.slot, &ticket.postage);
     }
+}
+
+static void signed_book(struct pp_verify_run *run, const struct pp_record_session_signed *root)
+{
+    const struct pp_session *session = pp_sessions_find(&run->ledger.sessions, &root->session_id);
+    if (session)
+        pp_verify_unsigned(run, session->slot, session, root->count, bond_book);
 }
 
 enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_record *record)
@@ -112,6 +135,11 @@ enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_rec
         return record->chain.kind == PP_CHAIN_CLOSED
                    ? lapse_book(run, &record->chain.channel_id, PP_GRAINS_ZERO)
                    : PP_OK;
+    case PP_RECORD_TYPE_SESSION_SIGNED:
+        signed_book(run, &record->session_signed);
+        return PP_OK;
+    case PP_RECORD_TYPE_SESSION_OPENED:
+    case PP_RECORD_TYPE_SESSION_CHARGED:
     case PP_RECORD_TYPE_OPENED:
     case PP_RECORD_TYPE_CANCELLED:
     case PP_RECORD_TYPE_DELETED:
@@ -159,6 +187,7 @@ enum pp_error pp_verify_lanes_end(struct pp_verify_run *run)
     PP_TRY(tickets_visit(run, ticket_open, PP_SLOT_NONE));
     for (uint32_t slot = 0; slot < run->ledger.head.lane_count; slot++) {
         pp_verify_lane(run, slot);
+        pp_verify_unsigned(run, slot, NULL, UINT32_MAX, unsigned_open);
         lane_sum(run, slot);
     }
     totals_sum(run);

@@ -40,6 +40,16 @@ static enum pp_error voucher_key(struct pp_verify_run *run, const struct pp_vouc
     return PP_OK;
 }
 
+enum pp_error pp_verify_voucher(struct pp_verify_run *run, const struct pp_voucher *voucher, uint32_t slot)
+{
+    struct pp_verify_lane *also = &run->lanes[slot];
+    run->summary->signatures++;
+    pp_verify_count(run, PP_VERIFY_VOUCHERS);
+    if (!also->signer_known)
+        PP_TRY(voucher_key(run, voucher, &run->ledger.lanes[slot], also));
+    return pp_voucher_verify(run->crypto, &run->domain, voucher, &also->signer_key);
+}
+
 static void voucher_check(struct pp_verify_run *run, const struct pp_record *record, uint32_t slot)
 {
     const struct pp_ledger_lane *lane = &run->ledger.lanes[slot];
@@ -270,6 +280,10 @@ enum pp_error pp_verify_record_before(struct pp_verify_run *run, const struct pp
     case PP_RECORD_TYPE_CHARGED:
         charged_before(run, record);
         return PP_OK;
+    case PP_RECORD_TYPE_SESSION_OPENED:
+    case PP_RECORD_TYPE_SESSION_CHARGED:
+    case PP_RECORD_TYPE_SESSION_SIGNED:
+        return pp_verify_session_before(run, record);
     case PP_RECORD_TYPE_STORED:
         stored_before(run, record);
         return PP_OK;
@@ -406,6 +420,15 @@ void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *r
         break;
     case PP_RECORD_TYPE_CHARGED:
         lane_after(run, &record->charged.channel_id);
+        break;
+    case PP_RECORD_TYPE_SESSION_CHARGED:
+        lane_after(run, &record->session_charged.channel_id);
+        break;
+    case PP_RECORD_TYPE_SESSION_OPENED:
+        lane_after(run, &record->session_opened.channel_id);
+        break;
+    case PP_RECORD_TYPE_SESSION_SIGNED:
+        lane_after(run, &record->session_signed.channel_id);
         break;
     case PP_RECORD_TYPE_STORED: /* its lanes: with the rows */
         break;

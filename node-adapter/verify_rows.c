@@ -48,7 +48,7 @@ enum pp_error pp_verify_stamp(struct pp_verify_run *run, uint64_t sequence,
             return error == PP_NOT_FOUND || error == PP_CORRUPT ? PP_OK : error;
         }
     }
-    if (found->type == PP_RECORD_TYPE_CHARGED)
+    if (pp_record_is_charge(found))
         *out_row = pp_journal_row(found, sequence);
     return PP_OK;
 }
@@ -176,8 +176,8 @@ static enum pp_error charged_rows(struct pp_verify_run *run, const struct pp_rec
         if (!row->admitted)
             continue;
         run->sequence = sequence;
-        run->marks[sequence] |= record->charged.tickets ? PP_MARK_TICKET : PP_MARK_ENVELOPE;
-        if (!record->charged.tickets)
+        run->marks[sequence] |= pp_record_reserves(record) ? PP_MARK_TICKET : PP_MARK_ENVELOPE;
+        if (!pp_record_reserves(record))
             PP_TRY(envelope_look(run, record, &row->leaf, sequence, slot, &topic));
         if (!run->index_has_tail)
             PP_TRY(pp_verify_index_stamp(run, record->time_ms, &row->leaf, sequence, topic));
@@ -240,10 +240,10 @@ static enum pp_error deletion_rows(struct pp_verify_run *run, uint32_t slot,
         return PP_OK;
     }
     PP_TRY(pp_verify_stamp_row(run, deleted->sequence, &row));
-    if (record->charged.tickets)
+    if (pp_record_reserves(record))
         expected.stored_day = row.stored_day; /* compared when it was stored */
     deletion_compare(run, slot, deleted, record, stamp,
-                     record->charged.tickets ? row.stored_day : pp_day_of(record->time_ms));
+                     pp_record_reserves(record) ? row.stored_day : pp_day_of(record->time_ms));
     row_compare(run, slot, &expected, &row);
     return PP_OK;
 }
@@ -292,7 +292,7 @@ enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *
 {
     uint64_t end = record->sequence + pp_record_span(record);
     PP_TRY(marks_reserve(run, end));
-    if (record->type == PP_RECORD_TYPE_CHARGED)
+    if (pp_record_is_charge(record))
         PP_TRY(charged_rows(run, record));
     PP_TRY(orphans_tell(run, end));
     if (record->type == PP_RECORD_TYPE_DELETED)

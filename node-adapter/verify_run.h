@@ -16,6 +16,7 @@
 
 #include <pp/eip712.h>
 #include <pp/verify.h>
+#include <pp/voucher.h>
 
 struct pp_stamp_row; /* node.h */
 
@@ -34,9 +35,9 @@ enum pp_verify_mark {
 /* Where a lane's grains went, beside what its ledger entry says. */
 struct pp_verify_lane {
     struct pp_grains left;   /* refunded because the sender left */
-    struct pp_grains lapsed; /* of tickets that were open when the lane ended */
+    struct pp_grains lapsed; /* of tickets that were open and leaves that were unsigned when the lane ended */
     struct pp_grains bonds;  /* of stamps that earn */
-    struct pp_grains open;   /* of open tickets; at the end */
+    struct pp_grains open;   /* of open tickets and unsigned leaves; at the end */
     bool signer_known;
     struct pp_public_key signer_key;
 };
@@ -128,6 +129,17 @@ PP_MUST_CHECK enum pp_error pp_verify_record_before(struct pp_verify_run *run,
 /* The ledger refused it, and was put back. */
 void pp_verify_record_refused(struct pp_verify_run *run, const struct pp_record *record, enum pp_error error);
 void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *record);
+
+/* Whether the lane's signer signed it. */
+PP_MUST_CHECK enum pp_error pp_verify_voucher(struct pp_verify_run *run, const struct pp_voucher *voucher,
+                                              uint32_t slot);
+
+/* ---- verify_session.c ---- */
+PP_MUST_CHECK enum pp_error pp_verify_session_before(struct pp_verify_run *run, const struct pp_record *record);
+/* Calls visit for the postage of each leaf that a root over the oldest `count` would make earn; of all sessions of the lane
+ * with session NULL. */
+void pp_verify_unsigned(struct pp_verify_run *run, uint32_t slot, const struct pp_session *session, uint32_t count,
+                        void (*visit)(struct pp_verify_run *run, uint32_t slot, const struct pp_postage *postage));
 
 /* ---- verify_lane.c ---- */
 void pp_verify_lane(struct pp_verify_run *run, uint32_t slot);

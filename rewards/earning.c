@@ -103,6 +103,38 @@ enum pp_error pp_earning_charge(struct pp_earning_book *book, uint32_t slot, str
     return PP_OK;
 }
 
+/* REW-048. The coming falls are those of the whole term, so that a deletion finds them. */
+enum pp_error pp_earning_charge_late(struct pp_earning_book *book, uint32_t slot,
+                                     struct pp_earning_lane *lane, struct pp_grains at_once,
+                                     const struct pp_storage_term *term, uint32_t today)
+{
+    uint64_t left, left_at_stop = term->storage_grains;
+    PP_TRY(term_check(term));
+    PP_TRY(pp_storage_left(term, today, &left));
+    if (today < lane->last_day || today > PP_DAY_LAST)
+        return PP_OUT_OF_RANGE;
+    struct pp_earning_falls falls = pp_earning_falls_of(term);
+    if (!pp_earning_book_has_room(book, falls.count))
+        return PP_TOO_MANY;
+    uint32_t last_counted = today < lane->stop_day ? today : lane->stop_day;
+    if (last_counted >= term->stored_day)
+        PP_TRY(pp_storage_left(term, last_counted, &left_at_stop));
+
+    /* From here nothing can fail. */
+    pp_earning_catch_up(book, slot, lane, today);
+    pp_earning_add(lane, pp_grains_add_checked(at_once, pp_grains(term->storage_grains - left_at_stop)));
+    lane->earned =
+        pp_grains_add_checked(lane->earned, pp_grains(left_at_stop - left)); /* as if it never stopped */
+    for (unsigned i = 0; i < falls.count; i++) {
+        if (falls.falls[i].day <= today)
+            continue;
+        struct pp_grains before = pp_earning_book_get(book, slot, falls.falls[i].day);
+        pp_earning_book_set(book, slot, falls.falls[i].day, pp_grains_add_checked(before, falls.falls[i].by));
+        lane->rate = pp_grains_add_checked(lane->rate, falls.falls[i].by);
+    }
+    return PP_OK;
+}
+
 enum pp_error pp_earning_refund(struct pp_earning_book *book, uint32_t slot, struct pp_earning_lane *lane,
                                 const struct pp_storage_term *term, uint32_t today, uint64_t *out_grains)
 {

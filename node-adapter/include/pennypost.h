@@ -25,6 +25,7 @@
 #include <pp/rates.h>
 #include <pp/receipt.h>
 #include <pp/refusal.h>
+#include <pp/session.h>
 #include <pp/sign.h>
 #include <pp/stamp.h>
 
@@ -80,9 +81,11 @@ struct pp_envelope_view {
     size_t topic_length;
     const uint8_t *payload; /* host's own store: may be NULL if leaf.envelope_hash was computed by the host */
     size_t payload_length;
+    const uint8_t *mac; /* kind session: PP_SESSION_MAC_BYTES; otherwise not looked at */
 };
 
-/* One voucher with its leaves, as it came. */
+/* One voucher with its leaves, as it came; or stamps of an open session, which have no voucher: spent, refund_ack and
+ * signature are not looked at then. */
 struct pp_request {
     struct pp_channel_id channel_id;
     uint32_t lane;
@@ -91,6 +94,7 @@ struct pp_request {
     struct pp_grains spent;
     struct pp_grains refund_ack;
     struct pp_signature signature;
+    struct pp_hash session_id; /* kind session */
     const uint8_t *quote; /* encoded, with its signature */
     size_t quote_length;
     const struct pp_envelope_view *envelopes;
@@ -146,6 +150,47 @@ struct pp_open_ticket {
 PP_MUST_CHECK enum pp_error pp_node_open_tickets(struct pp_node *node,
                                                  bool (*visit)(void *context, const struct pp_open_ticket *ticket),
                                                  void *context);
+
+/* ---- sessions (specs/sessions.md) ---- */
+
+/* What a sender needs before it opens one: the node's session key, signed by its receipt key. */
+void pp_node_session_key(const struct pp_node *node, struct pp_session_public *out_key,
+                         struct pp_receipt_signature *out_signature);
+
+/* An opening voucher, as it came: spent is opening.chunk.to. */
+struct pp_session_open {
+    struct pp_session_opening opening;
+    struct pp_grains refund_ack;
+    struct pp_signature signature;
+};
+
+/* A root: a voucher over the oldest `count` unsigned leaves. */
+struct pp_session_root {
+    struct pp_channel_id channel_id;
+    uint32_t lane;
+    struct pp_hash session_id;
+    uint32_t count;
+    struct pp_grains spent; /* the highest `to` of these leaves */
+    struct pp_grains refund_ack;
+    struct pp_hash context;
+    struct pp_signature signature;
+};
+
+struct pp_session_status {
+    struct pp_hash id;
+    struct pp_grains from, to;
+    uint64_t not_after_ms;
+    uint32_t unsigned_count;
+    struct pp_hash unsigned_context; /* over all that is unsigned; zero when nothing is */
+    struct pp_hash root;             /* the context of the newest root; zero: none */
+};
+
+/* Both block until on disk, and answer the same when asked the same again. out_refusal says why not; out is the session as
+ * it is then, without unsigned_context. */
+PP_MUST_CHECK enum pp_error pp_node_session_open(struct pp_node *node, const struct pp_session_open *open,
+                                                 struct pp_session_status *out, struct pp_refusal *out_refusal);
+PP_MUST_CHECK enum pp_error pp_node_session_sign(struct pp_node *node, const struct pp_session_root *root,
+                                                 struct pp_session_status *out, struct pp_refusal *out_refusal);
 
 /* ---- quotes ---- */
 
@@ -225,6 +270,8 @@ struct pp_lane_status {
     bool has_voucher;
     struct pp_voucher voucher;   /* the highest: what proves the line to a sender whose wallet is old */
     uint64_t stamps;             /* admitted so far */
+    struct pp_session_status sessions[PP_LANE_SESSIONS_MAX]; /* those that are open */
+    uint32_t sessions_count;
     uint64_t chain_block;        /* the view's finalized block, its latest block's time */
     uint64_t chain_time_s;
 };

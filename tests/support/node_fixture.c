@@ -229,8 +229,84 @@ void pp_request_done(struct pp_made_request *made)
     free(made->envelopes);
     free(made->ids);
     free(made->payloads);
+    free(made->macs);
     free(made->topic);
     *made = (struct pp_made_request){0};
+}
+
+/* ---- sessions ---- */
+
+void pp_session_resign(struct pp_sender_session *session, const struct pp_fixture *fixture,
+                       const struct pp_sender *sender)
+{
+    struct pp_voucher voucher;
+    pp_session_id(&session->open.opening, &session->id);
+    pp_session_voucher(&session->open.opening, &voucher);
+    voucher.refund_ack = session->open.refund_ack;
+    ck_assert_ok(pp_voucher_sign(fixture->crypto, &fixture->config.domain, &sender->key, &voucher));
+    session->open.signature = voucher.signature;
+}
+
+void pp_session_make(struct pp_sender_session *session, const struct pp_fixture *fixture, const struct pp_sender *sender,
+                     struct pp_span chunk, uint64_t life_ms, uint64_t seed)
+{
+    struct pp_session_secret node_secret, secret;
+    uint8_t nonce[32] = {0};
+    memcpy(nonce, &seed, sizeof seed);
+    *session = (struct pp_sender_session){
+        .open = {.opening = {.channel_id = sender->channel_id,
+                             .lane = FIXTURE_LANE,
+                             .chunk = chunk,
+                             .not_after_ms = atomic_load(&fixture->now_ms) + life_ms},
+                 .refund_ack = sender->refund_ack}};
+    pp_session_node_secret(fixture->config.receipt_seed, &node_secret);
+    pp_session_public(&node_secret, &session->open.opening.node_key);
+    pp_session_sender_secret(&sender->key, nonce, &secret);
+    pp_session_public(&secret, &session->open.opening.sender_key);
+    pp_session_resign(session, fixture, sender);
+    ck_assert_ok(pp_session_key_agree(&session->open.opening, &secret, false, &session->key));
+}
+
+void pp_session_request_sign(struct pp_made_request *made, const struct pp_sender_session *session)
+{
+    for (size_t i = 0; i < made->request.count; i++) {
+        pp_leaf_id(&made->envelopes[i].leaf, &made->ids[i]);
+        made->envelopes[i].mac = made->macs + i * PP_SESSION_MAC_BYTES;
+        pp_session_mac(&session->key, &made->ids[i], made->macs + i * PP_SESSION_MAC_BYTES);
+    }
+}
+
+void pp_session_request_make(struct pp_made_request *made, struct pp_fixture *fixture, struct pp_sender *sender,
+                             const struct pp_sender_session *session, size_t count, struct pp_parcel_of parcel,
+                             uint64_t seed)
+{
+    pp_request_make(made, fixture, sender, count, parcel, seed);
+    made->macs = malloc(count * PP_SESSION_MAC_BYTES);
+    made->request.kind = PP_STAMP_SESSION;
+    made->request.session_id = session->id;
+    pp_session_request_sign(made, session);
+}
+
+void pp_session_root_make(const struct pp_fixture *fixture, const struct pp_sender *sender,
+                          const struct pp_sender_session *session, const struct pp_stamp_id *ids, size_t count,
+                          struct pp_grains spent, struct pp_session_root *out)
+{
+    struct pp_hash *scratch = calloc(count, sizeof *scratch);
+    struct pp_voucher voucher = {.channel_id = sender->channel_id,
+                                 .lane = FIXTURE_LANE,
+                                 .spent = spent,
+                                 .refund_ack = sender->refund_ack};
+    ck_assert_ok(pp_voucher_context(PP_STAMP_SESSION, ids, count, scratch, &voucher.context));
+    ck_assert_ok(pp_voucher_sign(fixture->crypto, &fixture->config.domain, &sender->key, &voucher));
+    *out = (struct pp_session_root){.channel_id = sender->channel_id,
+                                    .lane = FIXTURE_LANE,
+                                    .session_id = session->id,
+                                    .count = (uint32_t)count,
+                                    .spent = spent,
+                                    .refund_ack = sender->refund_ack,
+                                    .context = voucher.context,
+                                    .signature = voucher.signature};
+    free(scratch);
 }
 
 /* ---- answers ---- */

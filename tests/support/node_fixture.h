@@ -61,6 +61,7 @@ struct pp_made_request {
     struct pp_envelope_view *envelopes;
     struct pp_stamp_id *ids;
     uint8_t *payloads;
+    uint8_t *macs; /* of a session's stamps */
     char *topic;
     uint8_t quote[PP_QUOTE_MAX_BYTES];
 };
@@ -70,6 +71,28 @@ void pp_request_make(struct pp_made_request *made, struct pp_fixture *fixture, s
 /* The voucher once more, after the test changed leaves: spent is the highest `to`. */
 void pp_request_sign(struct pp_made_request *made, struct pp_fixture *fixture, const struct pp_sender *sender);
 void pp_request_done(struct pp_made_request *made);
+
+/* A session of a sender's, as its own side has it. */
+struct pp_sender_session {
+    struct pp_session_open open; /* as it is sent */
+    struct pp_session_key key;
+    struct pp_hash id;
+};
+/* Signs an opening of [from, to) for a session that lives so long. The seed makes its key. Nothing is sent. */
+void pp_session_make(struct pp_sender_session *session, const struct pp_fixture *fixture, const struct pp_sender *sender,
+                     struct pp_span chunk, uint64_t life_ms, uint64_t seed);
+void pp_session_resign(struct pp_sender_session *session, const struct pp_fixture *fixture,
+                       const struct pp_sender *sender);
+/* As pp_request_make, but with MACs. */
+void pp_session_request_make(struct pp_made_request *made, struct pp_fixture *fixture, struct pp_sender *sender,
+                             const struct pp_sender_session *session, size_t count, struct pp_parcel_of parcel,
+                             uint64_t seed);
+/* The MACs once more, after the test changed leaves. */
+void pp_session_request_sign(struct pp_made_request *made, const struct pp_sender_session *session);
+/* A root over these. */
+void pp_session_root_make(const struct pp_fixture *fixture, const struct pp_sender *sender,
+                          const struct pp_sender_session *session, const struct pp_stamp_id *ids, size_t count,
+                          struct pp_grains spent, struct pp_session_root *out);
 
 /* Submits and waits. results has room for the request's count. */
 struct pp_answer {

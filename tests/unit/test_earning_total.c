@@ -1,5 +1,5 @@
 /* What all lanes have earned is, on every day, the sum over lanes that are brought to that day one by one.
- * Method: lanes are charged, get refunds, stop (also ahead) and resume at random; the total is compared with the sum after each
+ * Method: lanes are charged, also late, get refunds, stop (also ahead) and resume at random; the total is compared with the sum after each
  * deed and each day. It goes through its bytes now and then. */
 #include "pp_fixture.h"
 #include "pp_test.h"
@@ -47,6 +47,21 @@ static void charge(struct world *w, uint32_t slot)
                                          (uint16_t)(1 + pp_rng_below(&w->rng, 40)), w->day};
     struct pp_grains before = pp_earning_earned(lane);
     ck_assert_ok(pp_earning_charge(&w->book, slot, lane, pp_grains(7), &term));
+    pp_earning_total_charged(&w->total, lane, &term);
+    pp_earning_total_add(&w->total, pp_grains_sub_checked(pp_earning_earned(lane), before));
+    if (w->term_count < TERMS)
+        w->terms[w->term_count++] = (struct term){slot, term, false};
+}
+
+/* REW-048: as if it had been charged some days ago, maybe before the lane stopped, or all of its days are over. */
+static void charge_late(struct world *w, uint32_t slot)
+{
+    struct pp_earning_lane *lane = &w->lanes[slot];
+    const struct pp_storage_term term = {pp_rng_below(&w->rng, 1000),
+                                         (uint16_t)(1 + pp_rng_below(&w->rng, 40)),
+                                         w->day - (uint32_t)pp_rng_below(&w->rng, 50)};
+    struct pp_grains before = pp_earning_earned(lane);
+    ck_assert_ok(pp_earning_charge_late(&w->book, slot, lane, pp_grains(5), &term, w->day));
     pp_earning_total_charged(&w->total, lane, &term);
     pp_earning_total_add(&w->total, pp_grains_sub_checked(pp_earning_earned(lane), before));
     if (w->term_count < TERMS)
@@ -109,8 +124,10 @@ static void deed(struct world *w)
     pp_earning_begin(&w->book);
     pp_earning_catch_up(&w->book, slot, &w->lanes[slot],
                         w->day); /* as the ledger does with a lane that it touches */
-    if (what < 5)
+    if (what < 3)
         charge(w, slot);
+    else if (what < 5)
+        charge_late(w, slot);
     else if (what < 7 && w->term_count > 0)
         refund(w);
     else
@@ -144,7 +161,7 @@ static void world_run(struct world *w, uint64_t seed)
     pp_earning_close(&w->book);
 }
 
-/* REW-045, REW-046, REW-047 */
+/* REW-045, REW-046, REW-047, REW-048 */
 START_TEST(total__any_deeds_and_days__the_sum_over_lanes_that_were_brought_to_the_day)
 {
     static struct world world;

@@ -45,6 +45,39 @@ static void send_some(struct pp_fixture *fixture, struct pp_sender *sender, unsi
     }
 }
 
+static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, bool host)
+{
+    struct pp_sender_session session;
+    struct pp_session_status status;
+    struct pp_refusal refusal;
+    struct pp_session_root root;
+    struct pp_made_request made;
+    const struct pp_span chunk = {sender->head, pp_grains(UINT64_C(900000) * 1000000)};
+    pp_session_make(&session, fixture, sender, chunk, 3600000, 1);
+    ck_assert_ok(pp_node_session_open(fixture->node, &session.open, &status, &refusal));
+    for (unsigned i = 0; i < 2; i++) { /* the second stays unsigned */
+        pp_session_request_make(&made, fixture, sender, &session, 3, (struct pp_parcel_of){100, 5}, 500 + i);
+        if (host) {
+            struct pp_result results[3];
+            struct pp_receipt receipt;
+            ck_assert_ok(pp_node_admit(fixture->node, &made.request, results, &refusal));
+            ck_assert_ok(pp_node_commit(fixture->node, &results[0].sequence, 1, &receipt));
+            ck_assert_ok(pp_node_cancel(fixture->node, &results[1].sequence, 1));
+        } else {
+            struct pp_answer answer;
+            pp_submit_wait(fixture->node, &made.request, &answer);
+            ck_assert_ok(answer.error);
+            ck_assert_uint_eq(answer.results[2].refusal.error, PP_OK);
+            pp_answer_done(&answer);
+        }
+        if (i == 0) {
+            pp_session_root_make(fixture, sender, &session, made.ids, 3, sender->head, &root);
+            ck_assert_ok(pp_node_session_sign(fixture->node, &root, &status, &refusal));
+        }
+        pp_request_done(&made);
+    }
+}
+
 static void event_tell(struct pp_fixture *fixture, const struct pp_sender *sender, enum pp_chain_event_kind kind,
                        uint64_t cap, uint32_t seq)
 {
@@ -76,6 +109,7 @@ static void journal_make(struct pp_fixture *fixture, const char *dir, bool host)
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_SEEN, 0, 0);
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_FINAL, 1000000, 0);
         send_some(fixture, &senders[i], 10 * i, host);
+        session_send(fixture, &senders[i], host);
     }
     day_pass(fixture);
     event_tell(fixture, &senders[0], PP_CHAIN_CLOSING, 0, 0);
@@ -104,7 +138,8 @@ static void state_take(struct pp_ledger *ledger, struct state *out)
 {
     struct pp_ledger_head head = ledger->head;
     size_t capacity = sizeof head + ledger->head.lane_count * PP_CHECKPOINT_LANE_MAX_BYTES +
-                      (ledger->tickets.count + 1) * sizeof(struct pp_ticket);
+                      (ledger->tickets.count + 1) * sizeof(struct pp_ticket) + ledger->sessions.count * 512 +
+                      ledger->sessions.leaf_count * 256;
     out->bytes = calloc(1, capacity);
     head.refund_lists = 0; /* a place that was handed out stays so */
     memcpy(out->bytes, &head, sizeof head);
@@ -116,6 +151,10 @@ static void state_take(struct pp_ledger *ledger, struct state *out)
         out->length += length;
         ck_assert_msg(pp_ledger_check_lane(ledger, slot, &what) == PP_OK, "%s", what); /* NODE-012 */
     }
+    size_t sessions = pp_checkpoint_sessions_bytes(&ledger->sessions);
+    ck_assert_uint_le(out->length + sessions, capacity);
+    ck_assert_ok(pp_checkpoint_sessions_write(&ledger->sessions, out->bytes + out->length));
+    out->length += sessions;
     struct pp_ticket *list = calloc(ledger->tickets.count + 1u, sizeof *list);
     pp_tickets_list(&ledger->tickets, list);
     memcpy(out->bytes + out->length, list, ledger->tickets.count * sizeof *list);

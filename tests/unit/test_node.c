@@ -233,6 +233,12 @@ static void change_expired(struct world *world, struct pp_made_request *made)
 static void change_kind(struct world *world, struct pp_made_request *made)
 {
     (void)world;
+    made->request.kind = (enum pp_stamp_kind)4;
+}
+
+static void change_session(struct world *world, struct pp_made_request *made)
+{
+    (void)world;
     made->request.kind = PP_STAMP_SESSION;
 }
 
@@ -288,6 +294,7 @@ START_TEST(submit__each_fault__its_own_error_and_no_charge)
         {change_time, PP_QUOTE_EXPIRED},
         {change_expired, PP_STAMP_EXPIRED},
         {change_kind, PP_BAD_KIND},
+        {change_session, PP_SESSION_UNKNOWN},
         {change_far, PP_CAP_EXCEEDED},
         {change_ack, PP_REFUND_ACK_UNKNOWN},
         {change_view, PP_LANE_FROZEN},

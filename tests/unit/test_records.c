@@ -64,7 +64,18 @@ static void record_random(struct pp_rng *rng, enum pp_record_type type, uint32_t
         out->left.amount = pp_rng_edge_grains(rng);
         out->left.refunded = pp_rng_edge_grains(rng);
     }
-    bool has_rows = type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_STORED ||
+    if (type == PP_RECORD_TYPE_SESSION_OPENED) {
+        out->session_opened.from = pp_grains(pp_rng_below(rng, 1000));
+        out->session_opened.to = pp_grains(1000 + pp_rng_below(rng, UINT64_C(1) << 60));
+        out->session_opened.refund_ack = pp_rng_edge_grains(rng);
+    } else if (type == PP_RECORD_TYPE_SESSION_CHARGED) {
+        out->session_charged.tickets = 1;
+    } else if (type == PP_RECORD_TYPE_SESSION_SIGNED) {
+        out->session_signed.count = 1 + (uint32_t)pp_rng_below(rng, PP_SESSION_UNSIGNED_MAX);
+        out->session_signed.spent = pp_rng_edge_grains(rng);
+        out->session_signed.refund_ack = pp_rng_edge_grains(rng);
+    }
+    bool has_rows = type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_SESSION_CHARGED || type == PP_RECORD_TYPE_STORED ||
                     type == PP_RECORD_TYPE_CANCELLED || type == PP_RECORD_TYPE_DELETED;
     out->count = has_rows ? rows : 0;
     out->charged_rows = made_room.charged;
@@ -73,6 +84,13 @@ static void record_random(struct pp_rng *rng, enum pp_record_type type, uint32_t
             made_room.charged[i].admitted = i % 3 != 1;
             pp_rng_bytes(rng, made_room.charged[i].stamp_id.bytes, 32);
             leaf_random(rng, &made_room.charged[i], &out->charged);
+        } else if (type == PP_RECORD_TYPE_SESSION_CHARGED) {
+            const struct pp_record_charged head = {.channel_id = out->session_charged.channel_id,
+                                                   .lane = out->session_charged.lane,
+                                                   .quote_id = out->session_charged.quote_id};
+            made_room.charged[i].admitted = 1;
+            leaf_random(rng, &made_room.charged[i], &head);
+            pp_leaf_id(&made_room.charged[i].leaf, &made_room.charged[i].stamp_id);
         } else if (type == PP_RECORD_TYPE_DELETED) {
             pp_rng_bytes(rng, (uint8_t *)&made_room.deleted[i], sizeof made_room.deleted[i]);
         } else {
@@ -154,6 +172,8 @@ START_TEST(record__each_kind__as_long_as_the_table_says)
         size_t length = record_encode(&record, bytes);
         if (type == PP_RECORD_TYPE_CHARGED)
             ck_assert_uint_eq(length, head + 2 + (1 + PP_LEAF_SHORT_BYTES) + (1 + 32));
+        else if (type == PP_RECORD_TYPE_SESSION_CHARGED)
+            ck_assert_uint_eq(length, head + 2 + 2 * PP_LEAF_SHORT_BYTES);
         else
             ck_assert_uint_eq(length, head + (row[0] ? 2 + 2 * bytes_of(row) : 0));
     }
@@ -203,13 +223,16 @@ START_TEST(record__values_out_of_range__each_its_error)
 {
     ck_assert_error(decode_with(PP_RECORD_TYPE_DAY, 0, 2, 1), PP_BAD_VERSION);
     ck_assert_error(decode_with(PP_RECORD_TYPE_DAY, 1, 0, 1), PP_BAD_TYPE);
-    ck_assert_error(decode_with(PP_RECORD_TYPE_DAY, 1, 10, 1), PP_BAD_TYPE);
+    ck_assert_error(decode_with(PP_RECORD_TYPE_DAY, 1, PP_RECORD_TYPE_MAX + 1, 1), PP_BAD_TYPE);
     ck_assert_error(decode_with(PP_RECORD_TYPE_OPENED, 15, 2, 1), PP_OUT_OF_RANGE); /* embedded_store */
     ck_assert_error(decode_with(PP_RECORD_TYPE_CHAIN, 10, 0, 1), PP_OUT_OF_RANGE);  /* kind */
     ck_assert_error(decode_with(PP_RECORD_TYPE_CHAIN, 10, PP_CHAIN_HEAD, 1), PP_OUT_OF_RANGE);
     ck_assert_error(decode_with(PP_RECORD_TYPE_CHARGED, 10 + 36, PP_STAMP_SESSION, 1), PP_OUT_OF_RANGE);
     ck_assert_error(decode_with(PP_RECORD_TYPE_CHARGED, 10 + 37 + 24 + 65 + 32, 2, 1), PP_OUT_OF_RANGE); /* tickets */
     ck_assert_error(decode_with(PP_RECORD_TYPE_CHARGED, 10 + 37 + 24 + 65 + 32 + 3, 2, 1), PP_OUT_OF_RANGE); /* admitted */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_CHARGED, 10 + 36 + 64, 2, 1), PP_OUT_OF_RANGE); /* tickets */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_SIGNED, 10 + 36 + 32, 1, 1), PP_OUT_OF_RANGE);  /* count */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_OPENED, 10 + 36 + 64, 0xff, 1), PP_OUT_OF_RANGE); /* from */
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 11, 0, 1), PP_TOO_MANY); /* count */
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 10, 9, 1), PP_TOO_MANY);
     /* None admitted. */
@@ -232,6 +255,10 @@ START_TEST(record__span__one_or_the_number_of_admitted_stamps)
     record_random(&rng, PP_RECORD_TYPE_CHARGED, 5, &record);
     ck_assert_uint_eq(pp_record_span(&record), 3);
     record_random(&rng, PP_RECORD_TYPE_STORED, 5, &record);
+    ck_assert_uint_eq(pp_record_span(&record), 1);
+    record_random(&rng, PP_RECORD_TYPE_SESSION_CHARGED, 5, &record);
+    ck_assert_uint_eq(pp_record_span(&record), 5);
+    record_random(&rng, PP_RECORD_TYPE_SESSION_SIGNED, 5, &record);
     ck_assert_uint_eq(pp_record_span(&record), 1);
 }
 END_TEST

@@ -67,6 +67,11 @@ void pp_earning_catch_up(const struct pp_earning_book *book, uint32_t slot, stru
 PP_MUST_CHECK enum pp_error pp_earning_charge(struct pp_earning_book *book, uint32_t slot,
                                               struct pp_earning_lane *lane, struct pp_grains at_once,
                                               const struct pp_storage_term *term);
+/* The same for an envelope that was stored on term->stored_day and begins to earn only on `today`: what it would have earned
+ * until then is earned at once, but no day that began after the lane's stop. */
+PP_MUST_CHECK enum pp_error pp_earning_charge_late(struct pp_earning_book *book, uint32_t slot,
+                                                   struct pp_earning_lane *lane, struct pp_grains at_once,
+                                                   const struct pp_storage_term *term, uint32_t today);
 /* An envelope is deleted on `today`: its days after today are not earned. Catches up to today; the amount given back
  * is what pp_storage_left says. The caller makes sure that the term was charged, and is refunded once. */
 PP_MUST_CHECK enum pp_error pp_earning_refund(struct pp_earning_book *book, uint32_t slot,
