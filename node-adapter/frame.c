@@ -6,9 +6,10 @@
 
 size_t pp_frame_length(const struct pp_request *request)
 {
-    size_t length = PP_FRAME_HEAD_BYTES + request->quote_length;
+    bool session = request->kind == PP_STAMP_SESSION;
+    size_t length = (session ? PP_FRAME_SESSION_HEAD_BYTES : PP_FRAME_HEAD_BYTES) + request->quote_length;
     for (size_t i = 0; i < request->count; i++)
-        length += PP_LEAF_SHORT_BYTES + 1 + request->envelopes[i].topic_length +
+        length += PP_LEAF_SHORT_BYTES + (session ? PP_SESSION_MAC_BYTES : 0) + 1 + request->envelopes[i].topic_length +
                   request->envelopes[i].payload_length;
     return length;
 }
@@ -20,6 +21,8 @@ static void write_entry(struct pp_writer *w, const struct pp_request *request,
     PP_ASSERT(envelope->leaf.lane == request->lane);
     PP_ASSERT(envelope->leaf.size == envelope->payload_length);
     pp_leaf_write_short(w, &envelope->leaf);
+    if (request->kind == PP_STAMP_SESSION)
+        pp_write_bytes(w, envelope->mac, PP_SESSION_MAC_BYTES);
     pp_write_u8(w, (uint8_t)envelope->topic_length);
     pp_write_bytes(w, envelope->topic, envelope->topic_length);
     pp_write_bytes(w, envelope->payload, envelope->payload_length);
@@ -44,9 +47,13 @@ enum pp_error pp_frame_encode(const struct pp_request *request, uint8_t *out, si
     pp_write_bytes(&w, request->channel_id.bytes, sizeof request->channel_id.bytes);
     pp_write_u32(&w, request->lane);
     pp_write_u8(&w, (uint8_t)request->kind);
-    pp_write_grains(&w, request->spent);
-    pp_write_grains(&w, request->refund_ack);
-    pp_write_bytes(&w, request->signature.bytes, sizeof request->signature.bytes);
+    if (request->kind == PP_STAMP_SESSION) { /* HTTP-068: what authorizes it */
+        pp_write_bytes(&w, request->session_id.bytes, sizeof request->session_id.bytes);
+    } else {
+        pp_write_grains(&w, request->spent);
+        pp_write_grains(&w, request->refund_ack);
+        pp_write_bytes(&w, request->signature.bytes, sizeof request->signature.bytes);
+    }
     pp_write_u16(&w, (uint16_t)request->count);
     for (size_t i = 0; i < request->count; i++)
         write_entry(&w, request, &request->envelopes[i]);
@@ -75,13 +82,18 @@ static enum pp_error read_head(struct pp_reader *r, struct pp_request *request, 
     pp_read_bytes(r, request->channel_id.bytes, sizeof request->channel_id.bytes);
     request->lane = pp_read_u32(r);
     const uint8_t kind = pp_read_u8(r);
-    request->spent = pp_read_grains(r);
-    request->refund_ack = pp_read_grains(r);
-    pp_read_bytes(r, request->signature.bytes, sizeof request->signature.bytes);
+    if (kind == PP_STAMP_SESSION) {
+        pp_read_bytes(r, request->session_id.bytes, sizeof request->session_id.bytes);
+    } else {
+        request->spent = pp_read_grains(r);
+        request->refund_ack = pp_read_grains(r);
+        pp_read_bytes(r, request->signature.bytes, sizeof request->signature.bytes);
+    }
     request->count = pp_read_u16(r);
     if (r->error != PP_OK) {
         pp_refusal_init(refusal, r->error, "frame");
-        refusal->expected = pp_value_number(PP_FRAME_HEAD_BYTES + request->quote_length);
+        refusal->expected = pp_value_number(
+            (kind == PP_STAMP_SESSION ? PP_FRAME_SESSION_HEAD_BYTES : PP_FRAME_HEAD_BYTES) + request->quote_length);
         refusal->actual = pp_value_number(r->length);
         return r->error;
     }
@@ -91,7 +103,7 @@ static enum pp_error read_head(struct pp_reader *r, struct pp_request *request, 
         return error;
     }
     pp_quote_id(&quote.quote, quote_id);
-    if (kind != PP_STAMP_SINGLE && kind != PP_STAMP_BATCH) { /* HTTP-063 */
+    if (kind != PP_STAMP_SINGLE && kind != PP_STAMP_BATCH && kind != PP_STAMP_SESSION) { /* HTTP-063 */
         pp_refusal_init(refusal, PP_BAD_KIND, "kind");
         refusal->expected = pp_value_number(PP_STAMP_BATCH);
         refusal->actual = pp_value_number(kind);
@@ -146,6 +158,9 @@ static enum pp_error read_entry(struct pp_reader *r, const struct pp_request *re
     pp_leaf_read_short(r, &out->leaf);
     if (r->error != PP_OK)
         return refuse_entry(refusal, r->error, "leaf", index);
+    out->mac = request->kind == PP_STAMP_SESSION ? pp_read_slice(r, PP_SESSION_MAC_BYTES) : NULL;
+    if (r->error != PP_OK)
+        return refuse_entry(refusal, r->error, "mac", index);
     if (out->leaf.size == 0) /* HTTP-066 */
         return refuse_entry(refusal, PP_ZERO_SIZE, "size", index);
     if (out->leaf.size > PP_ENVELOPE_MAX_BYTES)

@@ -30,6 +30,8 @@ static const struct route {
     {PP_HTTP_POST, "/v1/deletes", DELETES_BODY_MAX, false, pp_http_serve_deletes},
     {PP_HTTP_GET, "/v1/channels/*/lanes/*", 0, false, pp_http_serve_lane},
     {PP_HTTP_POST, "/v1/channels/*/lanes/*/close", SMALL_BODY_MAX, false, pp_http_serve_close},
+    {PP_HTTP_POST, "/v1/channels/*/lanes/*/sessions", SMALL_BODY_MAX, false, pp_http_serve_sessions},
+    {PP_HTTP_POST, "/v1/channels/*/lanes/*/roots", SMALL_BODY_MAX, false, pp_http_serve_roots},
     {PP_HTTP_GET, "/v1/status", 0, false, pp_http_serve_status},
     {PP_HTTP_GET, "/v1/health", 0, false, pp_http_serve_health},
     {PP_HTTP_GET, "/v1/errors", 0, false, pp_http_serve_errors},
@@ -347,6 +349,19 @@ static void print_lanes(const struct pp_http_api *api, struct pp_text *out)
     pp_text_add(out, "]");
 }
 
+/* SESSION-002. */
+static void print_session_key(struct pp_text *out, const struct pp_node *node)
+{
+    struct pp_session_public key;
+    struct pp_receipt_signature signature;
+    pp_node_session_key(node, &key, &signature);
+    pp_text_add(out, ",\"session\":{\"key\":");
+    pp_text_hex(out, key.bytes, sizeof key.bytes);
+    pp_text_add(out, ",\"signature\":");
+    pp_text_hex(out, signature.bytes, sizeof signature.bytes);
+    pp_text_add(out, "}");
+}
+
 static void print_terms(struct pp_http_api *api, const struct pp_node_config *node)
 {
     struct pp_text *out = &api->terms;
@@ -370,6 +385,7 @@ static void print_terms(struct pp_http_api *api, const struct pp_node_config *no
     pp_text_hex(out, api->config.operator_address.bytes, sizeof api->config.operator_address.bytes);
     pp_text_add(out, ",\"receipt_key\":");
     pp_text_hex(out, key.bytes, sizeof key.bytes);
+    print_session_key(out, pp_http_owner(api, api->lane));
     print_number(out, ",\"epoch_seconds\":", node->epoch_seconds);
     print_number(out, ",\"freshness_ms\":", node->freshness_ms);
     print_number(out, ",\"protocol_share_bps\":", node->protocol_share_bps);

@@ -105,6 +105,9 @@ struct pp_http_job {
     struct pp_signed_refund signed_refund;
     struct pp_signed_release release;
     struct pp_lane_status status; /* holes: some kilobytes */
+    struct pp_session_open session_open;
+    struct pp_session_root session_root;
+    struct pp_session_status session;
 };
 
 struct pp_http_job *pp_http_job_of(struct pp_http_api *api, struct pp_http_exchange *exchange);
@@ -137,11 +140,16 @@ void pp_http_print_refund(struct pp_text *out, const struct pp_signed_refund *re
 /* ---- handlers ---- */
 
 #define PP_HTTP_HANDLERS(H)                                                                                  \
-    H(terms) H(quote) H(errors) H(status) H(health) H(submit) H(envelope) H(topic) H(lane) H(deletes) H(close)
+    H(terms) H(quote) H(errors) H(status) H(health) H(submit) H(envelope) H(topic) H(lane) H(deletes) H(close)            \
+    H(sessions) H(roots)
 #define PP_HTTP_HANDLER(name)                                                                                \
     void pp_http_serve_##name(struct pp_http_job *job, const struct pp_http_params *params);
 PP_HTTP_HANDLERS(PP_HTTP_HANDLER)
 #undef PP_HTTP_HANDLER
+
+/* The lane of a path, into job->channel_id and job->lane; false: refused and answered. */
+bool pp_http_lane_of_path(struct pp_http_job *job, const struct pp_http_params *params);
+void pp_http_print_session(struct pp_text *out, const struct pp_session_status *session);
 
 /* The credential actions that a POST to /v1/envelopes may carry instead of an envelope. */
 void pp_http_lane_confirm(struct pp_http_job *job); /* channel_id, lane are set */

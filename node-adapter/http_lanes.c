@@ -35,6 +35,11 @@ static bool read_lane(struct pp_http_job *job, const struct pp_http_params *para
     return true;
 }
 
+bool pp_http_lane_of_path(struct pp_http_job *job, const struct pp_http_params *params)
+{
+    return read_lane(job, params);
+}
+
 static void print_amount(struct pp_text *out, const char *name, struct pp_grains grains)
 {
     pp_text_add(out, name);
@@ -97,6 +102,12 @@ static void print_lane(const struct pp_http_job *job, struct pp_text *out)
     pp_text_add(out, ",\"voucher\":");
     print_voucher(status, out);
     print_number(out, ",\"stamps\":", status->stamps);
+    pp_text_add(out, ",\"sessions\":[");
+    for (uint32_t i = 0; i < status->sessions_count; i++) {
+        pp_text_add(out, i == 0 ? "" : ",");
+        pp_http_print_session(out, &status->sessions[i]);
+    }
+    pp_text_add(out, "]");
     print_number(out, ",\"chain_block\":", status->chain_block);
     print_number(out, ",\"chain_time_s\":", status->chain_time_s);
     pp_text_add(out, "}");

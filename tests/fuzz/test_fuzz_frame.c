@@ -88,7 +88,8 @@ static size_t frame_make(void *state, struct pp_rng *rng, uint8_t *out)
     pp_quote_id(&quote.quote, &quote_id);
     request.quote = quote_bytes;
     request.envelopes = envelopes;
-    request.kind = pp_rng_chance(rng, 2) ? PP_STAMP_SINGLE : PP_STAMP_BATCH;
+    request.kind = (enum pp_stamp_kind)(PP_STAMP_SINGLE + pp_rng_below(rng, 3));
+    pp_rng_bytes(rng, request.session_id.bytes, 32);
     request.count = 1 + pp_rng_below(rng, ENTRIES_MAX);
     request.lane = (uint32_t)pp_rng_edge_u64(rng);
     request.spent = pp_rng_edge_grains(rng);
@@ -97,6 +98,7 @@ static size_t frame_make(void *state, struct pp_rng *rng, uint8_t *out)
     pp_rng_bytes(rng, request.signature.bytes, 65);
     for (size_t i = 0; i < request.count; i++) {
         struct pp_envelope_view *envelope = &envelopes[i];
+        envelope->mac = bytes;
         envelope->topic = bytes;
         envelope->topic_length = 1 + pp_rng_below(rng, 20);
         envelope->payload = bytes;

@@ -11,6 +11,7 @@
 #include <pp/frame.h>
 #include <pp/payment.h>
 #include <pp/price.h>
+#include <pp/session.h>
 #include <pp/voucher.h>
 
 #include <pthread.h>
@@ -1135,6 +1136,186 @@ START_TEST(close__signed_by_the_signer__refund_and_release)
 }
 END_TEST
 
+/* ---- sessions ---- */
+
+static void json_hex(json_t *object, const char *name, const uint8_t *bytes, size_t length)
+{
+    char hex[2 * 65 + 3] = "0x";
+    ck_assert_uint_le(length, 65);
+    pp_hex_print(bytes, length, hex + 2);
+    json_object_set_new(object, name, json_string(hex));
+}
+
+static void json_grains(json_t *object, const char *name, struct pp_grains grains)
+{
+    char digits[PP_AMOUNT_TEXT_MAX];
+    json_object_set_new(object, name, json_string(pp_grains_print(grains, digits)));
+}
+
+static void post_lane(const struct world *w, const char *action, json_t *object, struct http_reply *out)
+{
+    char path[200], hex[2 * 32 + 1];
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/%s", pp_hex_print(w->channel_id.bytes, 32, hex), LANE,
+             action);
+    post_json(w, path, object, out);
+}
+
+/* The opening of a session, as JSON; the key that its stamps are made with. */
+static json_t *opening_json(const struct world *w, struct pp_session_opening *opening, struct pp_session_key *key)
+{
+    static const uint8_t nonce[32] = {7};
+    struct http_reply reply;
+    struct pp_session_secret secret;
+    struct pp_receipt_signature signature;
+    struct pp_voucher voucher;
+    get(w, "/v1/terms", &reply);
+    const json_t *session = json_object_get(reply.json, "session");
+    *opening = (struct pp_session_opening){.channel_id = w->channel_id,
+                                           .lane = LANE,
+                                           .chunk = {PP_GRAINS_ZERO, pp_grains(50000000)},
+                                           .not_after_ms = w->now_ms + 3600000};
+    pp_json_bytes(session, "key", opening->node_key.bytes, 32);
+    pp_json_bytes(session, "signature", signature.bytes, 64);
+    http_reply_done(&reply);
+    ck_assert_ok(pp_session_node_check(&w->receipt_key, 1, &opening->node_key, &signature)); /* SESSION-002 */
+    pp_session_sender_secret(&w->signer, nonce, &secret);
+    pp_session_public(&secret, &opening->sender_key);
+    ck_assert_ok(pp_session_key_agree(opening, &secret, false, key));
+    pp_session_voucher(opening, &voucher);
+    ck_assert_ok(pp_voucher_sign(w->crypto, &w->config.domain, &w->signer, &voucher));
+    json_t *object = json_object();
+    json_hex(object, "node_key", opening->node_key.bytes, 32);
+    json_hex(object, "sender_key", opening->sender_key.bytes, 32);
+    json_grains(object, "from", opening->chunk.from);
+    json_grains(object, "to", opening->chunk.to);
+    json_object_set_new(object, "not_after_ms", json_integer((json_int_t)opening->not_after_ms));
+    json_grains(object, "refund_ack", PP_GRAINS_ZERO);
+    json_hex(object, "signature", voucher.signature.bytes, 65);
+    return object;
+}
+
+static void session_frame(struct batch *b, const struct pp_hash *session_id, const struct pp_session_key *key)
+{
+    static uint8_t macs[8][PP_SESSION_MAC_BYTES];
+    b->request.kind = PP_STAMP_SESSION;
+    b->request.session_id = *session_id;
+    for (size_t i = 0; i < b->request.count; i++) {
+        pp_session_mac(key, &b->ids[i], macs[i]);
+        b->views[i].mac = macs[i];
+    }
+    free(b->frame);
+    b->frame = malloc(pp_frame_length(&b->request));
+    ck_assert_ok(pp_frame_encode(&b->request, b->frame, pp_frame_length(&b->request), &b->length));
+}
+
+static json_t *root_json(const struct world *w, const struct pp_hash *session_id, const struct batch *b)
+{
+    struct pp_hash scratch[8];
+    struct pp_voucher voucher = {.channel_id = w->channel_id, .lane = LANE, .spent = b->request.spent};
+    ck_assert_ok(pp_voucher_context(PP_STAMP_SESSION, b->ids, b->request.count, scratch, &voucher.context));
+    ck_assert_ok(pp_voucher_sign(w->crypto, &w->config.domain, &w->signer, &voucher));
+    json_t *object = json_object();
+    json_hex(object, "session_id", session_id->bytes, 32);
+    json_object_set_new(object, "count", json_integer((json_int_t)b->request.count));
+    json_grains(object, "spent", voucher.spent);
+    json_grains(object, "refund_ack", PP_GRAINS_ZERO);
+    json_hex(object, "context", voucher.context.bytes, 32);
+    json_hex(object, "signature", voucher.signature.bytes, 65);
+    return object;
+}
+
+static void check_unsigned(const struct world *w, uint64_t expected, const char *context)
+{
+    struct http_reply reply;
+    lane_view(w, &reply);
+    const json_t *session = json_array_get(json_object_get(reply.json, "sessions"), 0);
+    ck_assert_uint_eq(pp_json_u64(session, "unsigned"), expected);
+    if (context)
+        ck_assert_str_eq(pp_json_text(session, "context"), context);
+    else
+        ck_assert(json_is_null(json_object_get(session, "context")));
+    http_reply_done(&reply);
+}
+
+/* HTTP-049, HTTP-068, SESSION-044 */
+START_TEST(session__opened_used_and_signed__each_answered_and_again)
+{
+    static struct world w;
+    static struct offer offer;
+    static struct batch b;
+    struct http_reply reply;
+    struct pp_session_opening opening;
+    struct pp_session_key key;
+    struct pp_hash id;
+    world_start(&w);
+    take_offer(&w, &offer);
+    json_t *open = opening_json(&w, &opening, &key);
+    pp_session_id(&opening, &id);
+    for (unsigned again = 0; again < 2; again++) {
+        post_lane(&w, "sessions", open, &reply);
+        ck_assert_msg(reply.status == 200, "%s", (const char *)reply.body);
+        ck_assert_uint_eq(pp_json_u64(json_object_get(reply.json, "session"), "unsigned"), 0);
+        http_reply_done(&reply);
+    }
+    check_spent(&w, opening.chunk.to);
+    make_batch(&w, &offer, 0, 3, 100, &b);
+    session_frame(&b, &id, &key);
+    for (unsigned again = 0; again < 2; again++) {
+        ask(&w, "POST", "/v1/envelopes", FRAME_LINES, b.frame, b.length, &reply);
+        ck_assert_msg(reply.status == 200, "%s", (const char *)reply.body);
+        for (size_t i = 0; i < 3; i++)
+            ck_assert_str_eq(pp_json_text(result_of(&reply, i), "status"), again ? "known" : "admitted");
+        http_reply_done(&reply);
+    }
+    json_t *root = root_json(&w, &id, &b);
+    check_unsigned(&w, 3, pp_json_text(root, "context"));
+    json_t *wrong = json_deep_copy(root);
+    json_object_set_new(wrong, "count", json_integer(2));
+    post_lane(&w, "roots", wrong, &reply);
+    ck_assert_refused(&reply, 402, "CONTEXT_MISMATCH", "context");
+    http_reply_done(&reply);
+    json_object_set_new(wrong, "count", json_integer(PP_SESSION_UNSIGNED_MAX + 1));
+    post_lane(&w, "roots", wrong, &reply);
+    ck_assert_refused(&reply, 400, "OUT_OF_RANGE", "count");
+    http_reply_done(&reply);
+    json_object_del(wrong, "context");
+    json_object_set_new(wrong, "count", json_integer(3));
+    post_lane(&w, "roots", wrong, &reply);
+    ck_assert_refused(&reply, 400, "MISSING_FIELD", "context");
+    http_reply_done(&reply);
+    for (unsigned again = 0; again < 2; again++) {
+        post_lane(&w, "roots", root, &reply);
+        ck_assert_msg(reply.status == 200, "%s", (const char *)reply.body);
+        ck_assert_str_eq(pp_json_text(json_object_get(reply.json, "session"), "root"), pp_json_text(root, "context"));
+        http_reply_done(&reply);
+    }
+    check_unsigned(&w, 0, NULL);
+    uint64_t end = (uint64_t)b.request.spent.raw;
+    batch_done(&b);
+    make_batch(&w, &offer, end, 2, 100, &b);
+    struct pp_session_key forged = key;
+    forged.bytes[0] ^= 1;
+    session_frame(&b, &id, &forged);
+    ask(&w, "POST", "/v1/envelopes", FRAME_LINES, b.frame, b.length, &reply);
+    ck_assert_refused(&reply, 402, "BAD_MAC", "mac");
+    http_reply_done(&reply);
+    id.bytes[0] ^= 1;
+    session_frame(&b, &id, &key);
+    ask(&w, "POST", "/v1/envelopes", FRAME_LINES, b.frame, b.length, &reply);
+    ck_assert_refused(&reply, 404, "SESSION_UNKNOWN", "session_id");
+    http_reply_done(&reply);
+    json_object_set_new(open, "from", json_string("50000000"));
+    post_lane(&w, "sessions", open, &reply);
+    ck_assert_refused(&reply, 402, "EMPTY_INTERVAL", "to");
+    http_reply_done(&reply);
+    batch_done(&b);
+    json_decref(open);
+    json_decref(root);
+    json_decref(wrong);
+    world_end(&w);
+}
+END_TEST
+
 /* ---- a node that cannot ---- */
 
 START_TEST(node__chain_view_stale__lane_frozen_but_old_receipts_given)
@@ -1283,6 +1464,7 @@ PP_TEST(envelopes__stored__read_back_byte_for_byte)
 PP_TEST(deletes__early__days_left_come_back)
 PP_TEST(json__each_member_wrong__named)
 PP_TEST(close__signed_by_the_signer__refund_and_release)
+PP_TEST(session__opened_used_and_signed__each_answered_and_again)
 PP_TEST(node__chain_view_stale__lane_frozen_but_old_receipts_given)
 PP_TEST(node__store_full__refuses_new_and_keeps_old)
 PP_TEST(singles__over_many_connections__each_charged_once)

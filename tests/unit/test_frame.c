@@ -116,6 +116,55 @@ START_TEST(frame__written_and_read__same)
 }
 END_TEST
 
+/* The same envelopes as stamps of a session. */
+static void make_session(struct world *w)
+{
+    static const uint8_t mac[PP_SESSION_MAC_BYTES] = {0xac, 1, 2, 3};
+    make(w);
+    w->request.kind = PP_STAMP_SESSION;
+    w->request.spent = w->request.refund_ack = PP_GRAINS_ZERO;
+    memset(w->request.signature.bytes, 0, sizeof w->request.signature.bytes);
+    memset(w->request.session_id.bytes, 0x5e, sizeof w->request.session_id.bytes);
+    for (size_t i = 0; i < COUNT; i++)
+        w->envelopes[i].mac = mac;
+    ck_assert_ok(pp_frame_encode(&w->request, w->frame, sizeof w->frame, &w->length));
+    ck_assert_uint_eq(w->length, pp_frame_length(&w->request));
+}
+
+/* HTTP-068, HTTP-062 */
+START_TEST(session_frame__cut_longer_or_flipped__refused_or_its_own_encoding)
+{
+    static struct world w;
+    static struct pp_envelope_view views[PP_LEAVES_MAX];
+    static uint8_t again[FRAME_MAX];
+    struct pp_request read;
+    struct pp_refusal refusal;
+    size_t length;
+    make_session(&w);
+    ck_assert_ok(pp_frame_decode(w.frame, w.length, views, COUNT, &read, &refusal));
+    ck_assert_int_eq(read.kind, PP_STAMP_SESSION);
+    ck_assert(pp_hash_eq(&read.session_id, &w.request.session_id));
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert_mem_eq(views[i].mac, w.envelopes[i].mac, PP_SESSION_MAC_BYTES);
+    ck_assert_ok(pp_frame_encode(&read, again, sizeof again, &length));
+    ck_assert_uint_eq(length, w.length);
+    ck_assert_mem_eq(again, w.frame, length);
+    for (size_t cut = 0; cut < w.length; cut++)
+        ck_assert_error(decode(w.frame, cut, &read, &refusal), PP_TRUNCATED);
+    w.frame[w.length] = 0;
+    ck_assert_error(decode(w.frame, w.length + 1, &read, &refusal), PP_TRAILING_BYTES);
+    for (size_t bit = 0; bit < 8 * w.length; bit++) {
+        w.frame[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (pp_frame_decode(w.frame, w.length, views, PP_LEAVES_MAX, &read, &refusal) == PP_OK) {
+            ck_assert_ok(pp_frame_encode(&read, again, sizeof again, &length));
+            ck_assert_uint_eq(length, w.length);
+            ck_assert_mem_eq(again, w.frame, length);
+        }
+        w.frame[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+END_TEST
+
 /* HTTP-062 */
 START_TEST(frame__cut_or_longer__refused)
 {
@@ -171,7 +220,7 @@ START_TEST(frame__field_out_of_range__named)
         {4, 0xffff, 2, PP_TOO_LONG, "quote"},
         {6, 0, 4, PP_OUT_OF_RANGE, "quote"}, /* node 0 */
         {42 + q, 0, 1, PP_BAD_KIND, "kind"},
-        {42 + q, 3, 1, PP_BAD_KIND, "kind"},
+        {42 + q, 4, 1, PP_BAD_KIND, "kind"},
         {42 + q, 255, 1, PP_BAD_KIND, "kind"},
         {132 + q, 0, 2, PP_OUT_OF_RANGE, "count"},
         {132 + q, PP_LEAVES_MAX + 1, 2, PP_TOO_MANY_LEAVES, "count"},
@@ -246,6 +295,7 @@ END_TEST
 PP_TESTS("frame")
 PP_TEST(frame__written_and_read__same)
 PP_TEST(frame__cut_or_longer__refused)
+PP_TEST(session_frame__cut_longer_or_flipped__refused_or_its_own_encoding)
 PP_TEST(frame__one_bit_flipped__refused_or_its_own_encoding)
 PP_TEST(frame__field_out_of_range__named)
 PP_TEST(frame__size_zero_or_huge__refused)

@@ -5,6 +5,7 @@
  * Own:    decoding borrows: the request, its envelopes, topics and payloads point into `bytes` and `envelopes`.
  * Errors: TRUNCATED, TRAILING_BYTES, BAD_FORMAT (magic), BAD_KIND, TOO_MANY_LEAVES, OUT_OF_RANGE (field named), TOO_LONG,
  *         ZERO_SIZE, and those of decoding the quote.
+ *         A frame of a session's stamps has its id instead of the voucher, and a MAC in each entry.
  * Limits: PP_LEAVES_MAX entries, PP_TOPIC_MAX_BYTES, PP_ENVELOPE_MAX_BYTES, PP_QUOTE_MAX_BYTES; whole: PP_BODY_MAX_BYTES.
  * Source: specs/http.md, "The frame" (HTTP-061 and following).
  */
@@ -12,6 +13,7 @@
 #define PP_FRAME_H
 
 #include <pp/refusal.h>
+#include <pp/session.h>
 #include <pp/stamp.h>
 
 struct pp_request;       /* pennypost.h */
@@ -21,6 +23,8 @@ struct pp_envelope_view; /* pennypost.h */
 #define PP_FRAME_MAGIC UINT32_C(0x50504631) /* "PPF1" */
 /* magic 4 | quote length 2 | channel 32 | lane 4 | kind 1 | spent 12 | refund_ack 12 | signature 65 | count 2 */
 #define PP_FRAME_HEAD_BYTES 134u
+/* Of a session's stamps: session id 32 instead of spent, refund_ack and signature; and a MAC behind each short leaf. */
+#define PP_FRAME_SESSION_HEAD_BYTES 77u
 
 /* How long the frame of this request is. */
 size_t pp_frame_length(const struct pp_request *request);
