@@ -142,6 +142,15 @@ enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct
     terms.freshness_ms = member_number(&m, "freshness_ms", INT64_MAX);
     terms.body_max_bytes = member_number(&limits, "body_bytes", INT64_MAX);
     terms.envelope_max_bytes = member_number(&limits, "envelope_bytes", INT64_MAX);
+    terms.has_session = json_is_object(json_object_get(object, "session"));
+    struct members session = {.object = json_object_get(object, "session"),
+                              .what = "the session key of the node's terms"};
+    if (terms.has_session) { /* an older node has none */
+        member_hex(&session, "key", terms.session_key.bytes, sizeof terms.session_key.bytes);
+        member_hex(&session, "signature", terms.session_signature.bytes,
+                   sizeof terms.session_signature.bytes);
+        PP_TRY(members_finish(&session, problem));
+    }
     PP_TRY(members_finish(&m, problem));
     PP_TRY(members_finish(&limits, problem));
     if (terms.node.node_id == 0 || terms.lane != pp_lane_make(terms.node.node_id, terms.shard))
@@ -149,6 +158,24 @@ enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out, struct
                                "the node's terms: lane %u is not of node %u, shard %u", terms.lane,
                                terms.node.node_id, terms.shard);
     *out = terms;
+    return PP_OK;
+}
+
+/* ---- sessions ---- */
+
+enum pp_error cli_session_read(const json_t *object, struct pp_stamp_id *ids, uint32_t *out_count,
+                               struct cli_problem *problem)
+{
+    const json_t *list = json_object_get(object, "unsigned");
+    size_t count = json_array_size(list);
+    if (!json_is_array(list) || count > PP_SESSION_UNSIGNED_MAX)
+        return cli_problem_set(problem, PP_NODE_NONSENSE, "a session: the member unsigned");
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text || strlen(text) != 66 || pp_hex_parse(text, 66, ids[i].bytes, sizeof ids[i].bytes) != PP_OK)
+            return cli_problem_set(problem, PP_NODE_NONSENSE, "a session: unsigned leaf %zu", i);
+    }
+    *out_count = (uint32_t)count;
     return PP_OK;
 }
 

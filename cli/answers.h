@@ -32,6 +32,9 @@ struct cli_terms {
     uint16_t protocol_share_bps;
     uint64_t epoch_seconds, freshness_ms;
     uint64_t body_max_bytes, envelope_max_bytes;
+    bool has_session; /* the node takes sessions; its key is verified by whoever uses it */
+    struct pp_session_public session_key;
+    struct pp_receipt_signature session_signature;
 };
 PP_MUST_CHECK enum pp_error cli_terms_read(const json_t *object, struct cli_terms *out,
                                            struct cli_problem *problem);
@@ -122,6 +125,10 @@ struct cli_deleted {
 };
 PP_MUST_CHECK enum pp_error cli_deleted_read(const json_t *object, size_t count, struct cli_deleted *out,
                                              struct cli_problem *problem);
+
+/* An open session at its node, and its unsigned leaves, the oldest first: ids has room for PP_SESSION_UNSIGNED_MAX. */
+PP_MUST_CHECK enum pp_error cli_session_read(const json_t *object, struct pp_stamp_id *ids,
+                                             uint32_t *out_count, struct cli_problem *problem);
 
 /* GET, by path. */
 PP_MUST_CHECK enum pp_error cli_terms_get(struct cli_exchange *exchange, struct cli_terms *out,

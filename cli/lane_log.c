@@ -30,6 +30,10 @@ enum record_type {
     RECORD_DELETED = 5,
     RECORD_JOB_BEGIN = 6,
     RECORD_JOB_END = 7,
+    RECORD_SESSION = 8,
+    RECORD_ROOT = 9,
+    RECORD_ROOT_TAKEN = 10,
+    RECORD_SESSION_END = 11,
 };
 
 struct pending {
@@ -50,6 +54,7 @@ struct cli_lane {
     uint32_t slots_count;
     struct pending *pending;
     size_t pending_count, pending_room;
+    struct cli_lane_sessions sessions;
     uint32_t job;
     bool job_ended;
     uint8_t *staged; /* a frame in the making: head, records */
@@ -135,10 +140,11 @@ static enum pp_error stamps_grow(struct cli_lane *lane)
 }
 
 static enum pp_error stamp_add(struct cli_lane *lane, const struct pp_leaf *leaf,
-                               const struct pp_stamp_id *id)
+                               const struct pp_stamp_id *id, uint32_t session)
 {
     struct cli_stamp *known = stamp_find(lane, id);
     if (known) { /* the same stamp under another voucher */
+        known->session = session;
         if (known->state == CLI_STAMP_REFUSED)
             known->state = CLI_STAMP_SIGNED;
         return PP_OK;
@@ -154,6 +160,7 @@ static enum pp_error stamp_add(struct cli_lane *lane, const struct pp_leaf *leaf
         .retention_days = leaf->retention_days,
         .envelope_kind = leaf->envelope_kind,
         .state = CLI_STAMP_SIGNED,
+        .session = session,
     };
     slot_put(lane, lane->stamps_count++);
     return PP_OK;
@@ -188,8 +195,15 @@ static void pending_review(struct cli_lane *lane)
 static enum pp_error signed_apply(struct cli_lane *lane, struct cli_signed *request)
 {
     enum pp_error error = PP_OK;
+    uint32_t place = 0;
+    if (request->kind == PP_STAMP_SESSION) {
+        const struct cli_lane_session *session =
+            cli_lane_sessions_find(&lane->sessions, &request->voucher.context);
+        error = session ? PP_OK : PP_CORRUPT;
+        place = session ? (uint32_t)(session - lane->sessions.list) + 1 : 0;
+    }
     for (size_t i = 0; i < request->count && error == PP_OK; i++)
-        error = stamp_add(lane, &request->leaves[i], &request->ids[i]);
+        error = stamp_add(lane, &request->leaves[i], &request->ids[i], place);
     if (error == PP_OK && lane->pending_count == lane->pending_room) {
         size_t room = lane->pending_room ? lane->pending_room * 2 : 16;
         struct pending *grown = realloc(lane->pending, room * sizeof *grown);
@@ -280,8 +294,12 @@ static enum pp_error receipt_replay(struct cli_lane *lane, struct pp_reader *r)
             break;
         if (!stamp)
             return PP_CORRUPT;
+        bool first = stamp->state != CLI_STAMP_STORED && stamp->state != CLI_STAMP_DELETED;
         stamp->sequence = sequence;
         stamp->time_ms = time_ms;
+        if (first && stamp->session != 0 && !stamp->rooted)
+            PP_TRY(cli_lane_session_push(&lane->sessions.list[stamp->session - 1],
+                                         (uint32_t)(stamp - lane->stamps)));
         if (stamp->state != CLI_STAMP_DELETED)
             stamp->state = CLI_STAMP_STORED;
     }
@@ -316,6 +334,44 @@ static enum pp_error deleted_replay(struct cli_lane *lane, struct pp_reader *r)
     return PP_OK;
 }
 
+/* The stamps under a root that was taken need no other. */
+static enum pp_error root_taken_replay(struct cli_lane *lane, struct pp_reader *r)
+{
+    struct pp_hash id;
+    size_t kept = 0;
+    pp_read_bytes(r, id.bytes, sizeof id.bytes);
+    PP_TRY(pp_reader_finish(r));
+    struct cli_lane_session *session = cli_lane_sessions_find(&lane->sessions, &id);
+    if (!session || !session->has_root)
+        return PP_CORRUPT;
+    for (uint32_t i = 0; i < session->root.count; i++) {
+        struct cli_stamp *stamp = stamp_find(lane, &session->root_ids[i]);
+        if (!stamp)
+            return PP_CORRUPT;
+        stamp->rooted = true;
+    }
+    for (size_t i = 0; i < session->stamps_count; i++)
+        if (!lane->stamps[session->stamps[i]].rooted)
+            session->stamps[kept++] = session->stamps[i];
+    session->stamps_count = kept;
+    session->has_root = false;
+    return PP_OK;
+}
+
+static enum pp_error session_end_replay(struct cli_lane *lane, struct pp_reader *r)
+{
+    struct pp_hash id;
+    pp_read_bytes(r, id.bytes, sizeof id.bytes);
+    PP_TRY(pp_reader_finish(r));
+    struct cli_lane_session *session = cli_lane_sessions_find(&lane->sessions, &id);
+    if (!session)
+        return PP_CORRUPT;
+    session->ended = true;
+    session->has_root = false;
+    session->stamps_count = 0;
+    return PP_OK;
+}
+
 static enum pp_error record_replay(struct cli_lane *lane, uint8_t type, const uint8_t *body, size_t length)
 {
     struct pp_reader r;
@@ -340,6 +396,14 @@ static enum pp_error record_replay(struct cli_lane *lane, uint8_t type, const ui
     case RECORD_JOB_END:
         lane->job_ended = true;
         return pp_reader_finish(&r);
+    case RECORD_SESSION:
+        return cli_lane_session_replay(&lane->sessions, &r);
+    case RECORD_ROOT:
+        return cli_lane_root_replay(&lane->sessions, &r);
+    case RECORD_ROOT_TAKEN:
+        return root_taken_replay(lane, &r);
+    case RECORD_SESSION_END:
+        return session_end_replay(lane, &r);
     default:
         return PP_BAD_VERSION;
     }
@@ -521,6 +585,7 @@ void cli_lane_close(struct cli_lane *lane)
         pending_drop(lane, lane->pending_count - 1);
     if (lane->file >= 0)
         close(lane->file);
+    cli_lane_sessions_done(&lane->sessions);
     free(lane->pending);
     free(lane->stamps);
     free(lane->slots);
@@ -701,6 +766,102 @@ void cli_lane_put_refused(struct cli_lane *lane, const struct pp_stamp_id *id, e
 void cli_lane_put_deleted(struct cli_lane *lane, const struct pp_stamp_id *id, struct pp_grains refunded)
 {
     stamp_record_put(lane, RECORD_DELETED, id, PP_OK, refunded);
+}
+
+/* ---- sessions ---- */
+
+size_t cli_lane_sessions(const struct cli_lane *lane)
+{
+    return lane->sessions.count;
+}
+
+const struct cli_lane_session *cli_lane_session(const struct cli_lane *lane, size_t index)
+{
+    PP_ASSERT(index < lane->sessions.count);
+    return &lane->sessions.list[index];
+}
+
+struct unsigned_one {
+    uint64_t sequence;
+    uint32_t stamp;
+};
+
+static int unsigned_compare(const void *a, const void *b)
+{
+    const struct unsigned_one *left = a, *right = b;
+    return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
+}
+
+size_t cli_lane_session_unsigned(const struct cli_lane *lane, const struct cli_lane_session *session,
+                                 struct pp_stamp_id *ids, struct pp_grains *out_highest)
+{
+    size_t count = session->stamps_count, kept = 0;
+    struct unsigned_one *list = calloc(count + 1, sizeof *list);
+    *out_highest = PP_GRAINS_ZERO;
+    if (!list)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct unsigned_one){lane->stamps[session->stamps[i]].sequence, session->stamps[i]};
+    qsort(list, count, sizeof *list, unsigned_compare);
+    for (; kept < count && kept < PP_SESSION_UNSIGNED_MAX; kept++) {
+        const struct cli_stamp *stamp = &lane->stamps[list[kept].stamp];
+        struct pp_grains total, to;
+        ids[kept] = stamp->id;
+        if (pp_postage_total(&stamp->postage, &total) == PP_OK &&
+            pp_grains_add(stamp->from, total, &to) == PP_OK)
+            *out_highest = pp_grains_max(*out_highest, to);
+    }
+    free(list);
+    return kept;
+}
+
+static void body_put(struct cli_lane *lane, enum record_type type, struct pp_writer *w)
+{
+    size_t length;
+    enum pp_error error = pp_writer_finish(w, &length);
+    PP_ASSERT(error == PP_OK);
+    record_put(lane, type, w->bytes, length);
+}
+
+void cli_lane_put_session(struct cli_lane *lane, const struct pp_session_open *open, const uint8_t nonce[32])
+{
+    uint8_t body[CLI_LANE_SESSION_BYTES];
+    struct pp_writer w;
+    pp_writer_init(&w, body, sizeof body);
+    cli_lane_session_write(&w, open, nonce);
+    body_put(lane, RECORD_SESSION, &w);
+}
+
+void cli_lane_put_root(struct cli_lane *lane, const struct pp_session_root *root,
+                       const struct pp_stamp_id *ids)
+{
+    struct pp_writer w;
+    uint8_t *body = malloc(CLI_LANE_ROOT_BYTES(root->count));
+    if (!body) {
+        lane->broken = true;
+        return;
+    }
+    pp_writer_init(&w, body, CLI_LANE_ROOT_BYTES(root->count));
+    cli_lane_root_write(&w, root, ids);
+    body_put(lane, RECORD_ROOT, &w);
+    free(body);
+}
+
+static void id_put(struct cli_lane *lane, enum record_type type, const struct pp_hash *id)
+{
+    uint8_t body[sizeof id->bytes];
+    memcpy(body, id->bytes, sizeof body);
+    record_put(lane, type, body, sizeof body);
+}
+
+void cli_lane_put_root_taken(struct cli_lane *lane, const struct pp_hash *session_id)
+{
+    id_put(lane, RECORD_ROOT_TAKEN, session_id);
+}
+
+void cli_lane_put_session_end(struct cli_lane *lane, const struct pp_hash *session_id)
+{
+    id_put(lane, RECORD_SESSION_END, session_id);
 }
 
 static enum pp_error bytes_append(struct cli_lane *lane, const uint8_t *bytes, size_t length)

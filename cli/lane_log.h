@@ -11,6 +11,8 @@
 #ifndef CLI_LANE_LOG_H
 #define CLI_LANE_LOG_H
 
+#include "lane_sessions.h"
+
 #include <pp/limits.h>
 #include <pp/wallet.h>
 
@@ -34,10 +36,13 @@ struct cli_stamp {
     uint32_t job; /* which send it belongs to: see cli_lane_job */
     uint16_t retention_days;
     uint8_t envelope_kind;
-    uint8_t state; /* enum cli_stamp_state */
+    uint8_t state;    /* enum cli_stamp_state */
+    bool rooted;      /* a root that was taken covers it */
+    uint32_t session; /* the session that it was last sent in: its place + 1; 0: under a voucher */
 };
 
-/* A signed request, as it left or may have left. */
+/* A signed request, as it left or may have left. Of kind session: the voucher's context is the session's id, and it has
+ * no signature. */
 struct cli_signed {
     enum pp_stamp_kind kind;
     struct pp_voucher voucher;
@@ -79,6 +84,22 @@ const struct cli_signed *cli_lane_pending_request(const struct cli_lane *lane, s
 /* The number of the newest send; 0: none. And whether it ended with everything acknowledged. */
 uint32_t cli_lane_job(const struct cli_lane *lane);
 bool cli_lane_job_ended(const struct cli_lane *lane);
+
+/* ---- sessions ---- */
+
+size_t cli_lane_sessions(const struct cli_lane *lane);
+/* Borrowed until the next is opened. */
+const struct cli_lane_session *cli_lane_session(const struct cli_lane *lane, size_t index);
+/* The oldest acknowledged stamps of a session that no root covers, by their sequence numbers: at most
+ * PP_SESSION_UNSIGNED_MAX into ids. Returns how many; the highest `to` among them. */
+size_t cli_lane_session_unsigned(const struct cli_lane *lane, const struct cli_lane_session *session,
+                                 struct pp_stamp_id *ids, struct pp_grains *out_highest);
+void cli_lane_put_session(struct cli_lane *lane, const struct pp_session_open *open, const uint8_t nonce[32]);
+/* Over stamps that are acknowledged. Replaces a root of the session that was not taken. */
+void cli_lane_put_root(struct cli_lane *lane, const struct pp_session_root *root,
+                       const struct pp_stamp_id *ids);
+void cli_lane_put_root_taken(struct cli_lane *lane, const struct pp_hash *session_id);
+void cli_lane_put_session_end(struct cli_lane *lane, const struct pp_hash *session_id);
 
 /* ---- writing: staged, then committed together ---- */
 

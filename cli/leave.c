@@ -1,6 +1,7 @@
 #include "leave.h"
 #include "atomic_file.h"
 #include "lane_sync.h"
+#include "sender.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -143,7 +144,15 @@ enum pp_error cli_leave_ask(struct cli_session *session, struct cli_left *out, s
                                        .patience_ms = PATIENCE_MS};
     json_t *object;
     struct cli_left left;
+    const struct cli_sender_config settle = {.node_url = session->node_url,
+                                             .crypto = session->cli->crypto,
+                                             .domain = &session->domain,
+                                             .signer = &session->signer,
+                                             .node = &session->node,
+                                             .lane = session->log,
+                                             .patience_ms = PATIENCE_MS};
     PP_TRY(cli_lane_sync(&sync, NULL, problem));
+    (void)!cli_sender_settle(&settle, problem); /* SESSION-054: fair, but no reason to stay when it fails */
     PP_TRY(leave_post(session, &object, problem));
     enum pp_error error = answer_keep(session, object, &left, problem);
     json_decref(object);

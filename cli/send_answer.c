@@ -50,7 +50,7 @@ static enum pp_error slot_wait(struct sender *s, struct slot *slot, const struct
         enum pp_error error = cli_parcel_load(slot->items[0]->parcel);
         slot->by_payment = false;
         if (error == PP_OK)
-            error = cli_send_body_frame(slot);
+            error = cli_send_body_frame(s, slot);
         if (error != PP_OK)
             return cli_problem_set(s->problem, error, "%s", slot->items[0]->parcel->name);
         cli_parcel_unload(slot->items[0]->parcel);
@@ -85,8 +85,9 @@ static enum pp_error item_decide(struct sender *s, struct item *item, const stru
 {
     const struct pp_refusal *refusal = &why->refusal;
     s->last_error = refusal->error;
-    if (cli_send_is_retryable(refusal)) {
-        item->due_ms = now + backoff_ms(0, refusal->retry_after_ms);
+    bool of_session = cli_send_is_of_session(s, refusal) && ++item->resigned <= RESIGN_MOST;
+    if (of_session || cli_send_is_retryable(refusal)) {
+        item->due_ms = now + (of_session ? 0 : backoff_ms(0, refusal->retry_after_ms));
         cli_send_queue_put(&s->again, item);
         return PP_OK;
     }
@@ -192,12 +193,14 @@ static void receipt_tell(const struct sender *s, const struct item *item, const 
     json_decref(line);
 }
 
-static void item_acknowledge(struct sender *s, struct item *item, const struct cli_result *result)
+static void item_acknowledge(struct sender *s, struct item *item, const struct cli_result *result,
+                             bool in_session)
 {
     struct pp_grains total;
     s->summary->acknowledged++;
     receipt_tell(s, item, result);
     s->summary->known += result->known;
+    s->summary->in_sessions += in_session;
     s->summary->bytes += item->parcel->payload_length;
     if (pp_postage_total(&item->leaf.postage, &total) == PP_OK)
         s->summary->postage = pp_grains_add_checked(s->summary->postage, total);
@@ -244,7 +247,7 @@ static enum pp_error slot_answered(struct sender *s, struct slot *slot, const st
     for (size_t i = 0; i < slot->count; i++) {
         struct item *item = slot->items[i];
         if (answer->results[i].admitted) {
-            item_acknowledge(s, item, &answer->results[i]);
+            item_acknowledge(s, item, &answer->results[i], slot->kind == PP_STAMP_SESSION);
             slot->sequences[i] = answer->results[i].sequence;
             s->progress_ms = now;
             if (!repeat)

@@ -3,6 +3,7 @@
  *   send_items.c     what is to be sent: parcels, what an earlier run left, the queue of what is to be sent again
  *   send_request.c   quotes; building, signing and starting a request
  *   send_answer.c    what a node answered, and what follows from it
+ *   send_session.c   sessions: when, opening, roots, what an earlier run left unsigned
  *   sender.c         the loop, its beginning and its end
  */
 #ifndef CLI_SEND_PARTS_H
@@ -10,6 +11,8 @@
 
 #include "clock.h"
 #include "sender.h"
+
+#include <signal.h>
 
 struct quote {
     struct cli_quote card;
@@ -73,8 +76,24 @@ struct earlier_list {
     size_t count;
 };
 
+/* Sending by a session, and whether to. */
+struct send_session {
+    bool open;
+    size_t place; /* in the lane's list */
+    struct pp_session_key key;
+    struct pp_session_public node_key;
+    bool has_node_key;
+    bool root_due;                /* the node wants one */
+    uint64_t retry_ms;            /* no opening is tried before */
+    uint64_t window_ms;           /* since when `taken` counts */
+    uint64_t taken, taken_before; /* envelopes of this window and of the one before */
+};
+
 struct sender {
     const struct cli_sender_config *config;
+    struct send_session session;
+    int signals; /* a descriptor from which SIGINT and SIGTERM are read; -1: none (any more) */
+    sigset_t signals_before;
     struct cli_send_summary *summary;
     struct cli_problem *problem;
     struct cli_exchange *exchange; /* for quotes and such */
@@ -115,9 +134,33 @@ PP_MUST_CHECK enum pp_error cli_send_earlier_gather(struct sender *s);
 PP_MUST_CHECK enum pp_error cli_send_quote_need(struct sender *s, uint64_t now);
 /* Gathers, signs, and stages in the lane's log: READY, or IDLE when there was nothing to gather. */
 PP_MUST_CHECK enum pp_error cli_send_slot_build(struct sender *s, struct slot *slot, uint64_t now);
-PP_MUST_CHECK enum pp_error cli_send_body_frame(struct slot *slot);
+PP_MUST_CHECK enum pp_error cli_send_body_frame(struct sender *s, struct slot *slot);
 PP_MUST_CHECK enum pp_error cli_send_slot_start(struct sender *s, struct slot *slot);
 void cli_send_slot_empty(struct slot *slot);
+
+/* ---- sessions ---- */
+
+/* What an earlier run left: roots over what is acknowledged (SESSION-052). Asks the node. */
+PP_MUST_CHECK enum pp_error cli_send_sessions_settle(struct sender *s);
+/* Whether a root has to be signed before more can be sent; nothing of the session may be under way then. */
+bool cli_send_root_is_due(const struct sender *s);
+/* Leaves of the session that are sent and not answered. */
+size_t cli_send_session_in_flight(const struct sender *s);
+/* Signs the root over all that is acknowledged, and waits until the node took it. */
+PP_MUST_CHECK enum pp_error cli_send_root(struct sender *s);
+/* Counts what was taken, for the choice of the kind. */
+void cli_send_session_count(struct sender *s, size_t envelopes, uint64_t now);
+/* Whether a session would be worth it, by what was asked for, by how many are at hand, and by the rate. */
+bool cli_send_session_is_wanted(const struct sender *s, const struct slot *slot);
+/* Whether this gathered request goes by a session; opens one where that is worth it. */
+PP_MUST_CHECK enum pp_error cli_send_session_choose(struct sender *s, const struct slot *slot, uint64_t now,
+                                                    bool *out);
+/* The request's MACs: count x PP_SESSION_MAC_BYTES. */
+void cli_send_session_macs(const struct sender *s, const struct slot *slot, uint8_t *out);
+const struct cli_lane_session *cli_send_session_now(const struct sender *s);
+/* A refusal that is of the session, not of the stamp: the stamp stands. */
+bool cli_send_is_of_session(struct sender *s, const struct pp_refusal *refusal);
+void cli_send_session_done(struct sender *s);
 
 /* ---- answers ---- */
 

@@ -119,23 +119,29 @@ static enum pp_error body_reserve(struct slot *slot, size_t length)
     return PP_OK;
 }
 
-enum pp_error cli_send_body_frame(struct slot *slot)
+enum pp_error cli_send_body_frame(struct sender *s, struct slot *slot)
 {
-    struct pp_envelope_view *views = calloc(slot->count, sizeof *views);
+    struct pp_envelope_view *views = calloc(slot->count, sizeof *views + PP_SESSION_MAC_BYTES);
     if (!views)
         return PP_NO_MEMORY;
+    uint8_t *macs = (uint8_t *)(views + slot->count);
+    bool session = slot->kind == PP_STAMP_SESSION;
+    if (session)
+        cli_send_session_macs(s, slot, macs);
     for (size_t i = 0; i < slot->count; i++)
         views[i] = (struct pp_envelope_view){.leaf = slot->items[i]->leaf,
                                              .topic = slot->items[i]->parcel->topic,
                                              .topic_length = slot->items[i]->parcel->topic_length,
                                              .payload = slot->items[i]->parcel->payload,
-                                             .payload_length = slot->items[i]->parcel->payload_length};
+                                             .payload_length = slot->items[i]->parcel->payload_length,
+                                             .mac = session ? macs + i * PP_SESSION_MAC_BYTES : NULL};
     const struct pp_request request = {.channel_id = slot->voucher.channel_id,
                                        .lane = slot->voucher.lane,
                                        .kind = slot->kind,
                                        .spent = slot->voucher.spent,
                                        .refund_ack = slot->voucher.refund_ack,
                                        .signature = slot->voucher.signature,
+                                       .session_id = slot->voucher.context, /* kind session */
                                        .quote = slot->quote->card.bytes,
                                        .quote_length = slot->quote->card.length,
                                        .envelopes = views,
@@ -177,7 +183,7 @@ static enum pp_error body_payment(struct slot *slot)
 }
 
 /* LOG-001: signed, and in the log; the caller commits before it leaves. */
-static enum pp_error slot_sign(struct sender *s, struct slot *slot)
+static enum pp_error slot_sign(struct sender *s, struct slot *slot, bool session)
 {
     struct cli_signed *request = cli_signed_new(slot->count);
     if (!request)
@@ -186,10 +192,16 @@ static enum pp_error slot_sign(struct sender *s, struct slot *slot)
         request->leaves[i] = slot->items[i]->leaf;
         request->ids[i] = slot->items[i]->id;
     }
-    slot->kind = slot->count == 1 ? PP_STAMP_SINGLE : PP_STAMP_BATCH;
-    enum pp_error error = pp_wallet_sign(cli_lane_wallet(s->config->lane), s->config->crypto,
-                                         s->config->domain, s->config->signer, slot->kind, request->leaves,
-                                         request->ids, slot->count, s->scratch, &slot->voucher);
+    enum pp_error error = PP_OK;
+    const struct pp_wallet_config *config = &cli_lane_wallet(s->config->lane)->config;
+    slot->kind = session ? PP_STAMP_SESSION : slot->count == 1 ? PP_STAMP_SINGLE : PP_STAMP_BATCH;
+    if (session) /* its opening authorized it; the context says which one */
+        slot->voucher = (struct pp_voucher){
+            .channel_id = config->channel_id, .lane = config->lane, .context = cli_send_session_now(s)->id};
+    else
+        error = pp_wallet_sign(cli_lane_wallet(s->config->lane), s->config->crypto, s->config->domain,
+                               s->config->signer, slot->kind, request->leaves, request->ids, slot->count,
+                               s->scratch, &slot->voucher);
     if (error == PP_OK) {
         request->kind = slot->kind;
         request->voucher = slot->voucher;
@@ -215,14 +227,18 @@ void cli_send_slot_empty(struct slot *slot)
 enum pp_error cli_send_slot_build(struct sender *s, struct slot *slot, uint64_t now)
 {
     unsigned every = s->config->single_every;
-    bool single = s->config->single || (every && (s->summary->requests + 1) % every == 0);
+    bool single = s->config->stamp == CLI_STAMP_SINGLE || (every && (s->summary->requests + 1) % every == 0);
+    bool session = false;
     PP_TRY(slot_gather(s, slot, single ? 1 : s->config->batch, now));
     if (slot->count == 0)
         return PP_OK;
-    enum pp_error error = slot_sign(s, slot);
+    cli_send_session_count(s, slot->count, now);
+    if (!single)
+        PP_TRY(cli_send_session_choose(s, slot, now, &session));
+    enum pp_error error = slot_sign(s, slot, session);
     slot->by_payment = single && slot->quote->card.has_challenge;
     if (error == PP_OK)
-        error = slot->by_payment ? body_payment(slot) : cli_send_body_frame(slot);
+        error = slot->by_payment ? body_payment(slot) : cli_send_body_frame(s, slot);
     if (error != PP_OK)
         return cli_problem_set(s->problem, error, "signing %s", slot->items[0]->parcel->name);
     for (size_t i = 0; i < slot->count; i++)

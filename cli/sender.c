@@ -3,7 +3,11 @@
 
 #include <pp/assert.h>
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #define POLL_MS 200
 #define PAUSE_MS 20         /* nothing under way: something waits for its time */
@@ -41,6 +45,11 @@ static enum pp_error slots_fill(struct sender *s, uint64_t now)
             slot->state = SLOT_READY;
         if (slot->state != SLOT_IDLE || !has_work(s, now) || now < s->quote_due_ms)
             continue;
+        if (cli_send_root_is_due(s)) { /* SESSION-054: once all of it is answered */
+            if (cli_send_session_in_flight(s) > 0)
+                continue;
+            PP_TRY(cli_send_root(s));
+        }
         enum pp_error error = cli_send_quote_need(s, now);
         if (error != PP_OK && !is_transient(s->problem))
             return error;
@@ -104,6 +113,19 @@ static enum pp_error answers_take(struct sender *s)
     return PP_OK;
 }
 
+/* SESSION-054: what is under way is waited for, what is unsigned is signed. */
+static void interrupt_look(struct sender *s)
+{
+    struct signalfd_siginfo info;
+    if (s->signals < 0 || read(s->signals, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if (s->summary->stopped == PP_OK)
+        s->summary->stopped = PP_INTERRUPTED;
+    close(s->signals);
+    s->signals = -1;
+    pthread_sigmask(SIG_SETMASK, &s->signals_before, NULL);
+}
+
 static enum pp_error sender_loop(struct sender *s)
 {
     s->progress_ms = cli_clock_ms();
@@ -113,6 +135,7 @@ static enum pp_error sender_loop(struct sender *s)
             s->summary->stopped = s->last_error != PP_OK ? s->last_error : PP_NODE_DOWN;
             return PP_OK;
         }
+        interrupt_look(s);
         PP_TRY(slots_fill(s, now));
         PP_TRY(log_commit(s)); /* LOG-001: what is in the log may leave */
         PP_TRY(slots_start(s));
@@ -121,10 +144,22 @@ static enum pp_error sender_loop(struct sender *s)
         if (!is_done(s))
             PP_TRY(answers_take(s));
     }
-    return log_commit(s);
+    PP_TRY(log_commit(s));
+    return cli_send_sessions_settle(s);
 }
 
 /* ---- beginning and end ---- */
+
+/* The first signal ends the send in order; the second one ends the process. */
+static int signals_block(sigset_t *out_before)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return pthread_sigmask(SIG_BLOCK, &set, out_before) == 0 ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)
+                                                             : -1;
+}
 
 static enum pp_error lane_begin(struct sender *s)
 {
@@ -140,6 +175,7 @@ static enum pp_error lane_begin(struct sender *s)
         cli_lane_put_job_begin(lane);
     s->changed = true;
     PP_TRY(log_commit(s));
+    PP_TRY(cli_send_sessions_settle(s)); /* SESSION-052 */
     enum pp_error error = cli_send_earlier_gather(s);
     return error == PP_OK ? PP_OK
                           : cli_problem_set(s->problem, error, "what the lane's log has of earlier sends");
@@ -190,6 +226,7 @@ static void sender_close(struct sender *s)
         free(s->quotes);
         s->quotes = next;
     }
+    cli_send_session_done(s);
     free(s->pending.rows);
     free(s->acknowledged.rows);
     free(s->slots);
@@ -228,6 +265,7 @@ enum pp_error cli_sender_run(const struct cli_sender_config *config, struct cli_
     s->summary = summary;
     s->problem = problem;
     summary->total = cli_parcels_total(config->parcels);
+    s->signals = signals_block(&s->signals_before);
     enum pp_error error = sender_open(s);
     if (error != PP_OK)
         cli_problem_set(problem, error, "the sender, for %s", config->node_url);
@@ -242,6 +280,10 @@ enum pp_error cli_sender_run(const struct cli_sender_config *config, struct cli_
         error = log_commit(s);
     }
     sender_close(s);
+    if (s->signals >= 0) {
+        close(s->signals);
+        pthread_sigmask(SIG_SETMASK, &s->signals_before, NULL);
+    }
     free(s);
     return error;
 }

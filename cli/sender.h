@@ -8,6 +8,7 @@
  *   no answer, BUSY, STORE_FULL, LANE_FROZEN ... (whatever carries a retry time)   the same stamp again, until patience ends
  *   QUOTE_EXPIRED, STAMP_EXPIRED, PRICE_TOO_LOW, INTERVAL_TAKEN                     signed anew, at the newest quote
  *   CAP_EXCEEDED                                                                    nothing more is begun
+ *   SESSION_UNSIGNED, SESSION_UNKNOWN and the like                                  the same stamp, under a voucher or another session
  *   any other                                                                       the envelope is refused, and counted
  * Source: specs/cli.md (SEND-001 and following).
  */
@@ -40,10 +41,20 @@ struct cli_send_summary {
     uint64_t resigned; /* envelopes signed anew */
     uint64_t repeated; /* requests sent again on purpose, and answered the same */
     uint64_t quotes;
-    uint64_t unsent; /* taken or waiting, and neither acknowledged nor refused */
+    uint64_t sessions;    /* opened */
+    uint64_t roots;       /* signed and taken */
+    uint64_t in_sessions; /* of the acknowledged: sent with a MAC */
+    uint64_t unsent;      /* taken or waiting, and neither acknowledged nor refused */
     struct cli_send_refused refused[CLI_SEND_ERRORS_MAX];
     size_t refused_kinds;
     enum pp_error stopped; /* why it ended early; OK: it did not */
+};
+
+enum cli_stamp_choice {
+    CLI_STAMP_AUTO, /* by what is at hand: SESSION-060 */
+    CLI_STAMP_SINGLE,
+    CLI_STAMP_BATCH,
+    CLI_STAMP_SESSION,
 };
 
 struct cli_sender_config {
@@ -54,15 +65,15 @@ struct cli_sender_config {
     const struct cli_node_terms *node;
     struct cli_lane *lane;
     struct cli_parcels *parcels;
-    size_t batch;          /* 1..PP_LEAVES_MAX */
-    bool single;           /* each envelope alone, by the Payment scheme */
-    unsigned single_every; /* every Nth request is a single one; 0: none */
-    unsigned connections;  /* 1..CLI_CONNECTIONS_MAX */
-    uint64_t patience_ms;  /* how long without any answer that helps */
-    unsigned repeat_every; /* every Nth request is sent twice; 0: none */
-    bool reorder;          /* sends in another order than it signed */
-    bool resume;           /* goes on with the newest send: skips what it had acknowledged */
-    FILE *receipts;        /* a JSON line for each envelope acknowledged; or NULL */
+    size_t batch;                /* 1..PP_LEAVES_MAX */
+    enum cli_stamp_choice stamp; /* SINGLE: each envelope alone, by the Payment scheme */
+    unsigned single_every;       /* every Nth request is a single one; 0: none */
+    unsigned connections;        /* 1..CLI_CONNECTIONS_MAX */
+    uint64_t patience_ms;        /* how long without any answer that helps */
+    unsigned repeat_every;       /* every Nth request is sent twice; 0: none */
+    bool reorder;                /* sends in another order than it signed */
+    bool resume;                 /* goes on with the newest send: skips what it had acknowledged */
+    FILE *receipts;              /* a JSON line for each envelope acknowledged; or NULL */
     void (*progress)(void *context, const struct cli_send_summary *summary); /* or NULL */
     void *context;
 };
@@ -71,5 +82,10 @@ struct cli_sender_config {
  * Else *problem says what made it stop at once; the summary is of what was done. */
 PP_MUST_CHECK enum pp_error cli_sender_run(const struct cli_sender_config *config,
                                            struct cli_send_summary *summary, struct cli_problem *problem);
+
+/* Signs what an earlier send left unsigned, as far as its receipts go: before a sender leaves its lane. Of the configuration
+ * only node_url, crypto, domain, signer, node, lane and patience_ms are looked at. */
+PP_MUST_CHECK enum pp_error cli_sender_settle(const struct cli_sender_config *config,
+                                              struct cli_problem *problem);
 
 #endif

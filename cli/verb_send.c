@@ -10,7 +10,7 @@
 
 struct choices {
     struct cli_session_need need;
-    const char *manifest, *topic, *split, *receipts;
+    const char *manifest, *topic, *split, *receipts, *stamp;
     uint64_t days, kind, batch, single_every, connections, patience, repeat;
     bool single, reorder, resume;
 };
@@ -73,6 +73,10 @@ static int summary_print(struct cli_session *s, const struct cli_send_summary *s
     cli_put_number(&answer, "resigned", summary->resigned ? "signed anew" : NULL, summary->resigned);
     cli_put_number(&answer, "repeated", summary->repeated ? "repeated on purpose" : NULL, summary->repeated);
     cli_put_number(&answer, "quotes", NULL, summary->quotes);
+    cli_put_number(&answer, "sessions", summary->sessions ? "sessions opened" : NULL, summary->sessions);
+    cli_put_number(&answer, "in_sessions", summary->in_sessions ? "sent with a MAC" : NULL,
+                   summary->in_sessions);
+    cli_put_number(&answer, "roots", summary->roots ? "roots signed" : NULL, summary->roots);
     cli_put_number(&answer, "unsent", summary->unsent ? "not sent" : NULL, summary->unsent);
     cli_put_number(&answer, "elapsed_ms", NULL, elapsed_ms);
     cli_put_json(&answer, "refused", refused_json(summary));
@@ -105,6 +109,30 @@ static int stop_tell(struct cli_session *s, const struct cli_send_summary *summa
     return cli_problem_tell(s->cli, problem);
 }
 
+static const char *const stamp_names[] = {[CLI_STAMP_AUTO] = "auto",
+                                          [CLI_STAMP_SINGLE] = "single",
+                                          [CLI_STAMP_BATCH] = "batch",
+                                          [CLI_STAMP_SESSION] = "session"};
+
+static bool stamp_parse(const char *text, enum cli_stamp_choice *out)
+{
+    for (size_t i = 0; i < sizeof stamp_names / sizeof stamp_names[0]; i++)
+        if (strcmp(text, stamp_names[i]) == 0) {
+            *out = (enum cli_stamp_choice)i;
+            return true;
+        }
+    return false;
+}
+
+static enum cli_stamp_choice stamp_of(const struct choices *choices)
+{
+    enum cli_stamp_choice choice = CLI_STAMP_AUTO;
+    if (choices->single)
+        return CLI_STAMP_SINGLE;
+    (void)!stamp_parse(choices->stamp, &choice); /* choices_check saw to it */
+    return choice;
+}
+
 static int send_run(struct cli_session *s, const struct choices *choices, struct cli_parcels *parcels,
                     struct cli_problem *problem)
 {
@@ -122,7 +150,7 @@ static int send_run(struct cli_session *s, const struct choices *choices, struct
         .lane = s->log,
         .parcels = parcels,
         .batch = choices->batch,
-        .single = choices->single,
+        .stamp = stamp_of(choices),
         .single_every = (unsigned)choices->single_every,
         .connections = (unsigned)choices->connections,
         .patience_ms = choices->patience * 1000,
@@ -203,6 +231,9 @@ static int choices_check(struct cli *cli, const struct choices *choices, size_t 
     struct pp_grains ignored;
     if (!split_parse(choices->split, split))
         return cli_usage(cli, "--split is none, lines or lengths, not '%s'", choices->split);
+    enum cli_stamp_choice ignored_choice;
+    if (!stamp_parse(choices->stamp, &ignored_choice))
+        return cli_usage(cli, "--stamp is auto, single, batch or session, not '%s'", choices->stamp);
     if (operands == 0 && !choices->manifest)
         return cli_usage(cli, "nothing to send: name files, folders, - or a manifest");
     if (operands > 0 && !choices->topic)
@@ -218,6 +249,7 @@ int cli_verb_send(struct cli *cli, int argc, char **argv)
 {
     struct choices c = {.need = {.signer = true, .write = true, .max_price = "0.1"},
                         .split = "none",
+                        .stamp = "auto",
                         .days = 30,
                         .batch = 64,
                         .connections = 4,
@@ -231,7 +263,10 @@ int cli_verb_send(struct cli *cli, int argc, char **argv)
         {"split", "HOW", CLI_TEXT, &c.split, 0, 0, "standard input is none (one envelope), lines, lengths",
          NULL},
         {"batch", "N", CLI_NUMBER, &c.batch, 1, PP_LEAVES_MAX, "envelopes under one signature (64)", NULL},
-        {"single", NULL, CLI_FLAG, &c.single, 0, 0, "each envelope alone, by the Payment scheme", NULL},
+        {"stamp", "KIND", CLI_TEXT, &c.stamp, 0, 0,
+         "single, batch or session (auto: by how many there are, and how fast)", NULL},
+        {"single", NULL, CLI_FLAG, &c.single, 0, 0, "the same as --stamp single: by the Payment scheme",
+         NULL},
         {"single-every", "N", CLI_NUMBER, &c.single_every, 1, 1000000, "every Nth request is a single one",
          NULL},
         {"connections", "N", CLI_NUMBER, &c.connections, 1, CLI_CONNECTIONS_MAX, "requests at a time (4)",

@@ -55,7 +55,7 @@ struct pp_http_api {
 
 /* A path's variable parts. */
 struct pp_http_params {
-    struct pp_http_text part[2];
+    struct pp_http_text part[3];
 };
 
 /* What one envelope came to: what a response says, without the room for ranges. */
@@ -108,6 +108,8 @@ struct pp_http_job {
     struct pp_session_open session_open;
     struct pp_session_root session_root;
     struct pp_session_status session;
+    struct pp_hash session_id;
+    struct pp_stamp_id *unsigned_ids; /* heap */
 };
 
 struct pp_http_job *pp_http_job_of(struct pp_http_api *api, struct pp_http_exchange *exchange);
@@ -141,7 +143,7 @@ void pp_http_print_refund(struct pp_text *out, const struct pp_signed_refund *re
 
 #define PP_HTTP_HANDLERS(H)                                                                                  \
     H(terms) H(quote) H(errors) H(status) H(health) H(submit) H(envelope) H(topic) H(lane) H(deletes) H(close)            \
-    H(sessions) H(roots)
+    H(sessions) H(roots) H(session)
 #define PP_HTTP_HANDLER(name)                                                                                \
     void pp_http_serve_##name(struct pp_http_job *job, const struct pp_http_params *params);
 PP_HTTP_HANDLERS(PP_HTTP_HANDLER)

@@ -4,6 +4,8 @@
 #include <pp/assert.h>
 #include <pp/fields.h>
 
+#include <stdlib.h>
+
 static void print_hash_or_null(struct pp_text *out, const char *name, const struct pp_hash *hash)
 {
     static const struct pp_hash none = {{0}};
@@ -31,7 +33,7 @@ void pp_http_print_session(struct pp_text *out, const struct pp_session_status *
     pp_text_add(out, "}");
 }
 
-/* HTTP-049 */
+/* HTTP-069 */
 static void session_finish(struct pp_http_job *job)
 {
     struct pp_text *out;
@@ -90,7 +92,8 @@ static void open_read(struct pp_http_job *job, struct pp_fields *f)
     opening->chunk.to = pp_fields_grains(f, "to");
     opening->not_after_ms = pp_fields_number(f, "not_after_ms", 0, (UINT64_C(1) << 53) - 1);
     job->session_open.refund_ack = pp_fields_grains(f, "refund_ack");
-    pp_fields_hex(f, "signature", job->session_open.signature.bytes, sizeof job->session_open.signature.bytes);
+    pp_fields_hex(f, "signature", job->session_open.signature.bytes,
+                  sizeof job->session_open.signature.bytes);
 }
 
 void pp_http_serve_sessions(struct pp_http_job *job, const struct pp_http_params *params)
@@ -116,4 +119,50 @@ void pp_http_serve_roots(struct pp_http_job *job, const struct pp_http_params *p
 {
     if (body_read(job, params, root_read))
         pp_http_job_work(job, root_run, session_finish);
+}
+
+/* ---- GET .../sessions/{id} ---- */
+
+static void look_run(struct pp_http_job *job)
+{
+    job->unsigned_ids = calloc(PP_SESSION_UNSIGNED_MAX, sizeof *job->unsigned_ids);
+    job->error = job->unsigned_ids == NULL
+                     ? PP_BUSY
+                     : pp_node_session_look(pp_http_owner(job->api, job->lane), &job->channel_id, job->lane,
+                                            &job->session_id, job->unsigned_ids, &job->session);
+}
+
+static void look_finish(struct pp_http_job *job)
+{
+    struct pp_text *out;
+    if (job->error == PP_OK) {
+        out = pp_http_exchange_answer(job->exchange);
+        pp_text_add(out, "{\"session\":");
+        pp_http_print_session(out, &job->session);
+        pp_text_add(out, ",\"unsigned\":[");
+        for (uint32_t i = 0; i < job->session.unsigned_count; i++) {
+            pp_text_add(out, i == 0 ? "" : ",");
+            pp_text_hex(out, job->unsigned_ids[i].bytes, sizeof job->unsigned_ids[i].bytes);
+        }
+        pp_text_add(out, "]}");
+    }
+    free(job->unsigned_ids);
+    job->unsigned_ids = NULL;
+    if (job->error == PP_OK)
+        pp_http_job_answer(job);
+    else
+        pp_http_job_refuse_error(job, job->error,
+                                 job->error == PP_SESSION_UNKNOWN ? "session_id" : "channel_id");
+}
+
+void pp_http_serve_session(struct pp_http_job *job, const struct pp_http_params *params)
+{
+    const struct pp_http_text *id = &params->part[2];
+    if (!pp_http_lane_of_path(job, params))
+        return;
+    if (id->length != 2 + 2 * sizeof job->session_id.bytes ||
+        pp_hex_parse(id->at, id->length, job->session_id.bytes, sizeof job->session_id.bytes) != PP_OK)
+        pp_http_job_refuse_error(job, PP_BAD_FORMAT, "session_id");
+    else
+        pp_http_job_work(job, look_run, look_finish);
 }

@@ -257,6 +257,11 @@ _Static_assert(offsetof(struct pp_record_charged, channel_id) == offsetof(struct
 void pp_record_opening(const struct pp_record_session_opened *record, struct pp_session_opening *out);
 void pp_record_of_opening(const struct pp_session_opening *opening, struct pp_record_session_opened *out);
 
+/* What pp_ledger_reserve must make room for before the record is stepped. */
+static inline size_t pp_record_events(const struct pp_record *record)
+{
+    return record->count + 1u + (record->type == PP_RECORD_TYPE_SESSION_SIGNED ? record->session_signed.count : 0u);
+}
 /* How many sequence numbers the record takes: one, but a charge one per admitted stamp. */
 uint64_t pp_record_span(const struct pp_record *record);
 /* "CHARGED"; "UNKNOWN" for a number that is not in the list. */

@@ -15,7 +15,7 @@ struct replay {
 
 static enum pp_error record_replay(const struct replay *replay, const struct pp_record *record)
 {
-    PP_TRY(pp_ledger_reserve(replay->ledger, record->count + 1));
+    PP_TRY(pp_ledger_reserve(replay->ledger, pp_record_events(record)));
     pp_ledger_begin(replay->ledger);
     enum pp_error error = pp_ledger_step(replay->ledger, record);
     pp_ledger_forget(replay->ledger);

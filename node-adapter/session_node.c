@@ -357,3 +357,45 @@ void pp_session_status_finish(struct pp_lane_status *status, struct pp_hash *ids
         ids += session->unsigned_count;
     }
 }
+
+struct look_run {
+    const struct pp_channel_id *channel_id;
+    uint32_t lane;
+    const struct pp_hash *session_id;
+    struct pp_stamp_id *ids;
+    struct pp_session_status *out;
+};
+
+static enum pp_error look_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    (void)txn;
+    const struct look_run *run = context;
+    const struct pp_session *session = pp_sessions_find(&node->ledger.sessions, run->session_id);
+    uint32_t slot = pp_ledger_find(&node->ledger, run->channel_id);
+    size_t count = 0;
+    if (slot == PP_SLOT_NONE)
+        return PP_UNKNOWN_CHANNEL;
+    if (run->lane != pp_ledger_lane_id(&node->ledger))
+        return PP_UNKNOWN_LANE;
+    if (!session || session->slot != slot)
+        return PP_SESSION_UNKNOWN;
+    status_of(session, run->out);
+    for (uint64_t at = session->first; at != 0;) {
+        const struct pp_session_leaf *leaf = pp_sessions_leaf(&node->ledger.sessions, at);
+        run->ids[count++] = leaf->stamp_id;
+        at = leaf->next;
+    }
+    return PP_OK;
+}
+
+enum pp_error pp_node_session_look(struct pp_node *node, const struct pp_channel_id *channel_id,
+                                   uint32_t lane, const struct pp_hash *session_id, struct pp_stamp_id *ids,
+                                   struct pp_session_status *out)
+{
+    struct look_run run = {channel_id, lane, session_id, ids, out};
+    struct pp_hash scratch[PP_SESSION_UNSIGNED_MAX];
+    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, look_run, &run));
+    if (out->unsigned_count == 0)
+        return PP_OK;
+    return pp_voucher_context(PP_STAMP_SESSION, ids, out->unsigned_count, scratch, &out->unsigned_context);
+}

@@ -130,7 +130,7 @@ static enum pp_error record_step(struct pp_verify_run *run, const struct pp_reco
     uint64_t told = run->summary->findings;
     PP_TRY(pp_verify_record_before(run, record));
     PP_TRY(pp_verify_lane_book(run, record));
-    PP_TRY(pp_ledger_reserve(&run->ledger, record->count + 1));
+    PP_TRY(pp_ledger_reserve(&run->ledger, pp_record_events(record)));
     pp_ledger_begin(&run->ledger);
     enum pp_error error = pp_ledger_step(&run->ledger, record);
     if (error == PP_OK) {

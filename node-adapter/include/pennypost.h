@@ -192,6 +192,12 @@ PP_MUST_CHECK enum pp_error pp_node_session_open(struct pp_node *node, const str
 PP_MUST_CHECK enum pp_error pp_node_session_sign(struct pp_node *node, const struct pp_session_root *root,
                                                  struct pp_session_status *out, struct pp_refusal *out_refusal);
 
+/* An open session with the identities of its unsigned leaves, the oldest first; ids has room for PP_SESSION_UNSIGNED_MAX.
+ * For a sender that does not know any more what it sent. SESSION_UNKNOWN. */
+PP_MUST_CHECK enum pp_error pp_node_session_look(struct pp_node *node, const struct pp_channel_id *channel_id,
+                                                 uint32_t lane, const struct pp_hash *session_id,
+                                                 struct pp_stamp_id *ids, struct pp_session_status *out);
+
 /* ---- quotes ---- */
 
 /* A quote for now, encoded with its signature, and decoded. */

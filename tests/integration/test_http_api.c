@@ -1237,7 +1237,15 @@ static void check_unsigned(const struct world *w, uint64_t expected, const char 
     http_reply_done(&reply);
 }
 
-/* HTTP-049, HTTP-068, SESSION-044 */
+static void session_view(const struct world *w, const struct pp_hash *id, struct http_reply *out)
+{
+    char path[250], hex[2][2 * 32 + 1];
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/sessions/0x%s",
+             pp_hex_print(w->channel_id.bytes, 32, hex[0]), LANE, pp_hex_print(id->bytes, 32, hex[1]));
+    get(w, path, out);
+}
+
+/* HTTP-069, HTTP-068, SESSION-044 */
 START_TEST(session__opened_used_and_signed__each_answered_and_again)
 {
     static struct world w;
@@ -1269,6 +1277,16 @@ START_TEST(session__opened_used_and_signed__each_answered_and_again)
     }
     json_t *root = root_json(&w, &id, &b);
     check_unsigned(&w, 3, pp_json_text(root, "context"));
+    session_view(&w, &id, &reply);
+    const json_t *listed = json_object_get(reply.json, "unsigned");
+    ck_assert_uint_eq(json_array_size(listed), 3);
+    for (size_t i = 0; i < 3; i++) {
+        char text[2 * 32 + 3] = "0x";
+        pp_hex_print(b.ids[i].bytes, 32, text + 2);
+        ck_assert_str_eq(json_string_value(json_array_get(listed, i)), text);
+    }
+    ck_assert_str_eq(pp_json_text(json_object_get(reply.json, "session"), "context"), pp_json_text(root, "context"));
+    http_reply_done(&reply);
     json_t *wrong = json_deep_copy(root);
     json_object_set_new(wrong, "count", json_integer(2));
     post_lane(&w, "roots", wrong, &reply);
@@ -1300,6 +1318,9 @@ START_TEST(session__opened_used_and_signed__each_answered_and_again)
     ck_assert_refused(&reply, 402, "BAD_MAC", "mac");
     http_reply_done(&reply);
     id.bytes[0] ^= 1;
+    session_view(&w, &id, &reply);
+    ck_assert_refused(&reply, 404, "SESSION_UNKNOWN", "session_id");
+    http_reply_done(&reply);
     session_frame(&b, &id, &key);
     ask(&w, "POST", "/v1/envelopes", FRAME_LINES, b.frame, b.length, &reply);
     ck_assert_refused(&reply, 404, "SESSION_UNKNOWN", "session_id");

@@ -182,7 +182,7 @@ struct walk {
 
 static enum pp_error step(struct pp_ledger *ledger, const struct pp_record *record)
 {
-    ck_assert_ok(pp_ledger_reserve(ledger, record->count + 1));
+    ck_assert_ok(pp_ledger_reserve(ledger, pp_record_events(record)));
     pp_ledger_begin(ledger);
     return pp_ledger_step(ledger, record);
 }

@@ -725,6 +725,130 @@ START_TEST(verify__a_forged_record_with_good_checksums__found_with_both_values)
 }
 END_TEST
 
+/* ---- sessions ---- */
+
+/* 14 SESSION_OPENED, 15-17 SESSION_CHARGED, 18 SESSION_SIGNED, 19-20 SESSION_CHARGED */
+static void sessions_make(struct world *world)
+{
+    struct pp_fixture *fixture = &world->fixture;
+    struct pp_sender sender;
+    struct pp_sender_session session;
+    struct pp_session_status status;
+    struct pp_session_root root;
+    struct pp_refusal refusal;
+    world_make(world);
+    pp_fixture_open(fixture);
+    pp_fixture_head(fixture, 0, NULL);
+    pp_sender_init(&sender, fixture, 0);
+    sender.head = pp_grains(100000);
+    pp_session_make(&session, fixture, &sender, (struct pp_span){pp_grains(100000), pp_grains(200000)}, 3600000, 1);
+    ck_assert_ok(pp_node_session_open(fixture->node, &session.open, &status, &refusal));
+    for (size_t count = 3; count >= 2; count--) {
+        struct pp_made_request made;
+        struct pp_answer answer;
+        pp_session_request_make(&made, fixture, &sender, &session, count, (struct pp_parcel_of){500, 6}, 70 + count);
+        pp_submit_wait(fixture->node, &made.request, &answer);
+        ck_assert_ok(answer.error);
+        ck_assert_ok(answer.results[0].refusal.error);
+        pp_answer_done(&answer);
+        if (count == 3) {
+            pp_session_root_make(fixture, &sender, &session, made.ids, 3, sender.head, &root);
+            ck_assert_ok(pp_node_session_sign(fixture->node, &root, &status, &refusal));
+        }
+        pp_request_done(&made);
+    }
+    pp_fixture_close(fixture);
+}
+
+static void forge_opening(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_opened.to = pp_grains_add_checked(record->session_opened.to, pp_grains(1));
+}
+
+static void forge_opening_late(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_opened.not_after_ms = record->time_ms + PP_SESSION_LIFE_MAX_MS + 1;
+}
+
+static void forge_session_leaf(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)record;
+    room->charged[1].leaf.not_after_ms++; /* another stamp: the root is not over it */
+}
+
+static void forge_session_chunk(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)record;
+    room->charged[0].leaf.from = pp_grains(90000);
+}
+
+static void forge_session_of(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_charged.session_id.bytes[0] ^= 1;
+}
+
+static void forge_root(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_signed.signature.bytes[7] ^= 1;
+}
+
+static void forge_root_spent(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_signed.spent = pp_grains_add_checked(record->session_signed.spent, pp_grains(1));
+}
+
+static void forge_root_more(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_signed.count = 4;
+}
+
+static void forge_root_session(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_signed.session_id.bytes[0] ^= 1;
+}
+
+/* JRN-073, JRN-060 */
+START_TEST(verify__a_forged_session__found)
+{
+    static const struct forge forges[] = {
+        {14, forge_opening, "opening signature", "BAD_SIGNATURE: not by signer"},
+        {14, forge_opening_late, "opening signature", "BAD_SIGNATURE: not by signer"},
+        {15, forge_session_leaf, "root signature", "BAD_SIGNATURE: not by signer"},
+        {15, forge_session_chunk, "step", "SESSION_CHARGED: the ledger refuses it"},
+        {15, forge_session_of, "step", "SESSION_CHARGED: the ledger refuses it"},
+        {18, forge_root, "root signature", "BAD_SIGNATURE: not by signer"},
+        {18, forge_root_spent, "spent of a root", "expected 130000, found 130001"},
+        {18, forge_root_more, "leaves of a root", "expected 3, found 4"},
+        {18, forge_root_session, "session of a root", ""},
+    };
+    struct world world;
+    struct pp_verify_summary summary;
+    sessions_make(&world);
+    ck_assert_ok(verify(&world, &summary));
+    ck_assert_uint_eq(summary.findings, 0);
+    ck_assert(summary.has_checkpoint && summary.has_index);
+    world_done(&world);
+    for (size_t i = 0; i < sizeof forges / sizeof forges[0]; i++) {
+        sessions_make(&world);
+        forge(&world, &forges[i]);
+        enum pp_error error = verify(&world, &summary);
+        ck_assert_msg(error == PP_INVARIANT || error == PP_CORRUPT, "forge %zu: %s", i, pp_error_name(error));
+        ck_assert_msg(strcmp(world.first.what, forges[i].what) == 0 &&
+                          strncmp(world.first.detail, forges[i].detail, strlen(forges[i].detail)) == 0,
+                      "forge %zu: %s: %s, expected %s: %s", i, world.first.what, world.first.detail,
+                      forges[i].what, forges[i].detail);
+        world_done(&world);
+    }
+}
+END_TEST
+
 START_TEST(verify__no_folder__said_so)
 {
     struct world world = {0};
@@ -740,5 +864,6 @@ PP_TESTS("verify")
 PP_TEST(verify__a_sound_folder__no_finding_and_right_sums)
 PP_TEST(verify__one_fault_anywhere__found_and_named)
 PP_TEST(verify__a_forged_record_with_good_checksums__found_with_both_values)
+PP_TEST(verify__a_forged_session__found)
 PP_TEST(verify__no_folder__said_so)
 PP_TESTS_END

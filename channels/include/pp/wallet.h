@@ -21,6 +21,7 @@
 #include <pp/eip712.h>
 #include <pp/interval.h>
 #include <pp/receipt.h>
+#include <pp/session.h>
 #include <pp/sign.h>
 #include <pp/stamp.h>
 #include <pp/voucher.h>
@@ -66,6 +67,21 @@ PP_MUST_CHECK enum pp_error pp_wallet_sign(struct pp_wallet *wallet, const struc
                                            enum pp_stamp_kind kind, const struct pp_leaf *leaves,
                                            const struct pp_stamp_id *ids, size_t count,
                                            struct pp_hash *scratch, struct pp_voucher *out);
+
+/* Signs the opening of a session up to opening->chunk.to, which may not be above cap + R (SENDER-002); refund_ack is the
+ * highest known R. What is reserved inside the chunk needs no further signature to be sent, but a MAC. */
+PP_MUST_CHECK enum pp_error pp_wallet_session_open(struct pp_wallet *wallet, const struct pp_crypto *crypto,
+                                                   const struct pp_domain *domain,
+                                                   const struct pp_secret_key *signer,
+                                                   const struct pp_session_opening *opening,
+                                                   struct pp_voucher *out);
+/* Signs a root over these stamps of a session, in the order of the journal; highest is the highest `to` among them, and
+ * was authorized before (NODE_TOLD_OTHERWISE). scratch has room for count. */
+PP_MUST_CHECK enum pp_error
+pp_wallet_root_sign(const struct pp_wallet *wallet, const struct pp_crypto *crypto,
+                    const struct pp_domain *domain, const struct pp_secret_key *signer,
+                    const struct pp_stamp_id *ids, size_t count, struct pp_grains highest,
+                    struct pp_hash *scratch, struct pp_voucher *out);
 
 /* ---- answers ---- */
 
