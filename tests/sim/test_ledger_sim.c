@@ -33,6 +33,7 @@ struct stamp {
     uint32_t stored_day;  /* 0: not (yet) */
     uint32_t deleted_day; /* 0: not */
     bool open, cancelled;
+    bool is_unsigned; /* of a session, under no root: it earns nothing */
 };
 
 struct account {
@@ -45,6 +46,10 @@ struct account {
     struct pp_made_request *held[HELD_MAX]; /* signed, not yet sent: a hole in the line */
     size_t held_count;
     struct pp_made_request *last; /* sent: may be sent again; or NULL */
+    struct pp_sender_session session;
+    bool has_session;
+    size_t unsigned_stamps[PP_SESSION_UNSIGNED_MAX]; /* places in stamps, in the journal's order */
+    size_t unsigned_count;
 };
 
 static uint64_t total_of(const struct stamp *stamp)
@@ -75,7 +80,7 @@ static uint64_t earned_of(const struct account *account, uint32_t today)
         uint32_t last = today < account->stop_day ? today : account->stop_day;
         if (stamp->deleted_day != 0 && stamp->deleted_day < last)
             last = stamp->deleted_day;
-        if (stamp->stored_day != 0)
+        if (stamp->stored_day != 0 && !stamp->is_unsigned)
             sum += stamp->leaf.postage.base_grains + stamp->leaf.postage.congestion_grains +
                    days_worth(stamp, days_begun(stamp, last));
     }
@@ -222,12 +227,16 @@ static void stamp_note(struct world *world, struct account *account, const struc
     ck_assert_ok(pp_leaf_to(&made->envelopes[i].leaf, &to));
     account->sender.head =
         pp_grains_max(account->sender.head, to); /* it may have been refused before, and be sent again */
+    bool session = made->request.kind == PP_STAMP_SESSION;
+    if (session)
+        account->unsigned_stamps[account->unsigned_count++] = account->count;
     account->stamps[account->count++] = (struct stamp){
         .leaf = made->envelopes[i].leaf,
         .id = made->ids[i],
         .sequence = result->sequence,
         .stored_day = world->embedded ? today_of(world) : 0,
         .open = !world->embedded,
+        .is_unsigned = session,
     };
 }
 
@@ -245,7 +254,8 @@ static void request_send(struct world *world, struct account *account, struct pp
         const struct pp_result *result = &sent.results[i];
         if (must)
             ck_assert_ok(result->refusal.error);
-        if (!is_active(account) && !result->known)
+        if (!is_active(account) && !result->known &&
+            result->refusal.error != PP_TICKET_CLOSED) /* cancelled before */
             ck_assert_error(result->refusal.error, account->is_closed ? PP_LANE_SETTLED : PP_LANE_CLOSING);
         if (result->refusal.error != PP_OK || result->known)
             continue;
@@ -344,6 +354,80 @@ static void do_send_to_a_full_disk(struct world *world)
     last_keep(account, made);
 }
 
+/* ---- sessions ---- */
+
+static bool session_lives(const struct world *world, const struct account *account)
+{
+    return account->has_session &&
+           account->session.open.opening.not_after_ms >= atomic_load(&world->fixture.now_ms);
+}
+
+static void session_open(struct world *world, struct account *account)
+{
+    struct pp_session_status status;
+    struct pp_refusal refusal;
+    struct pp_span chunk = {account->sender.head,
+                            pp_grains_add_checked(account->sender.head,
+                                                  pp_grains(1000000 + pp_rng_below(&world->rng, 50000000)))};
+    uint64_t to;
+    pp_session_make(&account->session, &world->fixture, &account->sender, chunk,
+                    pp_rng_below(&world->rng, PP_SESSION_LIFE_MAX_MS), ++world->seeds);
+    ck_assert_ok(pp_node_session_open(world->fixture.node, &account->session.open, &status, &refusal));
+    ck_assert_ok(pp_grains_to_u64(chunk.to, &to));
+    if (to > account->spent)
+        account->spent = to;
+    account->has_session = true;
+}
+
+/* SESSION-014, SESSION-040 */
+static void do_session_send(struct world *world)
+{
+    struct account *account = account_any(world);
+    struct pp_grains most = pp_grains_add_checked(account->sender.head, pp_grains(1000000));
+    if (!is_active(account) || account->unsigned_count + 12 > PP_SESSION_UNSIGNED_MAX)
+        return;
+    if (!session_lives(world, account) || pp_grains_lt(account->session.open.opening.chunk.to, most)) {
+        if (account->unsigned_count == 0)
+            session_open(world, account);
+        return;
+    }
+    struct pp_made_request *made = malloc(sizeof *made);
+    struct pp_parcel_of parcel = {1 + pp_rng_below(&world->rng, 700),
+                                  (uint16_t)(1 + pp_rng_below(&world->rng, 20))};
+    pp_session_request_make(made, &world->fixture, &account->sender, &account->session,
+                            1 + pp_rng_below(&world->rng, 12), parcel, ++world->seeds);
+    request_send(world, account, made, true);
+    last_keep(account, made);
+}
+
+/* SESSION-030, SESSION-034, SESSION-035 */
+static void do_session_sign(struct world *world)
+{
+    static struct pp_stamp_id ids[PP_SESSION_UNSIGNED_MAX];
+    struct account *account = account_any(world);
+    struct pp_session_status status;
+    struct pp_session_root root;
+    struct pp_refusal refusal;
+    struct pp_grains highest = PP_GRAINS_ZERO, to;
+    if (account->unsigned_count == 0)
+        return;
+    size_t count = 1 + pp_rng_below(&world->rng, account->unsigned_count);
+    for (size_t i = 0; i < count; i++) {
+        const struct stamp *stamp = &account->stamps[account->unsigned_stamps[i]];
+        ids[i] = stamp->id;
+        ck_assert_ok(pp_leaf_to(&stamp->leaf, &to));
+        highest = pp_grains_max(highest, to);
+    }
+    pp_session_root_make(&world->fixture, &account->sender, &account->session, ids, count, highest, &root);
+    ck_assert_ok(pp_node_session_sign(world->fixture.node, &root, &status, &refusal));
+    for (size_t i = 0; i < count; i++)
+        account->stamps[account->unsigned_stamps[i]].is_unsigned = false;
+    account->unsigned_count -= count;
+    memmove(account->unsigned_stamps, account->unsigned_stamps + count,
+            account->unsigned_count * sizeof account->unsigned_stamps[0]);
+    ck_assert_uint_eq(status.unsigned_count, account->unsigned_count);
+}
+
 /* ---- deletions and tickets ---- */
 
 static struct stamp *stamp_any(struct world *world, struct account **out_account)
@@ -365,7 +449,8 @@ static void do_delete(struct world *world)
         return;
     uint32_t today = today_of(world);
     bool has_days = stamp->stored_day != 0 && days_begun(stamp, today) < stamp->leaf.retention_days;
-    bool may = has_days && stamp->deleted_day == 0 && !account->is_left && !account->is_closed;
+    bool may = has_days && !stamp->is_unsigned && stamp->deleted_day == 0 && !account->is_left &&
+               !account->is_closed;
     pp_delete_make(&world->fixture, &account->sender, &stamp->leaf, &stamp->id, &delete);
     ck_assert_ok(pp_node_delete(world->fixture.node, &delete, 1, &result, &refund));
     ck_assert_msg((result.refusal.error == PP_OK) == may, "%s", pp_error_name(result.refusal.error));
@@ -401,6 +486,8 @@ static void do_ticket(struct world *world)
 
 static void tickets_lapse(struct account *account)
 {
+    account->has_session = false; /* SESSION-017, SESSION-042: what is unsigned never earns */
+    account->unsigned_count = 0;
     for (size_t i = 0; i < account->count; i++)
         account->stamps[i].open = false;
 }
@@ -608,11 +695,12 @@ static void do_restart(struct world *world)
 static void step(struct world *world)
 {
     static void (*const steps[])(struct world * world) = {
-        do_send,      do_send,       do_send,        do_send,
-        do_send_held, do_send_again, do_send_forged, do_send_to_a_full_disk,
-        do_delete,    do_delete,     do_delete,      do_ticket,
-        do_ticket,    do_ticket,     do_leave,       do_chain,
-        do_chain,     do_time,       do_time,
+        do_send,         do_send,         do_send,         do_send,
+        do_send_held,    do_send_again,   do_send_forged,  do_send_to_a_full_disk,
+        do_delete,       do_delete,       do_delete,       do_ticket,
+        do_ticket,       do_ticket,       do_leave,        do_chain,
+        do_chain,        do_time,         do_time,         do_session_send,
+        do_session_send, do_session_send, do_session_sign,
     };
     steps[pp_rng_below(&world->rng, sizeof steps / sizeof steps[0])](world);
 }
