@@ -3,6 +3,7 @@
 #include "pp_test.h"
 
 #include <pp/receipt.h>
+#include <pp/session.h>
 #include <pp/stamp.h>
 
 static size_t written(struct pp_writer *w)
@@ -121,7 +122,54 @@ START_TEST(receipt__mutated__refused_or_itself)
 }
 END_TEST
 
+/* ---- opening of a session ---- */
+
+static size_t opening_make(void *state, struct pp_rng *rng, uint8_t *out)
+{
+    struct pp_session_opening opening = {.lane = (uint32_t)pp_rng_edge_u64(rng),
+                                         .not_after_ms = pp_rng_edge_u64(rng)};
+    struct pp_writer w;
+    (void)state;
+    pp_rng_bytes(rng, opening.channel_id.bytes, 32);
+    pp_rng_bytes(rng, opening.node_key.bytes, 32);
+    pp_rng_bytes(rng, opening.sender_key.bytes, 32);
+    opening.chunk.from.raw = pp_rng_edge_grains(rng).raw >> 1;
+    opening.chunk.to.raw = opening.chunk.from.raw + 1 + pp_rng_below(rng, 1000000);
+    pp_writer_init(&w, out, PP_SESSION_OPENING_BYTES);
+    pp_session_opening_write(&w, &opening);
+    return written(&w);
+}
+
+static enum pp_error opening_decode(void *state, const uint8_t *bytes, size_t length)
+{
+    struct pp_reader r;
+    pp_reader_init(&r, bytes, length);
+    pp_session_opening_read(&r, state);
+    return pp_reader_finish(&r);
+}
+
+static size_t opening_encode(void *state, uint8_t *out, size_t capacity)
+{
+    struct pp_writer w;
+    pp_writer_init(&w, out, capacity);
+    pp_session_opening_write(&w, state);
+    return written(&w);
+}
+
+START_TEST(opening__mutated__refused_or_itself)
+{
+    struct pp_session_opening opening;
+    pp_fuzz_run(&(struct pp_fuzz_message){.most = PP_SESSION_OPENING_BYTES + 64,
+                                          .state = &opening,
+                                          .make = opening_make,
+                                          .decode = opening_decode,
+                                          .encode = opening_encode},
+                3, 40);
+}
+END_TEST
+
 PP_TESTS("fuzz_stamp")
 PP_TEST(leaf__mutated__refused_or_itself)
 PP_TEST(receipt__mutated__refused_or_itself)
+PP_TEST(opening__mutated__refused_or_itself)
 PP_TESTS_END

@@ -138,6 +138,79 @@ START_TEST(lane_log__reopened__everything_is_there)
 }
 END_TEST
 
+static struct cli_lane *reopen(const struct world *w, struct cli_lane *lane)
+{
+    ck_assert_ok(cli_lane_commit(lane));
+    cli_lane_close(lane);
+    return lane_open(w, CLI_LANE_WRITE);
+}
+
+static void expect_unsigned(const struct cli_lane *lane, const struct pp_stamp_id *expected, size_t count,
+                            uint64_t to)
+{
+    static struct pp_stamp_id ids[PP_SESSION_UNSIGNED_MAX];
+    struct pp_grains highest;
+    ck_assert_uint_eq(cli_lane_session_unsigned(lane, cli_lane_session(lane, 0), ids, &highest), count);
+    ck_assert_mem_eq(ids, expected, count * sizeof ids[0]);
+    ck_assert(pp_grains_eq(highest, pp_grains(to)));
+}
+
+/* SESSION-051, SESSION-053: what is acknowledged and under no root, by sequence; a root; that it was taken; the end. */
+START_TEST(lane_log__a_session__what_is_unsigned_is_there_again)
+{
+    struct world w;
+    const uint8_t nonce[32] = {9, 8, 7};
+    world_make(&w);
+    struct cli_lane *lane = lane_open(&w, CLI_LANE_WRITE);
+    struct pp_session_open open = {.opening = {.channel_id = w.config.channel_id,
+                                               .lane = w.config.lane,
+                                               .chunk = {pp_grains(0), pp_grains(500)},
+                                               .not_after_ms = 77},
+                                   .refund_ack = pp_grains(3)};
+    memset(open.signature.bytes, 0x5a, sizeof open.signature.bytes);
+    cli_lane_put_session(lane, &open, nonce);
+    lane = reopen(&w, lane);
+    ck_assert_uint_eq(cli_lane_sessions(lane), 1);
+    const struct cli_lane_session *session = cli_lane_session(lane, 0);
+    ck_assert_mem_eq(session->nonce, nonce, 32);
+    ck_assert_mem_eq(session->open.signature.bytes, open.signature.bytes, 65);
+    ck_assert(pp_grains_eq(session->open.opening.chunk.to, pp_grains(500)));
+    struct pp_hash id = session->id;
+    struct cli_signed *first = signed_make(lane, 2), *second = signed_make(lane, 2);
+    first->kind = second->kind = PP_STAMP_SESSION;
+    first->voucher.context = second->voucher.context = id;
+    cli_lane_put_signed(lane, first);
+    cli_lane_put_signed(lane, second);
+    lane = reopen(&w, lane);
+    expect_unsigned(lane, NULL, 0, 0); /* their outcome is not known */
+    receipt_put(lane, second, 50);
+    receipt_put(lane, first, 60);
+    receipt_put(lane, second, 50); /* the same receipt again */
+    const struct pp_stamp_id order[4] = {second->ids[0], second->ids[1], first->ids[0], first->ids[1]};
+    expect_unsigned(lane, order, 4, 40);
+    lane = reopen(&w, lane);
+    expect_unsigned(lane, order, 4, 40);
+    struct pp_session_root root = {.session_id = id, .count = 3, .spent = pp_grains(40)};
+    cli_lane_put_root(lane, &root, order);
+    lane = reopen(&w, lane);
+    ck_assert(cli_lane_session(lane, 0)->has_root);
+    ck_assert_uint_eq(cli_lane_session(lane, 0)->root.count, 3);
+    expect_unsigned(lane, order, 4, 40); /* it may have been lost */
+    cli_lane_put_root_taken(lane, &id);
+    lane = reopen(&w, lane);
+    ck_assert(!cli_lane_session(lane, 0)->has_root);
+    expect_unsigned(lane, order + 3, 1, 20);
+    ck_assert(cli_lane_find(lane, &order[0])->rooted && !cli_lane_find(lane, &order[3])->rooted);
+    cli_lane_put_session_end(lane, &id);
+    lane = reopen(&w, lane);
+    ck_assert(cli_lane_session(lane, 0)->ended);
+    cli_signed_free(first);
+    cli_signed_free(second);
+    cli_lane_close(lane);
+    pp_temp_dir_remove(&w.dir);
+}
+END_TEST
+
 /* SEND-002: what is signed and not answered is there to be sent again, leaf for leaf. */
 START_TEST(lane_log__unanswered__pending_with_its_leaves)
 {
@@ -403,6 +476,7 @@ END_TEST
 PP_TESTS("lane_log")
 PP_TEST(lane_log__disk_full__frame_is_taken_back)
 PP_TEST(lane_log__reopened__everything_is_there)
+PP_TEST(lane_log__a_session__what_is_unsigned_is_there_again)
 PP_TEST(lane_log__unanswered__pending_with_its_leaves)
 PP_TEST(lane_log__cut_anywhere__last_whole_frame_counts)
 PP_TEST(lane_log__byte_flipped__corrupt_or_cut)

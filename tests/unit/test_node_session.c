@@ -440,7 +440,7 @@ END_TEST
 
 /* ---- stamps that are none ---- */
 
-/* SESSION-020 to SESSION-024, NODE-047. */
+/* SESSION-020 to SESSION-024, SESSION-027. */
 START_TEST(stamps__forged_foreign_replayed_or_out_of_the_chunk__refused_and_not_charged)
 {
     struct world w;
