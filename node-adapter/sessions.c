@@ -396,6 +396,7 @@ void pp_sessions_undo(struct pp_sessions *sessions)
     while (sessions->change_count > 0) {
         const struct pp_session_change *change = &sessions->changes[--sessions->change_count];
         struct pp_session *session = pp_sessions_find(sessions, &change->session.id);
+        PP_ASSERT((session == NULL) == (change->kind == PP_SESSION_REMOVED));
         if (change->kind == PP_SESSION_REMOVED) {
             put(sessions, &change->session);
         } else if (change->kind == PP_SESSION_ADDED) {
