@@ -1,8 +1,8 @@
 /* fair_queue.h - requests on their way to an answer: a line for each flow (a channel; a connection that forges), served in
  * turns, and a share of the room for each.
  *
- * Shape:  deficit round robin. Every turn gives a flow a quantum of work; a request costs PP_FAIR_SIGNATURE_COST plus one for
- *         each of its stamps, so a sender of batches gets as much of the processor as one of single stamps, and not more.
+ * Shape:  deficit round robin. Every turn gives a flow a quantum of work; a request costs PP_FAIR_SIGNATURE_COST, or
+ *         PP_FAIR_MAC_COST when no signature is to be verified, plus one for each of its stamps, so a sender of batches gets as much of the processor as one of single stamps, and not more.
  *         What was put counts against its flow until it is released, long after it was taken: a slow disk fills no line with
  *         the requests of one.
  *         Flows are places in a table by a keyed hash: two channels may share one by chance, and nobody can choose which.
@@ -21,12 +21,15 @@
 
 #define PP_FLOWS 1024u             /* lines: many times what is busy at one moment on one node */
 #define PP_FAIR_SIGNATURE_COST 16u /* of a signature, in stamps: 45 us against some 3 us of hashing a stamp */
-#define PP_FAIR_QUANTUM 64u        /* work a turn: a few single stamps, so that a lane stays in the caches */
+#define PP_FAIR_MAC_COST                                                                                     \
+    1u /* of a session's key, in stamps: it is found, and a MAC is part of a stamp's work */
+#define PP_FAIR_QUANTUM 64u /* work a turn: a few single stamps, so that a lane stays in the caches */
 
 struct pp_fair_entry {
     struct pp_fair_entry *next;
     uint32_t stamps;
     uint32_t flow;
+    bool by_mac; /* no signature is to be verified */
 };
 
 struct pp_flow {
@@ -45,7 +48,7 @@ struct pp_fair_queue {
 };
 
 void pp_fair_queue_init(struct pp_fair_queue *queue, uint32_t requests_max, uint32_t stamps_max);
-/* flow: any number; its remainder is taken. entry->stamps is set. */
+/* flow: any number; its remainder is taken. entry->stamps and by_mac are set. */
 PP_MUST_CHECK enum pp_error pp_fair_queue_put(struct pp_fair_queue *queue, uint32_t flow,
                                               struct pp_fair_entry *entry);
 /* One that was taken and not released waits again, at the end of its line. */
@@ -57,7 +60,7 @@ void pp_fair_queue_release(struct pp_fair_queue *queue, const struct pp_fair_ent
 
 static inline uint32_t pp_fair_cost(const struct pp_fair_entry *entry)
 {
-    return PP_FAIR_SIGNATURE_COST + entry->stamps;
+    return (entry->by_mac ? PP_FAIR_MAC_COST : PP_FAIR_SIGNATURE_COST) + entry->stamps;
 }
 
 #endif

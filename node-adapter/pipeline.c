@@ -141,6 +141,7 @@ enum pp_error pp_pipeline_submit(struct pp_node *node, struct pp_item *item)
 {
     uint64_t now_ms = pp_monotonic_ns() / 1000000;
     item->wait.stamps = item->stamps;
+    item->wait.by_mac = item->request->kind == PP_STAMP_SESSION;
     pthread_mutex_lock(&node->lock);
     item->suspect = pp_source_is_suspect(&node->sources, item->request->source, now_ms);
     enum pp_error error = node->stopping

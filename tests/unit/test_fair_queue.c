@@ -14,7 +14,7 @@ static struct pp_fair_queue queue;
 
 static enum pp_error put(struct pp_fair_entry *entry, uint32_t flow, uint32_t stamps)
 {
-    entry->stamps = stamps;
+    *entry = (struct pp_fair_entry){.stamps = stamps};
     return pp_fair_queue_put(&queue, flow, entry);
 }
 
@@ -68,6 +68,25 @@ START_TEST(take__batches_against_singles__equal_work)
     }
     ck_assert_uint_ge(work[1] * 10, work[0] * 9);
     ck_assert_uint_le(work[1] * 9, work[0] * 10);
+}
+END_TEST
+
+/* NODE-047: stamps of a session, which need no signature, are so many more for the same work. */
+START_TEST(take__stamps_under_a_mac_against_signed_ones__equal_work)
+{
+    static struct pp_fair_entry by_mac[3000], by_signature[400];
+    uint32_t taken[2] = {0, 0};
+    pp_fair_queue_init(&queue, 8192, 1u << 20);
+    for (unsigned i = 0; i < 3000; i++) {
+        by_mac[i] = (struct pp_fair_entry){.stamps = 1, .by_mac = true};
+        ck_assert_ok(pp_fair_queue_put(&queue, 1, &by_mac[i]));
+    }
+    for (unsigned i = 0; i < 400; i++)
+        ck_assert_ok(put(&by_signature[i], 2, 1));
+    while (taken[1] < 300)
+        taken[pp_fair_queue_take(&queue)->flow - 1]++;
+    ck_assert_uint_ge(taken[0], 300 * 17 / 2 * 9 / 10); /* 17 stamps' work against 2 */
+    ck_assert_uint_le(taken[0], 300 * 17 / 2 * 11 / 10);
 }
 END_TEST
 
@@ -188,6 +207,7 @@ PP_TESTS("fair_queue")
 PP_TEST(take__one_flow__in_the_order_of_putting)
 PP_TEST(take__many_of_one_and_one_of_another__the_other_waits_a_turn)
 PP_TEST(take__batches_against_singles__equal_work)
+PP_TEST(take__stamps_under_a_mac_against_signed_ones__equal_work)
 PP_TEST(put__one_after_the_other__half_of_what_is_left_and_room_for_the_next)
 PP_TEST(put__all_press_at_once__equal_parts)
 PP_TEST(put__large_batches_of_one__leave_room_for_a_batch_of_another)
