@@ -1,6 +1,7 @@
 /* Sessions at a whole node: what opens, what is charged, what earns and when, and every way to cheat.
  * Method: a real node with both kinds of store; the sender's side by the test's own keys; at the end of each story `verify`
  * recomputes the folder. */
+#include "node.h"
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
@@ -8,6 +9,7 @@
 #include <pp/earning.h>
 #include <pp/verify.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -713,6 +715,174 @@ START_TEST(tickets__in_every_order_with_the_root__earn_when_both_are_there)
 }
 END_TEST
 
+/* ---- many at once ---- */
+
+#define CROWD 3u
+#define CROWD_STAMPS 600u
+#define CROWD_FLYING 64u
+#define CROWD_A_ROOT 40u
+
+struct crowd_sender;
+struct crowd_stamp {
+    struct crowd_sender *of;
+    struct pp_made_request made;
+};
+
+struct crowd_sender {
+    struct pp_fixture *fixture;
+    struct pp_sender sender;
+    struct pp_sender_session session;
+    struct crowd_stamp stamps[CROWD_STAMPS];
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    const struct crowd_stamp *order[CROWD_STAMPS]; /* as they were answered, which is that of the journal */
+    uint32_t answered, refused, under_roots;
+};
+
+static void on_crowd_answer(void *context, const struct pp_response *response)
+{
+    struct crowd_stamp *stamp = context;
+    struct crowd_sender *of = stamp->of;
+    pthread_mutex_lock(&of->lock);
+    if (response->error != PP_OK || response->results[0].refusal.error != PP_OK)
+        of->refused++;
+    of->order[of->answered++] = stamp;
+    pthread_cond_signal(&of->moved);
+    pthread_mutex_unlock(&of->lock);
+}
+
+/* Until so many are answered. A minute is more than all of it takes: then one is missing. */
+static void crowd_wait(struct crowd_sender *of, uint32_t answered)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += 60;
+    pthread_mutex_lock(&of->lock);
+    while (of->answered < answered)
+        ck_assert_msg(pthread_cond_timedwait(&of->moved, &of->lock, &deadline) == 0,
+                      "an answer is missing: %u of %u", of->answered, answered);
+    pthread_mutex_unlock(&of->lock);
+}
+
+/* Over all that is answered and not signed, while others are on their way. */
+static void crowd_sign(struct crowd_sender *of)
+{
+    struct pp_stamp_id ids[CROWD_STAMPS];
+    struct pp_grains spent = PP_GRAINS_ZERO;
+    struct pp_session_root root;
+    struct pp_session_status status;
+    struct pp_refusal refusal;
+    uint32_t count = 0;
+    pthread_mutex_lock(&of->lock);
+    for (uint32_t i = of->under_roots; i < of->answered; i++) {
+        struct pp_grains to;
+        ck_assert_ok(pp_leaf_to(&of->order[i]->made.envelopes[0].leaf, &to));
+        spent = pp_grains_max(spent, to);
+        ids[count++] = of->order[i]->made.ids[0];
+    }
+    of->under_roots = of->answered;
+    pthread_mutex_unlock(&of->lock);
+    if (count == 0)
+        return;
+    pp_session_root_make(of->fixture, &of->sender, &of->session, ids, count, spent, &root);
+    ck_assert_ok(pp_node_session_sign(of->fixture->node, &root, &status, &refusal));
+    ck_assert(pp_hash_eq(&status.root, &root.context));
+}
+
+static void *crowd_main(void *context)
+{
+    struct crowd_sender *of = context;
+    struct pp_session_status status;
+    struct pp_refusal refusal;
+    ck_assert_ok(pp_node_session_open(of->fixture->node, &of->session.open, &status, &refusal));
+    for (uint32_t i = 0; i < CROWD_STAMPS; i++) {
+        struct crowd_stamp *stamp = &of->stamps[i];
+        crowd_wait(of, i < CROWD_FLYING ? 0 : i - CROWD_FLYING + 1);
+        stamp->of = of;
+        pp_session_request_make(&stamp->made, of->fixture, &of->sender, &of->session, 1,
+                                (struct pp_parcel_of){50, 3}, i);
+        ck_assert_ok(pp_node_submit(of->fixture->node, &stamp->made.request, on_crowd_answer, stamp));
+        if (i % CROWD_A_ROOT == 0)
+            crowd_sign(of);
+    }
+    crowd_wait(of, CROWD_STAMPS);
+    crowd_sign(of);
+    return NULL;
+}
+
+/* SESSION-030, NODE-027: each of many requests is answered, once, whoever signs roots and looks at lanes meanwhile. */
+START_TEST(stamps_and_roots__of_several_threads_at_once__each_answered)
+{
+    static struct crowd_sender crowd[CROWD];
+    struct world w;
+    memset(&w, 0, sizeof w);
+    pp_temp_dir_make(&w.dir);
+    pp_fixture_init(&w.fixture, w.dir.path, true);
+    w.fixture.config.verify_threads = 4;
+    pp_fixture_open(&w.fixture);
+    pp_fixture_head(&w.fixture, 0, NULL);
+    for (unsigned i = 0; i < CROWD; i++) {
+        struct crowd_sender *of = &crowd[i];
+        memset(of, 0, sizeof *of);
+        of->fixture = &w.fixture;
+        pthread_mutex_init(&of->lock, NULL);
+        pthread_cond_init(&of->moved, NULL);
+        pp_sender_init(&of->sender, &w.fixture, i);
+        pp_sender_fund(&of->sender, &w.fixture, CAP_UNITS, 0);
+        pp_session_make(&of->session, &w.fixture, &of->sender,
+                        (struct pp_span){of->sender.head, pp_grains(UINT64_C(100000000000))}, HOUR_MS, i);
+        ck_assert_int_eq(pthread_create(&of->thread, NULL, crowd_main, of), 0);
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        struct pp_lane_status status;
+        ck_assert_ok(
+            pp_node_lane_status(w.fixture.node, &crowd[i % CROWD].sender.channel_id, FIXTURE_LANE, &status));
+    }
+    for (unsigned i = 0; i < CROWD; i++) {
+        struct crowd_sender *of = &crowd[i];
+        ck_assert_int_eq(pthread_join(of->thread, NULL), 0);
+        ck_assert_uint_eq(of->answered, CROWD_STAMPS);
+        ck_assert_uint_eq(of->refused, 0);
+        w.sender = of->sender;
+        struct pp_lane_status status;
+        lane_status(&w, &status);
+        ck_assert_uint_eq(status.stamps, CROWD_STAMPS);
+        ck_assert_uint_eq(status.sessions[0].unsigned_count, 0);
+        for (unsigned n = 0; n < CROWD_STAMPS; n++)
+            pp_request_done(&of->stamps[n].made);
+    }
+    world_close(&w);
+}
+END_TEST
+
+/* SESSION-022: the writer decides at its group's time. What it asks for is verified, or it would ask again and again. */
+START_TEST(examine__a_session_that_ran_out_since_the_group_began__verified_when_asked)
+{
+    static struct pp_lane_draft draft;
+    struct world w;
+    struct pp_made_request made;
+    struct pp_item *item;
+    struct pp_hash scratch[1];
+    world_open(&w, true);
+    ck_assert_ok(session_open(&w));
+    make(&w, &made, 1, 80);
+    atomic_fetch_add(&w.fixture.now_ms, HOUR_MS + 1);
+    for (unsigned asked = 0; asked < 2; asked++) {
+        ck_assert_ok(pp_item_make(w.fixture.node, &made.request, &item));
+        item->must_verify = asked;
+        pp_examine(w.fixture.node, item, &draft, scratch);
+        ck_assert_int_eq(item->verified, asked);
+        if (asked)
+            ck_assert_error(item->mac_errors[0], PP_OK);
+        pp_item_free(w.fixture.node, item);
+    }
+    pp_request_done(&made);
+    pp_fixture_head(&w.fixture, 0, NULL);
+    world_close(&w);
+}
+END_TEST
+
 /* SESSION-002 at the node. */
 START_TEST(session_key__of_the_node__signed_by_its_receipt_key)
 {
@@ -744,5 +914,7 @@ PP_TEST(root__over_anything_else__refused_and_nothing_earned)
 PP_TEST(leave__with_unsigned_leaves__refunds_them_and_ends_the_session)
 PP_TEST(close__with_unsigned_leaves__ends_the_session)
 PP_TEST(tickets__in_every_order_with_the_root__earn_when_both_are_there)
+PP_TEST(stamps_and_roots__of_several_threads_at_once__each_answered)
+PP_TEST(examine__a_session_that_ran_out_since_the_group_began__verified_when_asked)
 PP_TEST(session_key__of_the_node__signed_by_its_receipt_key)
 PP_TESTS_END
