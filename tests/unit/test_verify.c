@@ -4,6 +4,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
+#include "checkpoint.h"
 #include "index.h"
 #include "journal.h"
 #include "tables.h"
@@ -741,12 +742,14 @@ static void sessions_make(struct world *world)
     pp_fixture_head(fixture, 0, NULL);
     pp_sender_init(&sender, fixture, 0);
     sender.head = pp_grains(100000);
-    pp_session_make(&session, fixture, &sender, (struct pp_span){pp_grains(100000), pp_grains(200000)}, 3600000, 1);
+    pp_session_make(&session, fixture, &sender, (struct pp_span){pp_grains(100000), pp_grains(200000)},
+                    3600000, 1);
     ck_assert_ok(pp_node_session_open(fixture->node, &session.open, &status, &refusal));
     for (size_t count = 3; count >= 2; count--) {
         struct pp_made_request made;
         struct pp_answer answer;
-        pp_session_request_make(&made, fixture, &sender, &session, count, (struct pp_parcel_of){500, 6}, 70 + count);
+        pp_session_request_make(&made, fixture, &sender, &session, count, (struct pp_parcel_of){500, 6},
+                                70 + count);
         pp_submit_wait(fixture->node, &made.request, &answer);
         ck_assert_ok(answer.error);
         ck_assert_ok(answer.results[0].refusal.error);
@@ -849,6 +852,81 @@ START_TEST(verify__a_forged_session__found)
 }
 END_TEST
 
+enum session_fault {
+    CHANGE_BYTE,
+    CUT_LEAF,
+    ADD_LEAF,
+};
+struct session_plant {
+    enum session_fault fault;
+    size_t offset;
+    const char *what, *detail;
+};
+
+/* The block: its kind, the session, two leaves. */
+static enum pp_error session_plant_run(void *context, struct pp_txn *txn)
+{
+    const struct session_plant *plant = context;
+    struct pp_scan scan;
+    uint8_t key[9], value[1024];
+    PP_TRY(pp_scan_open(txn, PP_TABLE_CHECKPOINT, &scan));
+    enum pp_error error = pp_scan_first(&scan);
+    while (error == PP_OK && scan.value.bytes[0] != PP_CHECKPOINT_SESSIONS_BLOCK)
+        error = pp_scan_next(&scan);
+    ck_assert_ok(error);
+    ck_assert_uint_eq(scan.key.length, sizeof key);
+    size_t end = scan.value.length - PP_RECORD_CHECKSUM_BYTES;
+    ck_assert_uint_eq(end, 1 + PP_CHECKPOINT_SESSION_BYTES + 2 * PP_CHECKPOINT_LEAF_BYTES);
+    memcpy(key, scan.key.bytes, sizeof key);
+    memcpy(value, scan.value.bytes, end);
+    pp_scan_close(&scan);
+    if (plant->fault == CHANGE_BYTE)
+        value[plant->offset] ^= 1;
+    else if (plant->fault == ADD_LEAF)
+        memcpy(value + end, value + end - PP_CHECKPOINT_LEAF_BYTES, PP_CHECKPOINT_LEAF_BYTES);
+    end += plant->fault == ADD_LEAF ? PP_CHECKPOINT_LEAF_BYTES : 0;
+    end -= plant->fault == CUT_LEAF ? PP_CHECKPOINT_LEAF_BYTES : 0;
+    reseal(pp_slice(key, sizeof key), value, end);
+    const struct pp_slice part = pp_slice(value, end + PP_RECORD_CHECKSUM_BYTES);
+    return pp_txn_put(txn, PP_TABLE_CHECKPOINT, pp_slice(key, sizeof key), &part, 1);
+}
+
+/* JRN-061, JRN-069. And the node does not start from them: JRN-040. */
+START_TEST(verify__wrong_missing_and_additional_rows_of_sessions__found_and_named)
+{
+    static const struct session_plant plants[] = {
+        {CHANGE_BYTE, 1 + 8, "checkpoint session", "sequence: expected 14, found 15"},
+        {CHANGE_BYTE, 1 + 9 + 32 + 11, "checkpoint session", "from: expected 100000, found 100001"},
+        {CHANGE_BYTE, 1 + 177 + 9 + 32 + 7, "checkpoint unsigned leaf", "base: expected 1000, found 1001"},
+        {CHANGE_BYTE, 1 + 177 + 99 + 98, "checkpoint unsigned leaf", "session: expected 14, found 15"},
+        {CHANGE_BYTE, 1 + 177, "checkpoint row", "not rows of sessions"},
+        {CUT_LEAF, 0, "checkpoint session", "expected 3, found 2"},
+        {ADD_LEAF, 0, "checkpoint session", "expected 3, found 4"},
+    };
+    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
+        struct world world;
+        struct pp_verify_summary summary;
+        struct session_plant plant = plants[i];
+        struct pp_data data;
+        char reason[PP_STORE_REASON_BYTES];
+        sessions_make(&world);
+        ck_assert_ok(pp_data_open(world.fixture.dir, UINT64_C(1) << 30, false, &data, reason));
+        ck_assert_ok(pp_store_write(data.derived, PP_STORE_ORDINARY, session_plant_run, &plant));
+        pp_data_close(&data);
+        enum pp_error error = verify(&world, &summary);
+        ck_assert_msg(error == PP_CORRUPT || error == PP_INVARIANT, "plant %zu: %s", i, pp_error_name(error));
+        ck_assert_msg(strcmp(world.first.what, plant.what) == 0 &&
+                          strncmp(world.first.detail, plant.detail, strlen(plant.detail)) == 0,
+                      "plant %zu: %s: %s, expected %s: %s", i, world.first.what, world.first.detail,
+                      plant.what, plant.detail);
+        if (plant.fault != CHANGE_BYTE || plant.offset == 1 + 177 || plant.offset == 1 + 177 + 99 + 98)
+            ck_assert_error(pp_node_open(&world.fixture.config, &world.fixture.node, reason), PP_CORRUPT);
+        world.fixture.node = NULL;
+        world_done(&world);
+    }
+}
+END_TEST
+
 START_TEST(verify__no_folder__said_so)
 {
     struct world world = {0};
@@ -865,5 +943,6 @@ PP_TEST(verify__a_sound_folder__no_finding_and_right_sums)
 PP_TEST(verify__one_fault_anywhere__found_and_named)
 PP_TEST(verify__a_forged_record_with_good_checksums__found_with_both_values)
 PP_TEST(verify__a_forged_session__found)
+PP_TEST(verify__wrong_missing_and_additional_rows_of_sessions__found_and_named)
 PP_TEST(verify__no_folder__said_so)
 PP_TESTS_END
