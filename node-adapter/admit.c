@@ -325,7 +325,7 @@ static void recent_add(struct pp_node *node, const struct pp_item *item, uint32_
 static enum pp_error ledger_charge(struct pp_node *node, const struct pp_item *item, uint32_t slot,
                                    const struct pp_record *record)
 {
-    pthread_rwlock_wrlock(&node->state);
+    pp_state_lock(node);
     enum pp_error error = pp_ledger_touch(&node->ledger, slot);
     if (error == PP_OK) {
         pp_ledger_charge(&node->ledger, slot, node->draft, record);
@@ -334,7 +334,7 @@ static enum pp_error ledger_charge(struct pp_node *node, const struct pp_item *i
         if (item->has_session_key)
             pp_session_key_keep(node, item);
     }
-    pthread_rwlock_unlock(&node->state);
+    pp_state_unlock(node);
     return error;
 }
 

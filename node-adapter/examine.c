@@ -101,7 +101,7 @@ static bool lane_look(struct pp_node *node, struct pp_item *item, struct pp_lane
                       struct lane_glance *out)
 {
     const struct pp_request *request = item->request;
-    pthread_rwlock_rdlock(&node->state);
+    pp_state_lock_shared(node);
     item->slot = pp_ledger_find(&node->ledger, &request->channel_id);
     bool known = item->slot != PP_SLOT_NONE && request->lane == pp_ledger_lane_id(&node->ledger);
     if (known) {
@@ -111,7 +111,7 @@ static bool lane_look(struct pp_node *node, struct pp_item *item, struct pp_lane
         out->signer = lane->signer;
         out->signer_known = pp_signers_find(&node->signers, item->slot, &out->signer_key);
     }
-    pthread_rwlock_unlock(&node->state);
+    pp_state_unlock(node);
     return known;
 }
 

@@ -216,6 +216,11 @@ struct pp_node {
     struct pp_congestion load;   /* a copy of the ledger's, as of the last group */
 };
 
+/* ---- state_lock.c: `state`, for holds of a microsecond; the hot path's ---- */
+void pp_state_lock_shared(struct pp_node *node);
+void pp_state_lock(struct pp_node *node);
+void pp_state_unlock(struct pp_node *node);
+
 /* ---- pipeline.c ---- */
 void pp_thread_name(const char *name);
 void pp_pipeline_init(struct pp_node *node);
