@@ -38,6 +38,7 @@
 #define PP_SUSPECT_REQUESTS_MAX 256u         /* the same of suspect sources: they wait long enough as it is */
 #define PP_SUSPECT_STAMPS_MAX 4096u
 #define PP_SUSPECT_PART 16u                  /* they get one in so many parts of the verification while others wait */
+#define PP_SUSPECT_TRICKLE_MAX 32u           /* one a millisecond when nobody else waits, so many at once */
 #define PP_QUEUE_CALLS_MAX 1024u             /* deletes, leaves, looks: each has a thread of the host waiting */
 #define PP_VERIFY_TAKE_MAX 8u                /* requests that a verify thread takes at once from a long queue */
 #define PP_GROUP_BYTES_MAX (UINT64_C(32) << 20) /* dirty pages of one transaction stay below LMDB's limit of 512 MiB */
@@ -171,6 +172,8 @@ struct pp_node {
     pthread_cond_t verify_wake, writer_wake, answered;
     struct pp_fair_queue clean, suspect; /* to verify */
     uint32_t suspect_credit;     /* work that suspects may do, for what was done for others */
+    uint32_t suspect_trickle;    /* requests of theirs that may be taken while nobody else waits ... */
+    uint64_t suspect_trickled_ms; /* ... counted up to then */
     struct pp_sources sources;
     uint64_t flow_key;
     struct pp_item_queue to_write;

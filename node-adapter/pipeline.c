@@ -276,12 +276,31 @@ static void to_write_put(struct pp_node *node, struct pp_item *item)
         pthread_cond_signal(&node->writer_wake);
 }
 
-/* NODE-048: suspects earn their part by the work that is done for others, and have all of it when nobody else waits. */
+/* NODE-048: suspects earn their part by the work that is done for others. When nobody else waits they get a trickle, not all
+ * that is free: the writer and the host need the processor, too. */
+static bool suspects_turn(struct pp_node *node)
+{
+    if (node->suspect_credit >= PP_FAIR_SIGNATURE_COST + PP_LEAVES_MAX)
+        return true;
+    if (node->clean.waiting > 0)
+        return false;
+    uint64_t now_ms = pp_monotonic_ns() / 1000000;
+    uint64_t passed_ms = now_ms - node->suspect_trickled_ms;
+    node->suspect_trickle += passed_ms < PP_SUSPECT_TRICKLE_MAX ? (uint32_t)passed_ms : PP_SUSPECT_TRICKLE_MAX;
+    if (node->suspect_trickle > PP_SUSPECT_TRICKLE_MAX)
+        node->suspect_trickle = PP_SUSPECT_TRICKLE_MAX;
+    node->suspect_trickled_ms = now_ms;
+    if (node->suspect_trickle == 0)
+        return false;
+    node->suspect_trickle--;
+    return true;
+}
+
 static struct pp_item *to_verify_take(struct pp_node *node)
 {
-    bool suspects_turn =
-        node->clean.waiting == 0 || node->suspect_credit >= PP_FAIR_SIGNATURE_COST + PP_LEAVES_MAX;
-    struct pp_fair_entry *entry = suspects_turn ? pp_fair_queue_take(&node->suspect) : NULL;
+    struct pp_fair_entry *entry = NULL;
+    if (node->suspect.waiting > 0 && suspects_turn(node))
+        entry = pp_fair_queue_take(&node->suspect);
     if (entry) {
         uint32_t cost = pp_fair_cost(entry);
         node->suspect_credit -= cost < node->suspect_credit ? cost : node->suspect_credit;
@@ -317,6 +336,21 @@ static void verified_put(struct pp_node *node, struct pp_item *const items[], si
     }
 }
 
+/* Suspects that wait for their trickle wake nobody: a thread looks again after a millisecond. */
+static void work_wait(struct pp_node *node)
+{
+    node->verify_idle++;
+    if (node->suspect.waiting > 0) {
+        uint64_t deadline_ns = pp_monotonic_ns() + 1000000;
+        const struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000),
+                                          .tv_nsec = (long)(deadline_ns % 1000000000)};
+        (void)pthread_cond_timedwait(&node->verify_wake, &node->lock, &deadline);
+    } else {
+        pthread_cond_wait(&node->verify_wake, &node->lock);
+    }
+    node->verify_idle--;
+}
+
 static void verify_loop(struct pp_node *node, struct pp_lane_draft *draft, struct pp_hash *scratch)
 {
     struct pp_item *items[PP_VERIFY_TAKE_MAX];
@@ -326,9 +360,7 @@ static void verify_loop(struct pp_node *node, struct pp_lane_draft *draft, struc
         if (count == 0 && node->verify_stop)
             break;
         if (count == 0) {
-            node->verify_idle++;
-            pthread_cond_wait(&node->verify_wake, &node->lock);
-            node->verify_idle--;
+            work_wait(node);
             continue;
         }
         pthread_mutex_unlock(&node->lock);

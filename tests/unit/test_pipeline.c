@@ -188,6 +188,28 @@ START_TEST(source__of_overlapping_stamps_only__suspect_and_one_that_retries_is_n
 }
 END_TEST
 
+/* NODE-048: what is free is not theirs: the writer needs it. */
+START_TEST(forger__alone__one_request_a_millisecond)
+{
+    static struct pp_made_request forged[FORGED];
+    struct world world;
+    world_open(&world, true);
+    struct asked bad = {&world.order, false};
+    struct pp_sender twin = world.sender;
+    requests_make(&world, forged, FORGED, &twin, FORGER);
+    forge(forged, FORGED);
+    forger_known(&world, forged);
+    unsigned before = world.order.count;
+    uint64_t began_ns = pp_monotonic_ns();
+    for (unsigned i = 0; i < FORGED; i++)
+        ck_assert_ok(pp_node_submit(world.fixture.node, &forged[i].request, on_answer, &bad));
+    answers_wait(&world.order, before + FORGED);
+    ck_assert_uint_ge(pp_monotonic_ns() - began_ns, (FORGED - PP_SUSPECT_TRICKLE_MAX - 1) * UINT64_C(1000000));
+    requests_done(forged, FORGED);
+    world_close(&world);
+}
+END_TEST
+
 /* NODE-048: its lines are short, the others' are not. */
 START_TEST(forger__fills_its_line__busy_while_others_are_taken)
 {
@@ -317,6 +339,7 @@ END_TEST
 
 PP_TESTS("pipeline")
 PP_TEST(forger__floods_in_another_name__gets_its_small_part_only)
+PP_TEST(forger__alone__one_request_a_millisecond)
 PP_TEST(forger__fills_its_line__busy_while_others_are_taken)
 PP_TEST(source__of_overlapping_stamps_only__suspect_and_one_that_retries_is_not)
 PP_TEST(sender__behind_a_thousand_of_another__served_in_its_turn)
