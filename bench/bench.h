@@ -59,7 +59,7 @@ struct bench_entry {
 extern const struct bench_entry bench_entries[];
 extern const size_t bench_entries_count;
 
-bench_run bench_single_durable, bench_batch64_store, bench_batch64_charges, bench_http_single,
+bench_run bench_single_durable, bench_session_verify, bench_session_durable, bench_batch64_store, bench_batch64_charges, bench_http_single,
     bench_lane_idle_bytes, bench_lane_busy_bytes,
     bench_startup_1e7, bench_lanes_1e7, bench_p99_flushes, bench_postgres_single, bench_postgres_batch, bench_mppx_http,
     bench_flood_honest, bench_journal_append, bench_curve_batch;
@@ -104,11 +104,15 @@ uint64_t bench_verify_rate(const struct bench_options *options);
  * tree, and for the batch one digest and one verification. */
 uint64_t bench_batch_crypto_rate(const struct bench_options *options, uint32_t stamps,
                                  uint32_t payload_bytes);
+/* The cryptography of a session's stamps, bare, on so many cores at once; stamps a second: the hash of each envelope and a MAC;
+ * root: with the digest and the verification of a root for each 1024. */
+uint64_t bench_session_crypto_rate(const struct bench_options *options, unsigned cores, bool root,
+                                   uint32_t payload_bytes);
 /* Values of these bytes, appended to LMDB with ascending keys, `group` in a transaction, flushed; a second. */
 uint64_t bench_append_rate(const struct bench_options *options, size_t value_bytes, size_t count,
                            size_t group);
-/* A CHARGED record of so many stamps, as the journal holds it. */
-size_t bench_record_bytes(uint32_t stamps);
+/* A record of so many stamps, as the journal holds it: CHARGED, or SESSION_CHARGED. */
+size_t bench_record_bytes(uint32_t stamps, bool session);
 /* While true, secp256k1_ecdsa_verify says yes at once: what a stamp costs beside its signature. Only this program is
  * linked so (part.cmake). */
 void bench_signatures_free(bool free);
@@ -152,6 +156,9 @@ struct pp_node *traffic_open(struct traffic *traffic, const char *dir);
 void traffic_head(const struct traffic *traffic, struct pp_node *node);
 /* The chain says that these lanes are open. */
 void traffic_fund(const struct traffic *traffic, struct pp_node *node, uint32_t first, uint32_t count);
+void traffic_lane_key(const struct traffic *traffic, uint32_t lane, struct pp_secret_key *out);
+/* The host says that it stored whatever is reserved. */
+void traffic_commit(struct pp_node *node);
 /* Hands one request over, to the store of the traffic's shape. */
 PP_MUST_CHECK enum pp_error traffic_submit(const struct traffic *traffic, struct pp_node *node,
                                            uint32_t number, pp_submit_done *done, void *context);

@@ -81,8 +81,8 @@ static uint64_t charges_limit(void *context)
     const struct batch *batch = context;
     const uint32_t stamps = batch->traffic.shape.stamps;
     const uint32_t records = bench_size(batch->options, STAMPS, STAMPS_QUICK) / stamps;
-    const uint64_t append = stamps * bench_append_rate(batch->options, bench_record_bytes(stamps), records,
-                                                       stamps < GROUP ? GROUP / stamps : 1);
+    const uint64_t append = stamps * bench_append_rate(batch->options, bench_record_bytes(stamps, false),
+                                                       records, stamps < GROUP ? GROUP / stamps : 1);
     const uint64_t crypto = bench_batch_crypto_rate(batch->options, stamps, PAYLOAD_BYTES);
     return append < crypto ? append : crypto;
 }

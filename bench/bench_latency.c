@@ -123,7 +123,7 @@ static uint64_t p99_ns(void *context)
     free(dir);
     for (uint32_t i = 0; i < lanes; i++)
         latency->sorted[i] = latency->samples[i].took_ns;
-    latency->flush_bytes = (bench_record_bytes(1) + PAYLOAD_BYTES + TOPIC_AND_KEY_BYTES) * lanes /
+    latency->flush_bytes = (bench_record_bytes(1, false) + PAYLOAD_BYTES + TOPIC_AND_KEY_BYTES) * lanes /
                            (latency->flushes > 0 ? latency->flushes : 1);
     return bench_quantile(latency->sorted, lanes, 990);
 }

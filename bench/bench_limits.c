@@ -24,6 +24,7 @@ struct verifier {
     pthread_t thread;
     unsigned count;
     uint32_t stamps, payload_bytes;
+    bool root; /* a session's stamps with the signature of their root */
     const uint8_t *pool;
     struct pp_domain domain;
     struct pp_voucher voucher;
@@ -73,6 +74,28 @@ static void *batch_main(void *context)
     return NULL;
 }
 
+/* What the stamps under a session's root cost, bare. */
+static void *session_main(void *context)
+{
+    const struct verifier *v = context;
+    static const uint8_t topic[] = "topic/500";
+    const uint8_t key[crypto_generichash_KEYBYTES] = {7};
+    for (unsigned i = 0; i < v->count; i++) {
+        for (uint32_t k = 0; k < v->stamps; k++) {
+            struct pp_hash hash;
+            uint8_t mac[PP_SESSION_MAC_BYTES];
+            const uint8_t *payload =
+                v->pool + ((uint64_t)i * v->stamps + k) * SEGMENT_BYTES % (POOL_BYTES - v->payload_bytes);
+            pp_envelope_hash(topic, sizeof topic - 1, payload, v->payload_bytes, &hash);
+            if (crypto_generichash(mac, sizeof mac, hash.bytes, sizeof hash.bytes, key, sizeof key) != 0)
+                bench_fail("crypto_generichash", PP_SYSTEM);
+        }
+        if (v->root)
+            voucher_verify(v);
+    }
+    return NULL;
+}
+
 static void verifier_make(struct verifier *v, uint8_t seed)
 {
     static const struct pp_address contract = {{0xc0, 0x01}};
@@ -88,11 +111,10 @@ static void verifier_make(struct verifier *v, uint8_t seed)
         bench_fail("secp256k1_ecdsa_sign", PP_BAD_KEY);
 }
 
-/* All cores at once: how often a second `turn` is done. */
-static uint64_t parallel_rate(const struct verifier *example, void *(*turn)(void *))
+/* So many cores at once: how often a second `turn` is done. */
+static uint64_t parallel_rate(const struct verifier *example, unsigned cores, void *(*turn)(void *))
 {
     struct verifier verifiers[BENCH_CORES_MAX];
-    unsigned cores = bench_cores();
     for (unsigned i = 0; i < cores; i++) {
         verifiers[i] = *example;
         verifier_make(&verifiers[i], (uint8_t)(i + 1));
@@ -112,27 +134,47 @@ static uint64_t parallel_rate(const struct verifier *example, void *(*turn)(void
 uint64_t bench_verify_rate(const struct bench_options *options)
 {
     const struct verifier example = {.count = bench_size(options, VERIFIES, VERIFIES_QUICK)};
-    return parallel_rate(&example, verify_main);
+    return parallel_rate(&example, bench_cores(), verify_main);
 }
 
-uint64_t bench_batch_crypto_rate(const struct bench_options *options, uint32_t stamps, uint32_t payload_bytes)
+static uint8_t *pool_make(void)
 {
     uint8_t *pool = malloc(POOL_BYTES);
     if (!pool)
         bench_fail("pool", PP_NO_MEMORY);
     randombytes_buf(pool, POOL_BYTES);
+    return pool;
+}
+
+uint64_t bench_batch_crypto_rate(const struct bench_options *options, uint32_t stamps, uint32_t payload_bytes)
+{
+    uint8_t *pool = pool_make();
     const struct verifier example = {.count = 1 + bench_size(options, 60000, 100) / stamps,
                                      .stamps = stamps,
                                      .payload_bytes = payload_bytes,
                                      .pool = pool};
-    uint64_t rate = parallel_rate(&example, batch_main) * stamps;
+    uint64_t rate = parallel_rate(&example, bench_cores(), batch_main) * stamps;
+    free(pool);
+    return rate;
+}
+
+uint64_t bench_session_crypto_rate(const struct bench_options *options, unsigned cores, bool root,
+                                   uint32_t payload_bytes)
+{
+    uint8_t *pool = pool_make();
+    const struct verifier example = {.count = bench_size(options, 128, 1),
+                                     .stamps = PP_SESSION_UNSIGNED_MAX,
+                                     .root = root,
+                                     .payload_bytes = payload_bytes,
+                                     .pool = pool};
+    uint64_t rate = parallel_rate(&example, cores, session_main) * PP_SESSION_UNSIGNED_MAX;
     free(pool);
     return rate;
 }
 
 /* ---- records ---- */
 
-size_t bench_record_bytes(uint32_t stamps)
+size_t bench_record_bytes(uint32_t stamps, bool session)
 {
     struct pp_row_charged *rows = calloc(stamps, sizeof *rows);
     uint8_t *buffer = malloc(PP_RECORD_MAX_BYTES);
@@ -141,10 +183,11 @@ size_t bench_record_bytes(uint32_t stamps)
         bench_fail("record", PP_NO_MEMORY);
     for (uint32_t i = 0; i < stamps; i++)
         rows[i] = (struct pp_row_charged){.admitted = 1, .leaf = {.size = 1, .retention_days = 1}};
-    const struct pp_record record = {.type = PP_RECORD_TYPE_CHARGED,
-                                     .count = stamps,
-                                     .charged = {.kind = PP_STAMP_BATCH},
-                                     .charged_rows = rows};
+    struct pp_record record = {.type = PP_RECORD_TYPE_CHARGED, .count = stamps, .charged_rows = rows};
+    if (session)
+        record.type = PP_RECORD_TYPE_SESSION_CHARGED;
+    else
+        record.charged.kind = PP_STAMP_BATCH;
     size_t length = 0;
     pp_writer_init(&w, buffer, PP_RECORD_MAX_BYTES);
     pp_record_write(&w, &record);

@@ -223,6 +223,11 @@ void traffic_make(struct traffic *traffic, const struct traffic_shape *shape)
     make_all(traffic, &quote);
 }
 
+void traffic_lane_key(const struct traffic *traffic, uint32_t lane, struct pp_secret_key *out)
+{
+    *out = traffic->lanes_made[lane].key;
+}
+
 void traffic_done(struct traffic *traffic)
 {
     free(traffic->run);
@@ -355,8 +360,7 @@ static bool ticket_visit(void *context, const struct pp_open_ticket *ticket)
     return open->count < PP_TICKETS_MAX;
 }
 
-/* The host says that it stored whatever is reserved. */
-static void tickets_commit(struct pp_node *node)
+void traffic_commit(struct pp_node *node)
 {
     struct open_tickets open = {room_for(PP_TICKETS_MAX, sizeof *open.tickets), 0};
     struct pp_receipt receipt;
@@ -379,7 +383,7 @@ uint64_t traffic_run_ns(const struct traffic *traffic, struct pp_node *node, uin
         traffic_run(traffic, node, first + done, count - done < piece ? count - done : piece, window);
         elapsed_ns += bench_now_ns() - started_ns;
         if (traffic->shape.host_store)
-            tickets_commit(node);
+            traffic_commit(node);
     }
     return elapsed_ns;
 }
