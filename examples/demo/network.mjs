@@ -5,6 +5,7 @@ import path from 'node:path';
 import { createWalletClient, http } from 'viem';
 import { deploy } from '../../settlement/contracts/deploy.mjs';
 import { artifact } from '../../settlement/contracts/build.mjs';
+import { receiptOf } from '../../settlement/contracts/receipt.mjs';
 import { CHAIN_ID, GivenUp, until } from './chain.mjs';
 
 export const NODE_ID = 1;
@@ -93,7 +94,7 @@ export class Network {
   async mint(to, amount) {
     const wallet = createWalletClient({ account: this.contracts.deployer, transport: http(this.chain.url) });
     const hash = await wallet.writeContract({ ...this.token, functionName: 'mint', args: [to, amount], chain: null });
-    await this.chain.read.waitForTransactionReceipt({ hash });
+    await receiptOf(this.chain.read, hash);
   }
 
   async fund(address) {

@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { createPublicClient, createWalletClient, decodeErrorResult, encodeDeployData, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { artifact } from './build.mjs';
+import { receiptOf } from './receipt.mjs';
 
 const hours = (n) => n * 3600;
 
@@ -41,7 +42,7 @@ async function deployerOf(client, rpc, config) {
 }
 
 async function mined(client, hash, what) {
-  const receipt = await client.waitForTransactionReceipt({ hash });
+  const receipt = await receiptOf(client, hash);
   if (receipt.status !== 'success') throw new Error(`${what}: transaction ${hash} reverted`);
   return receipt;
 }

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPublicClient, createWalletClient, http } from 'viem';
 import { artifact } from '../../settlement/contracts/build.mjs';
+import { receiptOf } from '../../settlement/contracts/receipt.mjs';
 import { startAnvil } from '../support/chain/anvil.mjs';
 import { cBuildDir, contractsDir, root } from '../support/chain/paths.mjs';
 import { check } from '../support/chain/suite.mjs';
@@ -40,7 +41,7 @@ async function deployHarness(url) {
   const wallet = createWalletClient({ account, transport });
   const { abi, bytecode } = artifact(contractsDir, 'SettlementHarness');
   const hash = await wallet.deployContract({ abi, bytecode, chain: null });
-  const { contractAddress } = await client.waitForTransactionReceipt({ hash });
+  const { contractAddress } = await receiptOf(client, hash);
   return async (cases) => {
     const results = [];
     for (let i = 0; i < cases.length; i += PER_CALL) {

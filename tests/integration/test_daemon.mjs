@@ -14,6 +14,7 @@ import { concat, createPublicClient, createWalletClient, hashTypedData, hexToByt
 import { privateKeyToAccount, sign } from 'viem/accounts';
 import { artifact, build } from '../../settlement/contracts/build.mjs';
 import { deploy } from '../../settlement/contracts/deploy.mjs';
+import { receiptOf } from '../../settlement/contracts/receipt.mjs';
 import { startAnvil } from '../support/chain/anvil.mjs';
 import { cBuildDir, contractsDir } from '../support/chain/paths.mjs';
 import { check } from '../support/chain/suite.mjs';
@@ -187,7 +188,7 @@ try {
   const wallet = createWalletClient({ account: payer, chain, transport: http(anvil.url) });
   const call = async (address, name, functionName, args) => {
     const sent = await wallet.writeContract({ address, abi: artifact(contracts, name).abi, functionName, args });
-    const receipt = await reading.waitForTransactionReceipt({ hash: sent });
+    const receipt = await receiptOf(reading, sent);
     assert.equal(receipt.status, 'success', functionName);
   };
   await makeKeys();

@@ -5,6 +5,7 @@ import { privateKeyToAccount, sign } from 'viem/accounts';
 import { hashTypedData, parseSignature } from 'viem';
 import { artifact } from '../../../settlement/contracts/build.mjs';
 import { deploy } from '../../../settlement/contracts/deploy.mjs';
+import { receiptOf } from '../../../settlement/contracts/receipt.mjs';
 import { domainOf, types } from '../vectors/eip712_types.mjs';
 import { startAnvil } from './anvil.mjs';
 import { contractsDir } from './paths.mjs';
@@ -78,7 +79,7 @@ export class Network {
   // Sends one transaction and returns its receipt with the decoded events; throws if it reverts.
   async sendTo(address, abi, account, functionName, args) {
     const hash = await this.wallet.writeContract({ account, address, abi, functionName, args, gas: 30_000_000n });
-    const receipt = await this.client.waitForTransactionReceipt({ hash });
+    const receipt = await receiptOf(this.client, hash);
     if (receipt.status !== 'success') {
       await this.client.simulateContract({ account, address, abi, functionName, args });
       throw new Error(`${functionName} reverted`);
