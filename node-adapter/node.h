@@ -171,7 +171,7 @@ struct pp_node {
     pthread_mutex_t lock;
     pthread_cond_t verify_wake, writer_wake, answered;
     struct pp_fair_queue clean, suspect; /* to verify */
-    uint32_t suspect_credit;     /* work that suspects may do, for what was done for others */
+    uint32_t suspect_credit;     /* work that was done for others and not yet, in its part, for suspects */
     uint32_t suspect_trickle;    /* requests of theirs that may be taken while nobody else waits ... */
     uint64_t suspect_trickled_ms; /* ... counted up to then */
     struct pp_sources sources;

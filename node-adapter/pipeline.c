@@ -233,6 +233,12 @@ struct pp_item *pp_pipeline_next(struct pp_node *node, bool wait)
     return item;
 }
 
+/* What a commit may wait for: what is being verified, or soon will be. Suspects that stand in line are not. */
+static uint32_t awaited_count(const struct pp_node *node)
+{
+    return node->verifying - node->suspect.waiting;
+}
+
 /* NODE-029. Whether a group of so many stamps has waited long enough; if not, *out_deadline_ns says when to look again. */
 static bool waited_enough(const struct pp_node *node, uint64_t began_ns, uint64_t stamps,
                           uint64_t *out_deadline_ns)
@@ -240,10 +246,11 @@ static bool waited_enough(const struct pp_node *node, uint64_t began_ns, uint64_
     uint64_t wait_ns = node->flush_ns * FLUSHES_TO_WAIT, now_ns = pp_monotonic_ns();
     uint64_t ordinary_ns = began_ns + (wait_ns < PP_GROUP_WAIT_MAX_NS ? wait_ns : PP_GROUP_WAIT_MAX_NS);
     uint64_t flood_ns = began_ns + PP_GROUP_FLOOD_MAX_NS;
-    bool flood = (stamps + node->waiting_stamps) * PP_GROUP_FLOOD_PART < node->verifying;
+    uint32_t awaited = awaited_count(node);
+    bool flood = (stamps + node->waiting_stamps) * PP_GROUP_FLOOD_PART < awaited;
     uint64_t again_ns = now_ns + PP_GROUP_WAIT_MAX_NS;
     *out_deadline_ns = now_ns < ordinary_ns ? ordinary_ns : again_ns < flood_ns ? again_ns : flood_ns;
-    return node->verifying == 0 || node->waiting_stamps >= GATHER_STAMPS || now_ns >= flood_ns ||
+    return awaited == 0 || node->waiting_stamps >= GATHER_STAMPS || now_ns >= flood_ns ||
            (now_ns >= ordinary_ns && !flood);
 }
 
@@ -272,7 +279,7 @@ static void to_write_put(struct pp_node *node, struct pp_item *item)
     queue_put(&node->to_write, item);
     node->waiting_stamps += item->stamps;
     node->verifying--;
-    if (node->writer_idle || node->verifying == 0 || node->waiting_stamps >= GATHER_STAMPS)
+    if (node->writer_idle || awaited_count(node) == 0 || node->waiting_stamps >= GATHER_STAMPS)
         pthread_cond_signal(&node->writer_wake);
 }
 
@@ -280,7 +287,7 @@ static void to_write_put(struct pp_node *node, struct pp_item *item)
  * that is free: the writer and the host need the processor, too. */
 static bool suspects_turn(struct pp_node *node)
 {
-    if (node->suspect_credit >= PP_FAIR_SIGNATURE_COST + PP_LEAVES_MAX)
+    if (node->suspect_credit >= (PP_SUSPECT_PART - 1) * (PP_FAIR_SIGNATURE_COST + PP_LEAVES_MAX))
         return true;
     if (node->clean.waiting > 0)
         return false;
@@ -302,7 +309,7 @@ static struct pp_item *to_verify_take(struct pp_node *node)
     if (node->suspect.waiting > 0 && suspects_turn(node))
         entry = pp_fair_queue_take(&node->suspect);
     if (entry) {
-        uint32_t cost = pp_fair_cost(entry);
+        uint32_t cost = (PP_SUSPECT_PART - 1) * pp_fair_cost(entry);
         node->suspect_credit -= cost < node->suspect_credit ? cost : node->suspect_credit;
         return item_of(entry);
     }
@@ -310,7 +317,7 @@ static struct pp_item *to_verify_take(struct pp_node *node)
     if (!entry)
         return NULL;
     if (node->suspect.waiting > 0)
-        node->suspect_credit += pp_fair_cost(entry) / (PP_SUSPECT_PART - 1);
+        node->suspect_credit += pp_fair_cost(entry);
     return item_of(entry);
 }
 

@@ -317,6 +317,25 @@ START_TEST(group__in_a_flood__gathers_and_gives_up_in_time)
 }
 END_TEST
 
+/* NODE-029: suspects that stand in line are nothing to wait for. */
+START_TEST(group__only_suspects_wait__not_waited_for)
+{
+    struct world world;
+    world_open(&world, true);
+    struct pp_node *node = world.fixture.node;
+    pthread_mutex_lock(&node->lock);
+    node->verifying += 100;
+    node->suspect.waiting += 100;
+    pthread_mutex_unlock(&node->lock);
+    ck_assert_ptr_null(pp_pipeline_next_for(node, pp_monotonic_ns() + UINT64_C(1000000000000), 1));
+    pthread_mutex_lock(&node->lock);
+    node->verifying -= 100;
+    node->suspect.waiting -= 100;
+    pthread_mutex_unlock(&node->lock);
+    world_close(&world);
+}
+END_TEST
+
 /* NODE-050: answered by a callback, with tickets. */
 START_TEST(admit_start__two_at_once__their_tickets_are_open)
 {
@@ -345,5 +364,6 @@ PP_TEST(source__of_overlapping_stamps_only__suspect_and_one_that_retries_is_not)
 PP_TEST(sender__behind_a_thousand_of_another__served_in_its_turn)
 PP_TEST(calls__as_many_as_there_may_be__busy_and_then_again)
 PP_TEST(group__in_a_flood__gathers_and_gives_up_in_time)
+PP_TEST(group__only_suspects_wait__not_waited_for)
 PP_TEST(admit_start__two_at_once__their_tickets_are_open)
 PP_TESTS_END
