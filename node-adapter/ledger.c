@@ -49,8 +49,8 @@ static enum pp_error pools_map(struct pp_ledger *ledger)
     PP_TRY(pp_memory_map(ledger->mapped_bytes[4], (void **)&ledger->marks.dirty));
     ledger->marks.kept = ledger->marks.dirty + marks_words(ledger->lanes_max);
     ledger->marks_memory = ledger->marks.dirty;
-    PP_TRY(pp_tickets_open(&ledger->tickets));
-    PP_TRY(pp_sessions_open(&ledger->sessions));
+    PP_TRY(pp_tickets_open(&ledger->tickets, ledger->map_key[0]));
+    PP_TRY(pp_sessions_open(&ledger->sessions, ledger->map_key[1]));
     return pp_earning_open(&ledger->book, BOOK_ENTRIES_FIRST);
 }
 

@@ -1,6 +1,7 @@
 #include "sessions.h"
 
 #include "memory.h"
+#include "places.h"
 
 #include <pp/assert.h>
 
@@ -11,9 +12,9 @@
 #define LEAF_PLACES (2u * PP_SESSION_LEAVES_MAX)
 #define ALL_LANES UINT32_MAX
 
-enum pp_error pp_sessions_open(struct pp_sessions *sessions)
+enum pp_error pp_sessions_open(struct pp_sessions *sessions, uint64_t key)
 {
-    *sessions = (struct pp_sessions){0};
+    *sessions = (struct pp_sessions){.key = key};
     PP_TRY(pp_memory_map(PP_SESSIONS_MAX * sizeof *sessions->places, (void **)&sessions->places));
     PP_TRY(pp_memory_map(BUCKETS * sizeof *sessions->by_id, (void **)&sessions->by_id));
     PP_TRY(pp_memory_map(BUCKETS * sizeof *sessions->by_slot, (void **)&sessions->by_slot));
@@ -110,11 +111,11 @@ static enum pp_error touch(struct pp_sessions *sessions, struct pp_session *sess
 
 /* ---- places ---- */
 
-static uint32_t bucket_of_id(const struct pp_hash *id)
+static uint32_t bucket_of_id(const struct pp_sessions *sessions, const struct pp_hash *id)
 {
-    uint32_t word; /* a hash already; who grinds one meets at most PP_SESSIONS_MAX neighbours */
+    uint64_t word; /* a hash already, but one that a sender may grind */
     memcpy(&word, id->bytes, sizeof word);
-    return word % BUCKETS;
+    return (uint32_t)(pp_place_hash(word, sessions->key) % BUCKETS);
 }
 
 static void chain_out(struct pp_sessions *sessions, uint32_t *at, uint32_t place, bool by_id)
@@ -133,7 +134,7 @@ static struct pp_session *put(struct pp_sessions *sessions, const struct pp_sess
     struct pp_session *out = &sessions->places[place];
     if (sessions->free_place > 0)
         sessions->free_place = out->next_by_id;
-    uint32_t *by_id = &sessions->by_id[bucket_of_id(&session->id)];
+    uint32_t *by_id = &sessions->by_id[bucket_of_id(sessions, &session->id)];
     uint32_t *by_slot = &sessions->by_slot[session->slot % BUCKETS];
     *out = *session;
     out->next_by_id = *by_id;
@@ -146,7 +147,7 @@ static struct pp_session *put(struct pp_sessions *sessions, const struct pp_sess
 static void take(struct pp_sessions *sessions, struct pp_session *session)
 {
     uint32_t place = (uint32_t)(session - sessions->places);
-    chain_out(sessions, &sessions->by_id[bucket_of_id(&session->id)], place, true);
+    chain_out(sessions, &sessions->by_id[bucket_of_id(sessions, &session->id)], place, true);
     chain_out(sessions, &sessions->by_slot[session->slot % BUCKETS], place, false);
     pp_session_key_done(&session->key);
     *session = (struct pp_session){.next_by_id = sessions->free_place};
@@ -156,7 +157,7 @@ static void take(struct pp_sessions *sessions, struct pp_session *session)
 
 struct pp_session *pp_sessions_find(const struct pp_sessions *sessions, const struct pp_hash *id)
 {
-    uint32_t at = sessions->by_id[bucket_of_id(id)];
+    uint32_t at = sessions->by_id[bucket_of_id(sessions, id)];
     while (at != 0 && !pp_hash_eq(&sessions->places[at - 1].id, id))
         at = sessions->places[at - 1].next_by_id;
     return at == 0 ? NULL : &sessions->places[at - 1];
@@ -197,15 +198,14 @@ void pp_sessions_list(const struct pp_sessions *sessions, const struct pp_sessio
 
 /* ---- leaves ---- */
 
-/* Sequence numbers are consecutive: they spread by themselves. */
-static uint32_t leaf_home(uint64_t sequence)
+static uint32_t leaf_home(const struct pp_sessions *sessions, uint64_t sequence)
 {
-    return (uint32_t)(sequence % LEAF_PLACES);
+    return (uint32_t)(pp_place_hash(sequence, sessions->key) % LEAF_PLACES);
 }
 
 static struct pp_session_leaf *leaf_place(const struct pp_sessions *sessions, uint64_t sequence)
 {
-    uint32_t at = leaf_home(sequence);
+    uint32_t at = leaf_home(sessions, sequence);
     while (sessions->leaves[at].sequence != 0 && sessions->leaves[at].sequence != sequence)
         at = (at + 1) % LEAF_PLACES;
     return &sessions->leaves[at];
@@ -227,7 +227,7 @@ static void leaf_out(struct pp_sessions *sessions, uint64_t sequence)
     sessions->leaf_count--;
     for (uint32_t next = (hole + 1) % LEAF_PLACES; leaves[next].sequence != 0;
          next = (next + 1) % LEAF_PLACES) {
-        uint32_t home = leaf_home(leaves[next].sequence);
+        uint32_t home = leaf_home(sessions, leaves[next].sequence);
         if ((next + LEAF_PLACES - home) % LEAF_PLACES < (next + LEAF_PLACES - hole) % LEAF_PLACES)
             continue;
         leaves[hole] = leaves[next];
@@ -349,6 +349,14 @@ static enum pp_error end(struct pp_sessions *sessions, struct pp_session *sessio
     PP_TRY(note(sessions, PP_SESSION_REMOVED, session));
     take(sessions, session);
     return PP_OK;
+}
+
+bool pp_sessions_unsigned_of(const struct pp_sessions *sessions, uint32_t slot)
+{
+    const struct pp_session *one = pp_sessions_of_lane(sessions, slot, NULL);
+    while (one && one->unsigned_count == 0)
+        one = pp_sessions_of_lane(sessions, slot, one);
+    return one != NULL;
 }
 
 enum pp_error pp_sessions_drop(struct pp_sessions *sessions, uint32_t slot)

@@ -63,6 +63,7 @@ struct pp_sessions {
     uint32_t used, count;
     struct pp_session_leaf *leaves; /* open addressing, half full */
     uint32_t leaf_count;
+    uint64_t key; /* of places and chains */
     uint64_t group;
     struct pp_session_change *changes;
     size_t change_count, change_capacity;
@@ -70,7 +71,8 @@ struct pp_sessions {
     size_t leaf_change_count, leaf_change_capacity;
 };
 
-PP_MUST_CHECK enum pp_error pp_sessions_open(struct pp_sessions *sessions);
+/* key: any random number; it says where things stand, and is no part of what they are. */
+PP_MUST_CHECK enum pp_error pp_sessions_open(struct pp_sessions *sessions, uint64_t key);
 void pp_sessions_close(struct pp_sessions *sessions);
 /* Room for that many stamps. NO_MEMORY. */
 PP_MUST_CHECK enum pp_error pp_sessions_reserve(struct pp_sessions *sessions, size_t stamps);
@@ -109,6 +111,8 @@ PP_MUST_CHECK enum pp_error pp_sessions_leaf_take(struct pp_sessions *sessions, 
                                                   struct pp_session_leaf *out);
 PP_MUST_CHECK enum pp_error pp_sessions_root_set(struct pp_sessions *sessions, struct pp_session *session,
                                                  const struct pp_hash *root);
+/* Whether a session of this lane has an unsigned leaf. */
+bool pp_sessions_unsigned_of(const struct pp_sessions *sessions, uint32_t slot);
 /* With what is unsigned: all of one lane. */
 PP_MUST_CHECK enum pp_error pp_sessions_drop(struct pp_sessions *sessions, uint32_t slot);
 /* SESSION-017: those that are over, of one lane, or of all (UINT32_MAX). */

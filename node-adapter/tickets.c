@@ -1,6 +1,7 @@
 #include "tickets.h"
 
 #include "memory.h"
+#include "places.h"
 
 #include <pp/assert.h>
 
@@ -8,9 +9,9 @@
 
 #define PLACES (2u * PP_TICKETS_MAX)
 
-enum pp_error pp_tickets_open(struct pp_tickets *tickets)
+enum pp_error pp_tickets_open(struct pp_tickets *tickets, uint64_t key)
 {
-    *tickets = (struct pp_tickets){0};
+    *tickets = (struct pp_tickets){.key = key};
     return pp_memory_map(PLACES * sizeof *tickets->places, (void **)&tickets->places);
 }
 
@@ -39,15 +40,14 @@ void pp_tickets_begin(struct pp_tickets *tickets)
     tickets->change_count = 0;
 }
 
-/* Sequence numbers are consecutive: they spread by themselves. */
-static uint32_t place_of(uint64_t sequence)
+static uint32_t place_of(const struct pp_tickets *tickets, uint64_t sequence)
 {
-    return (uint32_t)(sequence % PLACES);
+    return (uint32_t)(pp_place_hash(sequence, tickets->key) % PLACES);
 }
 
 static uint32_t place_find(const struct pp_tickets *tickets, uint64_t sequence)
 {
-    uint32_t at = place_of(sequence);
+    uint32_t at = place_of(tickets, sequence);
     while (tickets->places[at].sequence != 0 && tickets->places[at].sequence != sequence)
         at = (at + 1) % PLACES;
     return at;
@@ -67,7 +67,7 @@ static void take(struct pp_tickets *tickets, uint32_t at)
     tickets->count--;
     uint32_t hole = at;
     for (uint32_t next = (at + 1) % PLACES; tickets->places[next].sequence != 0; next = (next + 1) % PLACES) {
-        uint32_t home = place_of(tickets->places[next].sequence);
+        uint32_t home = place_of(tickets, tickets->places[next].sequence);
         if ((next + PLACES - home) % PLACES < (next + PLACES - hole) % PLACES)
             continue;
         tickets->places[hole] = tickets->places[next];

@@ -30,11 +30,13 @@ struct pp_ticket_change {
 struct pp_tickets {
     struct pp_ticket *places; /* twice PP_TICKETS_MAX, open addressing */
     uint32_t count;
+    uint64_t key; /* of places */
     struct pp_ticket_change *changes;
     size_t change_count, change_capacity;
 };
 
-PP_MUST_CHECK enum pp_error pp_tickets_open(struct pp_tickets *tickets);
+/* key: any random number. */
+PP_MUST_CHECK enum pp_error pp_tickets_open(struct pp_tickets *tickets, uint64_t key);
 void pp_tickets_close(struct pp_tickets *tickets);
 /* Room for that many changes. NO_MEMORY. */
 PP_MUST_CHECK enum pp_error pp_tickets_reserve(struct pp_tickets *tickets, size_t changes);

@@ -149,7 +149,7 @@ START_TEST(sessions__random_changes_and_undo__as_plain_lists)
     struct pp_rng rng;
     uint64_t next = 1;
     pp_rng_init(&rng, 11);
-    ck_assert_ok(pp_sessions_open(&sessions));
+    ck_assert_ok(pp_sessions_open(&sessions, 0x5eed));
     for (unsigned group = 0; group < 1500; group++) {
         uint64_t saved_next = next;
         saved = model;
@@ -176,7 +176,7 @@ START_TEST(sessions__each_limit__refused)
     struct pp_hash *scratch = calloc(PP_SESSION_UNSIGNED_MAX, sizeof *scratch), context;
     struct pp_grains highest;
     uint64_t next = 1;
-    ck_assert_ok(pp_sessions_open(&sessions));
+    ck_assert_ok(pp_sessions_open(&sessions, 0x5eed));
     for (uint32_t i = 0; i < PP_SESSIONS_MAX; i++) {
         struct pp_session made = session_of(next++, i, 1);
         ck_assert_ok(pp_sessions_add(&sessions, &made));

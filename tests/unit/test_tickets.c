@@ -45,7 +45,7 @@ START_TEST(tickets__random_changes_and_undo__as_a_plain_list)
     struct pp_ticket one;
     uint64_t next = 1;
     pp_rng_init(&rng, 5);
-    ck_assert_ok(pp_tickets_open(&tickets));
+    ck_assert_ok(pp_tickets_open(&tickets, 0x5eed));
     for (unsigned group = 0; group < 400; group++) {
         saved = model;
         pp_tickets_begin(&tickets);
@@ -86,7 +86,7 @@ START_TEST(tickets__as_many_as_there_may_be__then_busy)
 {
     struct pp_tickets tickets;
     struct pp_ticket one;
-    ck_assert_ok(pp_tickets_open(&tickets));
+    ck_assert_ok(pp_tickets_open(&tickets, 0x5eed));
     for (uint64_t i = 1; i <= PP_TICKETS_MAX; i++)
         ck_assert_ok(pp_tickets_add(&tickets, &(struct pp_ticket){.sequence = i, .slot = 1}));
     ck_assert_error(pp_tickets_add(&tickets, &(struct pp_ticket){.sequence = 99999999, .slot = 1}), PP_BUSY);
@@ -97,7 +97,31 @@ START_TEST(tickets__as_many_as_there_may_be__then_busy)
 }
 END_TEST
 
+/* As many as there may be, with numbers in a row, taken oldest first: a run of places would make each removal walk along all of
+ * the rest. Counted as places passed, not as time. */
+START_TEST(tickets__all_there_may_be_in_a_row__stand_apart)
+{
+    struct pp_tickets tickets;
+    ck_assert_ok(pp_tickets_open(&tickets, 0x5eed));
+    ck_assert_ok(pp_tickets_reserve(&tickets, 2 * PP_TICKETS_MAX));
+    pp_tickets_begin(&tickets);
+    for (uint64_t i = 1; i <= PP_TICKETS_MAX; i++)
+        ck_assert_ok(pp_tickets_add(&tickets, &(struct pp_ticket){.sequence = i, .slot = 1}));
+    uint32_t run = 0, longest = 0;
+    for (uint32_t at = 0; at < 2 * PP_TICKETS_MAX; at++) {
+        run = tickets.places[at].sequence != 0 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    ck_assert_uint_lt(longest, 200);
+    for (uint64_t i = 1; i <= PP_TICKETS_MAX; i++)
+        ck_assert_ok(pp_tickets_remove(&tickets, i));
+    ck_assert_uint_eq(tickets.count, 0);
+    pp_tickets_close(&tickets);
+}
+END_TEST
+
 PP_TESTS("tickets")
+PP_TEST(tickets__all_there_may_be_in_a_row__stand_apart)
 PP_TEST(tickets__random_changes_and_undo__as_a_plain_list)
 PP_TEST(tickets__as_many_as_there_may_be__then_busy)
 PP_TESTS_END
