@@ -282,7 +282,9 @@ static enum pp_error step_left(struct pp_ledger *ledger, const struct pp_record 
         return PP_INVARIANT;
     earning_stop(ledger, lane, ledger->head.day);
     PP_TRY(pp_tickets_drop(&ledger->tickets, slot)); /* their money goes back with all the rest */
-    PP_TRY(pp_sessions_drop(&ledger->sessions, slot)); /* SESSION-042: so does that of unsigned leaves */
+    if (pp_sessions_unsigned_of(&ledger->sessions, slot)) /* SESSION-042 */
+        return PP_INVARIANT;
+    PP_TRY(pp_sessions_drop(&ledger->sessions, slot));
     if (!pp_grains_is_zero(left->amount))
         PP_TRY(refund_one(ledger, slot, &no_stamp, left->amount, PP_REFUND_LEAVING));
     if (left->new_cap.raw != left->old_cap.raw) {

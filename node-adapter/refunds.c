@@ -377,6 +377,8 @@ static enum pp_error leave_run(struct pp_node *node, struct pp_txn *txn, void *c
     PP_TRY(pp_lane_state_next((enum pp_lane_state)lane->lane.state, PP_LANE_ON_SENDER_LEFT, &state, &action));
     if (action != PP_LANE_DO_REFUND_AND_RELEASE)
         return PP_BAD_EVENT;
+    if (pp_sessions_unsigned_of(&node->ledger.sessions, slot)) /* SESSION-042 */
+        return PP_SESSION_UNSIGNED;
     return leave_append(node, txn, lane, run);
 }
 

@@ -191,6 +191,7 @@ static enum pp_error open_run(struct pp_node *node, struct pp_txn *txn, void *co
 {
     const struct open_run *run = context;
     const struct pp_session_opening *opening = &run->open->opening;
+    pp_refusal_init(run->refusal, PP_OK, NULL); /* it may run again, after its group was undone */
     uint32_t slot = pp_ledger_find(&node->ledger, &opening->channel_id);
     const struct pp_session *known = pp_sessions_find(&node->ledger.sessions, &run->id);
     if (known) { /* SESSION-015 */
@@ -288,6 +289,7 @@ static enum pp_error sign_run(struct pp_node *node, struct pp_txn *txn, void *co
 {
     const struct sign_run *run = context;
     const struct pp_session_root *root = run->root;
+    pp_refusal_init(run->refusal, PP_OK, NULL); /* as above */
     const struct pp_session *session = pp_sessions_find(&node->ledger.sessions, &root->session_id);
     if (!session || session->slot != pp_ledger_find(&node->ledger, &root->channel_id)) {
         refuse(run->refusal, PP_SESSION_UNKNOWN, "session_id", (struct pp_value){0},

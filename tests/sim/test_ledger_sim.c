@@ -503,8 +503,11 @@ static void do_leave(struct world *world)
         return;
     bool again = account->is_left;
     pp_leave_sign(&world->fixture, &account->sender, &signature);
-    ck_assert_ok(pp_node_leave(world->fixture.node, &account->sender.channel_id, FIXTURE_LANE, &signature,
-                               &refund, &release));
+    enum pp_error error = pp_node_leave(world->fixture.node, &account->sender.channel_id, FIXTURE_LANE,
+                                        &signature, &refund, &release);
+    ck_assert_error(error, !again && account->unsigned_count > 0 ? PP_SESSION_UNSIGNED : PP_OK); /* SESSION-042 */
+    if (error != PP_OK)
+        return;
     if (!again) {
         uint64_t gone = earned_of(account, today) + refunded_of(account);
         account->left = consumed_of(account) - gone;

@@ -45,7 +45,7 @@ static void send_some(struct pp_fixture *fixture, struct pp_sender *sender, unsi
     }
 }
 
-static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, bool host)
+static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, bool host, bool all_signed)
 {
     struct pp_sender_session session;
     struct pp_session_status status;
@@ -55,7 +55,7 @@ static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, b
     const struct pp_span chunk = {sender->head, pp_grains(UINT64_C(900000) * 1000000)};
     pp_session_make(&session, fixture, sender, chunk, 3600000, 1);
     ck_assert_ok(pp_node_session_open(fixture->node, &session.open, &status, &refusal));
-    for (unsigned i = 0; i < 2; i++) { /* the second stays unsigned */
+    for (unsigned i = 0; i < 2; i++) { /* the second stays unsigned, but of who leaves */
         pp_session_request_make(&made, fixture, sender, &session, 3, (struct pp_parcel_of){100, 5}, 500 + i);
         if (host) {
             struct pp_result results[3];
@@ -70,7 +70,7 @@ static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, b
             ck_assert_uint_eq(answer.results[2].refusal.error, PP_OK);
             pp_answer_done(&answer);
         }
-        if (i == 0) {
+        if (i == 0 || all_signed) {
             pp_session_root_make(fixture, sender, &session, made.ids, 3, sender->head, &root);
             ck_assert_ok(pp_node_session_sign(fixture->node, &root, &status, &refusal));
         }
@@ -109,7 +109,7 @@ static void journal_make(struct pp_fixture *fixture, const char *dir, bool host)
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_SEEN, 0, 0);
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_FINAL, 1000000, 0);
         send_some(fixture, &senders[i], 10 * i, host);
-        session_send(fixture, &senders[i], host);
+        session_send(fixture, &senders[i], host, i == 3);
     }
     day_pass(fixture);
     event_tell(fixture, &senders[0], PP_CHAIN_CLOSING, 0, 0);

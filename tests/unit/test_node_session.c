@@ -623,7 +623,7 @@ END_TEST
 /* ---- leaving and closing ---- */
 
 /* SESSION-042, SESSION-017. */
-START_TEST(leave__with_unsigned_leaves__refunds_them_and_ends_the_session)
+START_TEST(leave__with_unsigned_leaves__refused_until_their_root_is_there)
 {
     struct world w;
     struct pp_made_request made, rest;
@@ -641,6 +641,13 @@ START_TEST(leave__with_unsigned_leaves__refunds_them_and_ends_the_session)
     make(&w, &rest, 2, 111);
     expect_each(&w, &rest, PP_OK, false, NULL);
     pp_leave_sign(&w.fixture, &w.sender, &signature);
+    ck_assert_error(
+        pp_node_leave(w.fixture.node, &w.sender.channel_id, FIXTURE_LANE, &signature, &refund, &release),
+        PP_SESSION_UNSIGNED);
+    lane_status(&w, &status);
+    ck_assert(pp_grains_is_zero(status.refunded));
+    root_make(&w, rest.ids, 2, &root);
+    ck_assert_ok(root_send(&w, &root));
     ck_assert_ok(
         pp_node_leave(w.fixture.node, &w.sender.channel_id, FIXTURE_LANE, &signature, &refund, &release));
     lane_status(&w, &status);
@@ -911,7 +918,7 @@ PP_TEST(stamps__forged_foreign_replayed_or_out_of_the_chunk__refused_and_not_cha
 PP_TEST(stamps__again__the_old_sequence_whatever_became_of_the_session)
 PP_TEST(session__restarted_between_all_steps__goes_on)
 PP_TEST(root__over_anything_else__refused_and_nothing_earned)
-PP_TEST(leave__with_unsigned_leaves__refunds_them_and_ends_the_session)
+PP_TEST(leave__with_unsigned_leaves__refused_until_their_root_is_there)
 PP_TEST(close__with_unsigned_leaves__ends_the_session)
 PP_TEST(tickets__in_every_order_with_the_root__earn_when_both_are_there)
 PP_TEST(stamps_and_roots__of_several_threads_at_once__each_answered)
