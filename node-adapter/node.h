@@ -338,6 +338,14 @@ PP_MUST_CHECK enum pp_error pp_report_fold(struct pp_node *node, const struct pp
 PP_MUST_CHECK enum pp_error pp_sweep(struct pp_node *node, uint32_t today);
 
 /* ---- refunds.c ---- */
+/* A LOOK item's: the signer of a lane. UNKNOWN_CHANNEL, UNKNOWN_LANE. */
+struct pp_signer_look {
+    const struct pp_channel_id *channel_id;
+    uint32_t lane;
+    struct pp_address signer; /* out */
+};
+PP_MUST_CHECK enum pp_error pp_signer_look_run(struct pp_node *node, struct pp_txn *txn, void *context);
+
 /* What R will be after these: lists[0] is the lane's list, copied and appended to. Signs it. */
 struct pp_refund_draft {
     struct pp_refund_list list;

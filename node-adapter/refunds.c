@@ -79,16 +79,10 @@ enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequence, const stru
 
 /* ---- whose signature ---- */
 
-struct signer_look {
-    const struct pp_channel_id *channel_id;
-    uint32_t lane;
-    struct pp_address signer;
-};
-
-static enum pp_error signer_look_run(struct pp_node *node, struct pp_txn *txn, void *context)
+enum pp_error pp_signer_look_run(struct pp_node *node, struct pp_txn *txn, void *context)
 {
     (void)txn;
-    struct signer_look *look = context;
+    struct pp_signer_look *look = context;
     uint32_t slot = pp_ledger_find(&node->ledger, look->channel_id);
     if (slot == PP_SLOT_NONE)
         return PP_UNKNOWN_CHANNEL;
@@ -283,11 +277,11 @@ enum pp_error pp_node_delete(struct pp_node *node, const struct pp_delete *delet
 {
     if (count == 0)
         return PP_MISSING_FIELD;
-    struct signer_look look = {.channel_id = &deletes[0].channel_id, .lane = deletes[0].lane};
+    struct pp_signer_look look = {.channel_id = &deletes[0].channel_id, .lane = deletes[0].lane};
     for (size_t i = 1; i < count; i++)
         if (!pp_channel_id_eq(&deletes[i].channel_id, look.channel_id) || deletes[i].lane != look.lane)
             return PP_UNKNOWN_LANE;
-    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, signer_look_run, &look));
+    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, pp_signer_look_run, &look));
     struct pp_signed_refund refund = {.channel_id = *look.channel_id, .lane = look.lane};
     for (size_t at = 0; at < count; at += PP_RECORD_ROWS_MAX) {
         size_t part = count - at < PP_RECORD_ROWS_MAX ? count - at : PP_RECORD_ROWS_MAX;
@@ -386,11 +380,11 @@ enum pp_error pp_node_leave(struct pp_node *node, const struct pp_channel_id *ch
                             const struct pp_signature *signature, struct pp_signed_refund *out_refund,
                             struct pp_signed_release *out_release)
 {
-    struct signer_look look = {.channel_id = channel_id, .lane = lane};
+    struct pp_signer_look look = {.channel_id = channel_id, .lane = lane};
     const struct pp_leave_fields fields = {*channel_id, lane};
     struct leave_run run = {channel_id, signature, out_refund, out_release};
     struct pp_hash digest;
-    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, signer_look_run, &look));
+    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, pp_signer_look_run, &look));
     pp_leave_digest(&node->config.domain, &fields, &digest);
     PP_TRY(pp_verify_address(node->crypto, signature, &digest, &look.signer, NULL));
     return pp_pipeline_call(node, PP_ITEM_WRITE, leave_run, &run);

@@ -44,25 +44,6 @@ static enum pp_error refuse_grains(struct pp_refusal *refusal, enum pp_error err
 
 /* ---- whose signature ---- */
 
-struct signer_look {
-    const struct pp_channel_id *channel_id;
-    uint32_t lane;
-    struct pp_address signer;
-};
-
-static enum pp_error signer_look_run(struct pp_node *node, struct pp_txn *txn, void *context)
-{
-    (void)txn;
-    struct signer_look *look = context;
-    uint32_t slot = pp_ledger_find(&node->ledger, look->channel_id);
-    if (slot == PP_SLOT_NONE)
-        return PP_UNKNOWN_CHANNEL;
-    if (look->lane != pp_ledger_lane_id(&node->ledger))
-        return PP_UNKNOWN_LANE;
-    look->signer = node->ledger.lanes[slot].signer;
-    return PP_OK;
-}
-
 /* v may be wrong (NODE-081): then the other one is tried. */
 static enum pp_error signed_by(const struct pp_node *node, const struct pp_voucher *voucher,
                                const struct pp_address *signer)
@@ -81,8 +62,8 @@ static enum pp_error signed_by(const struct pp_node *node, const struct pp_vouch
 static enum pp_error signature_check(struct pp_node *node, const struct pp_voucher *voucher,
                                      struct pp_refusal *refusal)
 {
-    struct signer_look look = {.channel_id = &voucher->channel_id, .lane = voucher->lane};
-    enum pp_error error = pp_pipeline_call(node, PP_ITEM_LOOK, signer_look_run, &look);
+    struct pp_signer_look look = {.channel_id = &voucher->channel_id, .lane = voucher->lane};
+    enum pp_error error = pp_pipeline_call(node, PP_ITEM_LOOK, pp_signer_look_run, &look);
     if (error != PP_OK)
         return refuse_plainly(refusal, error, error == PP_UNKNOWN_LANE ? "lane" : "channel_id");
     error = signed_by(node, voucher, &look.signer);
