@@ -16,7 +16,6 @@
 #define REQUESTS_OF_ROOT (PP_SESSION_UNSIGNED_MAX / STAMPS)
 #define ROOTS 2u /* of each session */
 #define PAYLOAD_BYTES 1024u
-#define WINDOW 256u /* requests in flight: as many stamps as for batch64_charges */
 #define CHECKS 131072u
 #define GROUP 1024u
 
@@ -176,7 +175,7 @@ static void wait_below(const struct session *session, uint32_t in_flight)
 static void stamps_send(struct session *session, struct pp_node *node, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < first + count; i++) {
-        wait_below(session, WINDOW);
+        wait_below(session, session->lanes); /* one a lane: so the journal has the order of sending */
         session->answers[i].session = session;
         atomic_fetch_add(&session->in_flight, 1);
         BENCH_OK(traffic_submit(&session->traffic, node, i, on_answer, &session->answers[i]));

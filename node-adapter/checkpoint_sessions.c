@@ -1,5 +1,5 @@
-/* The rows of open sessions and of their unsigned leaves: in the order of opening, each session followed by its leaves, so that
- * they are linked again as they were. */
+/* The rows of open sessions and of their unsigned leaves: in the order of opening, each session followed by its leaves, oldest
+ * first. */
 #include "checkpoint.h"
 
 #include <pp/assert.h>
@@ -47,13 +47,9 @@ static void session_write(struct pp_writer *w, const struct pp_sessions *session
     pp_write_bytes(w, session->sender_key.bytes, sizeof session->sender_key.bytes);
     pp_write_bytes(w, session->root.bytes, sizeof session->root.bytes);
     pp_write_u32(w, session->slot);
-    pp_write_u32(w, session->unsigned_count);
-    for (uint64_t at = session->first; at != 0;) {
-        const struct pp_session_leaf *leaf = pp_sessions_leaf(sessions, at);
-        PP_ASSERT(leaf != NULL);
-        leaf_write(w, session, leaf);
-        at = leaf->next;
-    }
+    pp_write_u32(w, session->leaves.count);
+    for (uint32_t i = 0; i < session->leaves.count; i++)
+        leaf_write(w, session, pp_leaf_at(&sessions->leaves, &session->leaves, i));
 }
 
 enum pp_error pp_checkpoint_sessions_write(const struct pp_sessions *sessions, uint8_t *out)
@@ -109,7 +105,7 @@ static enum pp_error corrupt(const struct load *load, const char *row, uint64_t 
 
 static enum pp_error session_end(const struct load *load)
 {
-    if (load->session && load->session->unsigned_count != load->leaves)
+    if (load->session && load->session->leaves.count != load->leaves)
         return corrupt(load, "session", load->session->sequence, "not as many unsigned leaves as it says");
     return PP_OK;
 }
@@ -138,6 +134,13 @@ static enum pp_error session_load(struct load *load, struct pp_reader *r)
     return error;
 }
 
+/* 0: it has none. */
+static uint64_t newest_of(const struct pp_sessions *sessions, const struct pp_session *session)
+{
+    const struct pp_leaf_ring *ring = &session->leaves;
+    return ring->count == 0 ? 0 : pp_leaf_at(&sessions->leaves, ring, ring->count - 1)->sequence;
+}
+
 static enum pp_error leaf_load(struct load *load, struct pp_reader *r)
 {
     struct pp_session_leaf leaf = {.sequence = pp_read_u64(r)};
@@ -153,8 +156,8 @@ static enum pp_error leaf_load(struct load *load, struct pp_reader *r)
     leaf.retention_days = pp_read_u16(r);
     uint64_t opened = pp_read_u64(r);
     if (pp_reader_finish(r) != PP_OK || !load->session || opened != load->session->sequence ||
-        leaf.sequence <= opened || leaf.sequence <= load->session->last ||
-        pp_sessions_leaf(sessions, leaf.sequence) || pp_postage_total(&leaf.postage, &total) != PP_OK)
+        leaf.sequence <= opened || leaf.sequence <= newest_of(sessions, load->session) ||
+        pp_sessions_leaf(sessions, load->session->slot, leaf.sequence) || pp_postage_total(&leaf.postage, &total) != PP_OK)
         return corrupt(load, "unsigned leaf", leaf.sequence, "not the next leaf of an open session");
     enum pp_error error = pp_sessions_leaf_add(sessions, load->session, &leaf);
     return error == PP_NO_MEMORY || error == PP_OK

@@ -82,7 +82,7 @@ enum pp_error pp_ledger_session_sign(struct pp_ledger *ledger, const struct pp_r
     struct pp_session *session = pp_sessions_find(&ledger->sessions, &root->session_id);
     uint32_t slot = pp_ledger_find(ledger, &root->channel_id);
     if (!session || slot == PP_SLOT_NONE || session->slot != slot ||
-        root->lane != pp_ledger_lane_id(ledger) || root->count > session->unsigned_count ||
+        root->lane != pp_ledger_lane_id(ledger) || root->count > session->leaves.count ||
         pp_day_of(record->time_ms) != ledger->head.day ||
         pp_grains_lt(ledger->lanes[slot].lane.refunded, root->refund_ack))
         return PP_INVARIANT;

@@ -216,7 +216,7 @@ static enum pp_error step_deleted(struct pp_ledger *ledger, const struct pp_reco
         const struct pp_row_deleted *row = &record->deleted_rows[i];
         const struct pp_storage_term term = {row->storage_grains, row->retention_days, row->stored_day};
         uint64_t amount;
-        if (pp_sessions_leaf(&ledger->sessions, row->sequence)) /* SESSION-041: nothing of it is earned yet */
+        if (pp_sessions_leaf(&ledger->sessions, slot, row->sequence)) /* SESSION-041: nothing of it is earned yet */
             return PP_INVARIANT;
         PP_TRY(pp_earning_refund(&ledger->book, slot, &lane->earning, &term, ledger->head.day, &amount));
         pp_earning_total_refunded(&ledger->head.earning, &lane->earning, &term);
@@ -234,8 +234,8 @@ static enum pp_error step_stored(struct pp_ledger *ledger, const struct pp_recor
         PP_TRY(pp_tickets_find(&ledger->tickets, record->ticket_rows[i].ticket, &ticket));
         PP_TRY(pp_tickets_remove(&ledger->tickets, ticket.sequence));
         PP_TRY(pp_ledger_touch(ledger, ticket.slot));
-        if (pp_sessions_leaf(&ledger->sessions, ticket.sequence)) { /* SESSION-034: it waits for its root */
-            PP_TRY(pp_sessions_leaf_stored(&ledger->sessions, ticket.sequence, ledger->head.day));
+        if (pp_sessions_leaf(&ledger->sessions, ticket.slot, ticket.sequence)) { /* SESSION-034: it waits for its root */
+            PP_TRY(pp_sessions_leaf_stored(&ledger->sessions, ticket.slot, ticket.sequence, ledger->head.day));
             continue;
         }
         PP_TRY(earn(ledger, ticket.slot, &ticket.postage, ticket.retention_days));

@@ -151,7 +151,7 @@ static enum pp_error delete_decide(struct pp_node *node, struct pp_txn *txn, uin
         result->refusal.actual = pp_value_bytes(asked->stamp_id.bytes, 32);
         return PP_OK;
     }
-    if (pp_sessions_leaf(&node->ledger.sessions, sequence)) { /* SESSION-041 */
+    if (pp_sessions_leaf(&node->ledger.sessions, slot, sequence)) { /* SESSION-041 */
         delete_refuse(result, PP_SESSION_UNSIGNED, "stamp_id");
         return PP_OK;
     }

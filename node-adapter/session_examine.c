@@ -15,7 +15,7 @@ void pp_session_look(const struct pp_node *node, const struct pp_request *reques
     out->facts = (struct pp_lane_session){
         .error = session->not_after_ms < now_ms ? PP_SESSION_EXPIRED : PP_OK,
         .chunk = session->chunk,
-        .unsigned_count = session->unsigned_count,
+        .unsigned_count = session->leaves.count,
         .room = PP_SESSION_LEAVES_MAX - sessions->leaf_count,
         .not_after_ms = session->not_after_ms,
     };

@@ -80,7 +80,7 @@ static void status_of(const struct pp_session *session, struct pp_session_status
         .from = session->chunk.from,
         .to = session->chunk.to,
         .not_after_ms = session->not_after_ms,
-        .unsigned_count = session->unsigned_count,
+        .unsigned_count = session->leaves.count,
         .root = session->root,
     };
 }
@@ -119,7 +119,7 @@ static enum pp_error count_check(const struct pp_node *node, uint32_t slot, stru
     const struct pp_sessions *sessions = &node->ledger.sessions;
     uint32_t open = 0, over = 0;
     for (const struct pp_session *one = NULL; (one = pp_sessions_of_lane(sessions, slot, one)) != NULL;)
-        if (one->unsigned_count == 0 && one->not_after_ms < node->group_time_ms)
+        if (one->leaves.count == 0 && one->not_after_ms < node->group_time_ms)
             over++;
         else
             open++;
@@ -245,15 +245,15 @@ struct sign_run {
 };
 
 /* SESSION-030, SESSION-031. */
-static enum pp_error root_check(const struct pp_node *node, const struct pp_session *session,
+static enum pp_error root_check(struct pp_node *node, const struct pp_session *session,
                                 const struct sign_run *run)
 {
     const struct pp_session_root *root = run->root;
     const struct pp_lane *lane = &node->ledger.lanes[session->slot].lane;
     struct pp_hash context;
     struct pp_grains highest;
-    if (root->count == 0 || root->count > session->unsigned_count)
-        return refuse_numbers(run->refusal, PP_OUT_OF_RANGE, "count", session->unsigned_count, root->count);
+    if (root->count == 0 || root->count > session->leaves.count)
+        return refuse_numbers(run->refusal, PP_OUT_OF_RANGE, "count", session->leaves.count, root->count);
     pp_sessions_context(&node->ledger.sessions, session, root->count, node->scratch, &context, &highest);
     if (!pp_hash_eq(&context, &root->context))
         return refuse(run->refusal, PP_CONTEXT_MISMATCH, "context", pp_value_bytes(context.bytes, 32),
@@ -320,11 +320,8 @@ void pp_session_status_take(const struct pp_node *node, uint32_t slot, struct pp
     for (const struct pp_session *one = NULL; (one = pp_sessions_of_lane(sessions, slot, one)) != NULL;) {
         PP_ASSERT(out->sessions_count < PP_LANE_SESSIONS_MAX);
         status_of(one, &out->sessions[out->sessions_count++]);
-        for (uint64_t at = one->first; at != 0;) {
-            const struct pp_session_leaf *leaf = pp_sessions_leaf(sessions, at);
-            memcpy((ids++)->bytes, leaf->stamp_id.bytes, sizeof ids->bytes);
-            at = leaf->next;
-        }
+        for (uint32_t i = 0; i < one->leaves.count; i++)
+            memcpy((ids++)->bytes, pp_leaf_at(&sessions->leaves, &one->leaves, i)->stamp_id.bytes, sizeof ids->bytes);
     }
 }
 
@@ -355,7 +352,6 @@ static enum pp_error look_run(struct pp_node *node, struct pp_txn *txn, void *co
     const struct look_run *run = context;
     const struct pp_session *session = pp_sessions_find(&node->ledger.sessions, run->session_id);
     uint32_t slot = pp_ledger_find(&node->ledger, run->channel_id);
-    size_t count = 0;
     if (slot == PP_SLOT_NONE)
         return PP_UNKNOWN_CHANNEL;
     if (run->lane != pp_ledger_lane_id(&node->ledger))
@@ -363,11 +359,8 @@ static enum pp_error look_run(struct pp_node *node, struct pp_txn *txn, void *co
     if (!session || session->slot != slot)
         return PP_SESSION_UNKNOWN;
     status_of(session, run->out);
-    for (uint64_t at = session->first; at != 0;) {
-        const struct pp_session_leaf *leaf = pp_sessions_leaf(&node->ledger.sessions, at);
-        run->ids[count++] = leaf->stamp_id;
-        at = leaf->next;
-    }
+    for (uint32_t i = 0; i < session->leaves.count; i++)
+        run->ids[i] = pp_leaf_at(&node->ledger.sessions.leaves, &session->leaves, i)->stamp_id;
     return PP_OK;
 }
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #define BUCKETS (2u * PP_SESSIONS_MAX)
-#define LEAF_PLACES (2u * PP_SESSION_LEAVES_MAX)
 #define ALL_LANES UINT32_MAX
 
 enum pp_error pp_sessions_open(struct pp_sessions *sessions, uint64_t key)
@@ -18,21 +17,20 @@ enum pp_error pp_sessions_open(struct pp_sessions *sessions, uint64_t key)
     PP_TRY(pp_memory_map(PP_SESSIONS_MAX * sizeof *sessions->places, (void **)&sessions->places));
     PP_TRY(pp_memory_map(BUCKETS * sizeof *sessions->by_id, (void **)&sessions->by_id));
     PP_TRY(pp_memory_map(BUCKETS * sizeof *sessions->by_slot, (void **)&sessions->by_slot));
-    return pp_memory_map(LEAF_PLACES * sizeof *sessions->leaves, (void **)&sessions->leaves);
+    return pp_leaf_pool_open(&sessions->leaves);
 }
 
 void pp_sessions_close(struct pp_sessions *sessions)
 {
     for (uint32_t i = 0; sessions->places && i < sessions->used; i++)
         pp_session_key_done(&sessions->places[i].key);
-    for (size_t i = 0; i < sessions->change_capacity; i++)
-        pp_session_key_done(&sessions->changes[i].session.key);
+    if (sessions->changes) /* sessions' keys */
+        sodium_memzero(sessions->changes, sessions->change_capacity * sizeof *sessions->changes);
     pp_memory_unmap(sessions->places, PP_SESSIONS_MAX * sizeof *sessions->places);
     pp_memory_unmap(sessions->by_id, BUCKETS * sizeof *sessions->by_id);
     pp_memory_unmap(sessions->by_slot, BUCKETS * sizeof *sessions->by_slot);
-    pp_memory_unmap(sessions->leaves, LEAF_PLACES * sizeof *sessions->leaves);
+    pp_leaf_pool_close(&sessions->leaves);
     free(sessions->changes);
-    free(sessions->leaf_changes);
     *sessions = (struct pp_sessions){0};
 }
 
@@ -56,46 +54,38 @@ static enum pp_error changes_reserve(struct pp_sessions *sessions, size_t more)
     return PP_OK;
 }
 
-static enum pp_error leaf_changes_reserve(struct pp_sessions *sessions, size_t more)
-{
-    size_t needed = sessions->leaf_change_count + more;
-    if (needed <= sessions->leaf_change_capacity)
-        return PP_OK;
-    struct pp_session_leaf_change *grown = realloc(sessions->leaf_changes, 2 * needed * sizeof *grown);
-    if (!grown)
-        return PP_NO_MEMORY;
-    sessions->leaf_changes = grown;
-    sessions->leaf_change_capacity = 2 * needed;
-    return PP_OK;
-}
-
 enum pp_error pp_sessions_reserve(struct pp_sessions *sessions, size_t stamps)
 {
     /* Each open session is saved once a group, whatever becomes of it. */
-    PP_TRY(changes_reserve(sessions, stamps < sessions->count ? stamps : sessions->count));
-    return leaf_changes_reserve(sessions, 2 * stamps); /* a leaf, and the link to it */
+    return changes_reserve(sessions, stamps + (stamps < sessions->count ? stamps : sessions->count));
 }
 
 void pp_sessions_begin(struct pp_sessions *sessions)
 {
     sessions->group++;
+    sessions->tree = (struct pp_session_tree){0};
     sessions->change_count = 0;
-    sessions->leaf_change_count = 0;
 }
 
-static enum pp_error note(struct pp_sessions *sessions, enum pp_session_change_kind kind,
-                          const struct pp_session *session)
+/* For the caller to fill in. NULL: NO_MEMORY. */
+static struct pp_session_change *note(struct pp_sessions *sessions, enum pp_session_change_kind kind,
+                                      const struct pp_session *session)
 {
-    PP_TRY(changes_reserve(sessions, 1));
-    sessions->changes[sessions->change_count++] = (struct pp_session_change){kind, *session};
-    return PP_OK;
+    if (changes_reserve(sessions, 1) != PP_OK)
+        return NULL;
+    struct pp_session_change *change = &sessions->changes[sessions->change_count++];
+    change->kind = kind;
+    change->place = (uint32_t)(session - sessions->places);
+    return change;
 }
 
-static enum pp_error leaf_note(struct pp_sessions *sessions, enum pp_session_change_kind kind,
-                               const struct pp_session_leaf *leaf)
+static enum pp_error session_note(struct pp_sessions *sessions, enum pp_session_change_kind kind,
+                                  const struct pp_session *session)
 {
-    PP_TRY(leaf_changes_reserve(sessions, 1));
-    sessions->leaf_changes[sessions->leaf_change_count++] = (struct pp_session_leaf_change){kind, *leaf};
+    struct pp_session_change *change = note(sessions, kind, session);
+    if (!change)
+        return PP_NO_MEMORY;
+    change->session = *session;
     return PP_OK;
 }
 
@@ -104,7 +94,7 @@ static enum pp_error touch(struct pp_sessions *sessions, struct pp_session *sess
 {
     if (session->saved_in == sessions->group)
         return PP_OK;
-    PP_TRY(note(sessions, PP_SESSION_CHANGED, session));
+    PP_TRY(session_note(sessions, PP_SESSION_CHANGED, session));
     session->saved_in = sessions->group;
     return PP_OK;
 }
@@ -198,66 +188,49 @@ void pp_sessions_list(const struct pp_sessions *sessions, const struct pp_sessio
 
 /* ---- leaves ---- */
 
-static uint32_t leaf_home(const struct pp_sessions *sessions, uint64_t sequence)
+static struct pp_session_leaf *leaf_of(const struct pp_sessions *sessions, uint32_t slot, uint64_t sequence,
+                                       const struct pp_session **out_session)
 {
-    return (uint32_t)(pp_place_hash(sequence, sessions->key) % LEAF_PLACES);
+    const struct pp_session *one = NULL;
+    struct pp_session_leaf *leaf = NULL;
+    while (!leaf && (one = pp_sessions_of_lane(sessions, slot, one)) != NULL)
+        leaf = pp_leaf_find(&sessions->leaves, &one->leaves, sequence);
+    *out_session = one;
+    return leaf;
 }
 
-static struct pp_session_leaf *leaf_place(const struct pp_sessions *sessions, uint64_t sequence)
+const struct pp_session_leaf *pp_sessions_leaf(const struct pp_sessions *sessions, uint32_t slot, uint64_t sequence)
 {
-    uint32_t at = leaf_home(sessions, sequence);
-    while (sessions->leaves[at].sequence != 0 && sessions->leaves[at].sequence != sequence)
-        at = (at + 1) % LEAF_PLACES;
-    return &sessions->leaves[at];
+    const struct pp_session *session;
+    return leaf_of(sessions, slot, sequence, &session);
 }
 
-static void leaf_put(struct pp_sessions *sessions, const struct pp_session_leaf *leaf)
+/* Leaves do not change while they stand, so the same place and number of leaves is the same tree: until a group is undone. */
+static const struct pp_hash *tree_of(struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
+                                     struct pp_hash *scratch)
 {
-    struct pp_session_leaf *place = leaf_place(sessions, leaf->sequence);
-    sessions->leaf_count += place->sequence == 0;
-    *place = *leaf;
+    const uint64_t oldest = pp_leaf_at(&sessions->leaves, &session->leaves, 0)->sequence;
+    struct pp_session_tree *tree = &sessions->tree;
+    struct pp_hash root;
+    if (tree->session == session->sequence && tree->oldest == oldest && tree->count == count)
+        return &tree->context;
+    for (uint32_t i = 0; i < count; i++)
+        memcpy(scratch[i].bytes, pp_leaf_at(&sessions->leaves, &session->leaves, i)->stamp_id.bytes,
+               sizeof scratch[i].bytes);
+    pp_tree_root(scratch, count, &root);
+    *tree = (struct pp_session_tree){.session = session->sequence, .oldest = oldest, .count = count};
+    pp_context(PP_STAMP_SESSION, count, &root, &tree->context);
+    return &tree->context;
 }
 
-/* Takes a place out and moves up whoever would no longer be found. */
-static void leaf_out(struct pp_sessions *sessions, uint64_t sequence)
-{
-    struct pp_session_leaf *leaves = sessions->leaves;
-    uint32_t hole = (uint32_t)(leaf_place(sessions, sequence) - leaves);
-    PP_ASSERT(leaves[hole].sequence == sequence);
-    sessions->leaf_count--;
-    for (uint32_t next = (hole + 1) % LEAF_PLACES; leaves[next].sequence != 0;
-         next = (next + 1) % LEAF_PLACES) {
-        uint32_t home = leaf_home(sessions, leaves[next].sequence);
-        if ((next + LEAF_PLACES - home) % LEAF_PLACES < (next + LEAF_PLACES - hole) % LEAF_PLACES)
-            continue;
-        leaves[hole] = leaves[next];
-        hole = next;
-    }
-    leaves[hole].sequence = 0;
-}
-
-const struct pp_session_leaf *pp_sessions_leaf(const struct pp_sessions *sessions, uint64_t sequence)
-{
-    const struct pp_session_leaf *place = leaf_place(sessions, sequence);
-    return sequence != 0 && place->sequence == sequence ? place : NULL;
-}
-
-void pp_sessions_context(const struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
+void pp_sessions_context(struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
                          struct pp_hash *scratch, struct pp_hash *out_context, struct pp_grains *out_highest)
 {
-    uint64_t at = session->first;
-    struct pp_hash root;
-    PP_ASSERT(count >= 1 && count <= session->unsigned_count);
+    PP_ASSERT(count >= 1 && count <= session->leaves.count);
+    *out_context = *tree_of(sessions, session, count, scratch);
     *out_highest = PP_GRAINS_ZERO;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct pp_session_leaf *leaf = pp_sessions_leaf(sessions, at);
-        PP_ASSERT(leaf != NULL);
-        memcpy(scratch[i].bytes, leaf->stamp_id.bytes, sizeof scratch[i].bytes);
-        *out_highest = pp_grains_max(*out_highest, leaf->to);
-        at = leaf->next;
-    }
-    pp_tree_root(scratch, count, &root);
-    pp_context(PP_STAMP_SESSION, count, &root, out_context);
+    for (uint32_t i = 0; i < count; i++)
+        *out_highest = pp_grains_max(*out_highest, pp_leaf_at(&sessions->leaves, &session->leaves, i)->to);
 }
 
 /* ---- changing ---- */
@@ -271,46 +244,41 @@ enum pp_error pp_sessions_add(struct pp_sessions *sessions, const struct pp_sess
         return PP_TOO_MANY_SESSIONS;
     if (sessions->count >= PP_SESSIONS_MAX)
         return PP_BUSY;
-    struct pp_session made = *session;
-    made.first = made.last = 0;
-    made.unsigned_count = 0;
-    PP_TRY(note(sessions, PP_SESSION_ADDED, &made));
-    made.saved_in = sessions->group; /* to undo it is to forget it */
-    put(sessions, &made);
+    PP_TRY(changes_reserve(sessions, 1));
+    struct pp_session *made = put(sessions, session);
+    made->leaves = (struct pp_leaf_ring){0};
+    made->saved_in = sessions->group; /* to undo it is to forget it */
+    (void)note(sessions, PP_SESSION_ADDED, made); /* there is room */
     return PP_OK;
 }
 
 enum pp_error pp_sessions_leaf_add(struct pp_sessions *sessions, struct pp_session *session,
                                    const struct pp_session_leaf *leaf)
 {
-    struct pp_session_leaf made = *leaf;
-    PP_ASSERT(leaf->sequence > session->last);
-    if (session->unsigned_count >= PP_SESSION_UNSIGNED_MAX)
+    struct pp_leaf_ring *ring = &session->leaves;
+    PP_ASSERT(ring->count == 0 || leaf->sequence > pp_leaf_at(&sessions->leaves, ring, ring->count - 1)->sequence);
+    if (ring->count >= PP_SESSION_UNSIGNED_MAX)
         return PP_SESSION_UNSIGNED;
     if (sessions->leaf_count >= PP_SESSION_LEAVES_MAX)
         return PP_BUSY;
     PP_TRY(touch(sessions, session));
-    if (session->last != 0) {
-        struct pp_session_leaf *before = leaf_place(sessions, session->last);
-        PP_TRY(leaf_note(sessions, PP_SESSION_CHANGED, before));
-        before->next = leaf->sequence;
-    } else {
-        session->first = leaf->sequence;
-    }
-    made.next = 0;
-    PP_TRY(leaf_note(sessions, PP_SESSION_ADDED, &made));
-    leaf_put(sessions, &made);
-    session->last = leaf->sequence;
-    session->unsigned_count++;
+    if (!note(sessions, PP_LEAF_ADDED, session))
+        return PP_NO_MEMORY;
+    pp_leaf_push(&sessions->leaves, ring, leaf);
+    sessions->leaf_count++;
     return PP_OK;
 }
 
-enum pp_error pp_sessions_leaf_stored(struct pp_sessions *sessions, uint64_t sequence, uint32_t day)
+enum pp_error pp_sessions_leaf_stored(struct pp_sessions *sessions, uint32_t slot, uint64_t sequence, uint32_t day)
 {
-    struct pp_session_leaf *leaf = leaf_place(sessions, sequence);
-    if (leaf->sequence != sequence || leaf->stored_day != 0)
+    const struct pp_session *session;
+    struct pp_session_leaf *leaf = leaf_of(sessions, slot, sequence, &session);
+    if (!leaf || leaf->stored_day != 0)
         return PP_INVARIANT;
-    PP_TRY(leaf_note(sessions, PP_SESSION_CHANGED, leaf));
+    struct pp_session_change *change = note(sessions, PP_LEAF_STORED, session);
+    if (!change)
+        return PP_NO_MEMORY;
+    change->sequence = sequence;
     leaf->stored_day = day;
     return PP_OK;
 }
@@ -318,17 +286,15 @@ enum pp_error pp_sessions_leaf_stored(struct pp_sessions *sessions, uint64_t seq
 enum pp_error pp_sessions_leaf_take(struct pp_sessions *sessions, struct pp_session *session,
                                     struct pp_session_leaf *out)
 {
-    const struct pp_session_leaf *leaf = pp_sessions_leaf(sessions, session->first);
-    if (!leaf)
+    if (session->leaves.count == 0)
         return PP_INVARIANT;
     PP_TRY(touch(sessions, session));
-    PP_TRY(leaf_note(sessions, PP_SESSION_REMOVED, leaf));
-    *out = *leaf;
-    leaf_out(sessions, out->sequence);
-    session->first = out->next;
-    session->unsigned_count--;
-    if (out->next == 0)
-        session->last = 0;
+    struct pp_session_change *change = note(sessions, PP_LEAF_REMOVED, session);
+    if (!change)
+        return PP_NO_MEMORY;
+    pp_leaf_pop(&sessions->leaves, &session->leaves, out);
+    sessions->leaf_count--;
+    change->leaf = *out;
     return PP_OK;
 }
 
@@ -342,11 +308,11 @@ enum pp_error pp_sessions_root_set(struct pp_sessions *sessions, struct pp_sessi
 
 static enum pp_error end(struct pp_sessions *sessions, struct pp_session *session)
 {
-    while (session->unsigned_count > 0) {
+    while (session->leaves.count > 0) {
         struct pp_session_leaf leaf;
         PP_TRY(pp_sessions_leaf_take(sessions, session, &leaf));
     }
-    PP_TRY(note(sessions, PP_SESSION_REMOVED, session));
+    PP_TRY(session_note(sessions, PP_SESSION_REMOVED, session));
     take(sessions, session);
     return PP_OK;
 }
@@ -354,7 +320,7 @@ static enum pp_error end(struct pp_sessions *sessions, struct pp_session *sessio
 bool pp_sessions_unsigned_of(const struct pp_sessions *sessions, uint32_t slot)
 {
     const struct pp_session *one = pp_sessions_of_lane(sessions, slot, NULL);
-    while (one && one->unsigned_count == 0)
+    while (one && one->leaves.count == 0)
         one = pp_sessions_of_lane(sessions, slot, one);
     return one != NULL;
 }
@@ -369,7 +335,7 @@ enum pp_error pp_sessions_drop(struct pp_sessions *sessions, uint32_t slot)
 
 static bool is_over(const struct pp_session *session, uint64_t time_ms)
 {
-    return session->sequence != 0 && session->unsigned_count == 0 && session->not_after_ms < time_ms;
+    return session->sequence != 0 && session->leaves.count == 0 && session->not_after_ms < time_ms;
 }
 
 enum pp_error pp_sessions_expire(struct pp_sessions *sessions, uint32_t slot, uint64_t time_ms)
@@ -392,28 +358,48 @@ enum pp_error pp_sessions_expire(struct pp_sessions *sessions, uint32_t slot, ui
 
 /* ---- undo ---- */
 
+/* Links and leaves stand as they are: other changes made them, and take them back. */
+static void session_restore(struct pp_session *session, const struct pp_session *before)
+{
+    const struct pp_leaf_ring leaves = session->leaves;
+    const uint32_t links[2] = {session->next_by_id, session->next_by_slot};
+    *session = *before;
+    session->leaves = leaves;
+    session->next_by_id = links[0];
+    session->next_by_slot = links[1];
+}
+
+static void change_undo(struct pp_sessions *sessions, const struct pp_session_change *change)
+{
+    struct pp_session *session = &sessions->places[change->place];
+    switch (change->kind) {
+    case PP_SESSION_ADDED:
+        take(sessions, session);
+        break;
+    case PP_SESSION_CHANGED:
+        session_restore(session, &change->session);
+        break;
+    case PP_SESSION_REMOVED: /* its place was the last to become free */
+        session = put(sessions, &change->session);
+        PP_ASSERT(session == &sessions->places[change->place]);
+        break;
+    case PP_LEAF_ADDED:
+        pp_leaf_unpush(&sessions->leaves, &session->leaves);
+        sessions->leaf_count--;
+        break;
+    case PP_LEAF_STORED:
+        pp_leaf_find(&sessions->leaves, &session->leaves, change->sequence)->stored_day = 0;
+        break;
+    case PP_LEAF_REMOVED:
+        pp_leaf_unpop(&sessions->leaves, &session->leaves, &change->leaf);
+        sessions->leaf_count++;
+        break;
+    }
+}
+
 void pp_sessions_undo(struct pp_sessions *sessions)
 {
-    while (sessions->leaf_change_count > 0) {
-        const struct pp_session_leaf_change *change = &sessions->leaf_changes[--sessions->leaf_change_count];
-        if (change->kind == PP_SESSION_ADDED)
-            leaf_out(sessions, change->leaf.sequence);
-        else
-            leaf_put(sessions, &change->leaf);
-    }
-    while (sessions->change_count > 0) {
-        const struct pp_session_change *change = &sessions->changes[--sessions->change_count];
-        struct pp_session *session = pp_sessions_find(sessions, &change->session.id);
-        PP_ASSERT((session == NULL) == (change->kind == PP_SESSION_REMOVED));
-        if (change->kind == PP_SESSION_REMOVED) {
-            put(sessions, &change->session);
-        } else if (change->kind == PP_SESSION_ADDED) {
-            take(sessions, session);
-        } else {
-            const uint32_t links[2] = {session->next_by_id, session->next_by_slot};
-            *session = change->session;
-            session->next_by_id = links[0];
-            session->next_by_slot = links[1];
-        }
-    }
+    while (sessions->change_count > 0)
+        change_undo(sessions, &sessions->changes[--sessions->change_count]);
+    sessions->tree = (struct pp_session_tree){0};
 }

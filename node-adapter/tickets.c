@@ -12,7 +12,9 @@
 enum pp_error pp_tickets_open(struct pp_tickets *tickets, uint64_t key)
 {
     *tickets = (struct pp_tickets){.key = key};
-    return pp_memory_map(PLACES * sizeof *tickets->places, (void **)&tickets->places);
+    PP_TRY(pp_memory_map(PLACES * sizeof *tickets->places, (void **)&tickets->places));
+    pp_memory_dense(tickets->places, PLACES * sizeof *tickets->places);
+    return PP_OK;
 }
 
 void pp_tickets_close(struct pp_tickets *tickets)
@@ -42,7 +44,7 @@ void pp_tickets_begin(struct pp_tickets *tickets)
 
 static uint32_t place_of(const struct pp_tickets *tickets, uint64_t sequence)
 {
-    return (uint32_t)(pp_place_hash(sequence, tickets->key) % PLACES);
+    return pp_place_of(sequence, tickets->key, PLACES);
 }
 
 static uint32_t place_find(const struct pp_tickets *tickets, uint64_t sequence)

@@ -11,7 +11,7 @@
 #include <pp/ids.h>
 #include <pp/postage.h>
 
-#define PP_TICKETS_MAX 65536u /* what a host may have in flight; 8 MiB when all are */
+#define PP_TICKETS_MAX 65536u /* what a host may have in flight; 12 MiB then */
 
 struct pp_ticket {
     uint64_t sequence; /* 0: an empty place */

@@ -108,7 +108,7 @@ static void stored_book(struct pp_verify_run *run, const struct pp_record *recor
     for (uint32_t i = 0; i < record->count; i++) {
         struct pp_ticket ticket;
         if (pp_tickets_find(&run->ledger.tickets, record->ticket_rows[i].ticket, &ticket) == PP_OK &&
-            !pp_sessions_leaf(&run->ledger.sessions, ticket.sequence)) /* else it earns with its root */
+            !pp_sessions_leaf(&run->ledger.sessions, ticket.slot, ticket.sequence)) /* else it earns with its root */
             bond_book(run, ticket.slot, &ticket.postage);
     }
 }

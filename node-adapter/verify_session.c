@@ -11,13 +11,10 @@ void pp_verify_unsigned(struct pp_verify_run *run, uint32_t slot, const struct p
     const struct pp_sessions *sessions = &run->ledger.sessions;
     const struct pp_session *one = session ? session : pp_sessions_of_lane(sessions, slot, NULL);
     while (one) {
-        uint64_t at = one->first;
-        for (uint32_t i = 0; at != 0 && i < count; i++) {
-            const struct pp_session_leaf *leaf = pp_sessions_leaf(sessions, at);
-            PP_ASSERT(leaf != NULL);
+        for (uint32_t i = 0; i < one->leaves.count && i < count; i++) {
+            const struct pp_session_leaf *leaf = pp_leaf_at(&sessions->leaves, &one->leaves, i);
             if (leaf->stored_day != 0) /* else its money is that of a ticket, or was refunded */
                 visit(run, slot, &leaf->postage);
-            at = leaf->next;
         }
         one = session ? NULL : pp_sessions_of_lane(sessions, slot, one);
     }
@@ -59,8 +56,8 @@ static void signed_before(struct pp_verify_run *run, const struct pp_record_sess
                        pp_hex_print(root->session_id.bytes, 32, hex));
         return;
     }
-    if (root->count > session->unsigned_count) {
-        pp_verify_number(run, PP_VERIFY_VOUCHERS, "leaves of a root", slot, session->unsigned_count,
+    if (root->count > session->leaves.count) {
+        pp_verify_number(run, PP_VERIFY_VOUCHERS, "leaves of a root", slot, session->leaves.count,
                          root->count);
         return;
     }

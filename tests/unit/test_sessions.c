@@ -51,18 +51,17 @@ static void ck_same_session(const struct pp_sessions *sessions, const struct mod
     ck_assert_ptr_nonnull(found);
     ck_assert_uint_eq(found->sequence, model->session.sequence);
     ck_assert_uint_eq(found->slot, model->session.slot);
-    ck_assert_uint_eq(found->unsigned_count, model->count);
+    ck_assert_uint_eq(found->leaves.count, model->count);
     ck_assert_mem_eq(found->root.bytes, model->session.root.bytes, 32);
-    uint64_t at = found->first;
-    for (size_t i = 0; i < model->count; i++) {
-        const struct pp_session_leaf *leaf = pp_sessions_leaf(sessions, at);
-        ck_assert_ptr_nonnull(leaf);
+    for (uint32_t i = 0; i < model->count; i++) {
+        const struct pp_session_leaf *leaf = pp_leaf_at(&sessions->leaves, &found->leaves, i);
         ck_assert_uint_eq(leaf->sequence, model->leaves[i]);
         ck_assert_uint_eq(leaf->stored_day, model->days[i]);
-        at = leaf->next;
+        ck_assert_ptr_eq(pp_sessions_leaf(sessions, found->slot, leaf->sequence), leaf);
+        ck_assert_ptr_null(pp_sessions_leaf(sessions, found->slot + 1, leaf->sequence));
     }
-    ck_assert_uint_eq(at, 0);
-    ck_assert_uint_eq(found->last, model->count ? model->leaves[model->count - 1] : 0);
+    ck_assert_ptr_null(pp_sessions_leaf(sessions, found->slot, 0));
+    ck_assert_ptr_null(pp_sessions_leaf(sessions, found->slot, UINT64_MAX));
 }
 
 static void ck_same(const struct pp_sessions *sessions, const struct model *model)
@@ -120,7 +119,7 @@ static void change(struct pp_sessions *sessions, struct model *model, struct pp_
         memmove(one->days, one->days + 1, one->count * sizeof one->days[0]);
     } else if (what == 9 && one->count > 0) {
         size_t at = pp_rng_below(rng, one->count);
-        ck_assert_error(pp_sessions_leaf_stored(sessions, one->leaves[at], 77),
+        ck_assert_error(pp_sessions_leaf_stored(sessions, one->session.slot, one->leaves[at], 77),
                         one->days[at] == 0 ? PP_OK : PP_INVARIANT);
         one->days[at] = 77;
     } else if (what == 10) {
@@ -195,7 +194,7 @@ START_TEST(sessions__each_limit__refused)
     ck_assert_error(pp_sessions_leaf_add(&sessions, full, &leaf), PP_SESSION_UNSIGNED);
     ck_assert_uint_eq(sessions.leaf_count, PP_SESSION_LEAVES_MAX);
     pp_sessions_context(&sessions, full, PP_SESSION_UNSIGNED_MAX, scratch, &context, &highest);
-    ck_assert(pp_grains_eq(highest, pp_grains((full->last) * 10)));
+    ck_assert(pp_grains_eq(highest, pp_grains(pp_leaf_at(&sessions.leaves, &full->leaves, PP_SESSION_UNSIGNED_MAX - 1)->sequence * 10)));
     ck_assert_ok(pp_sessions_leaf_take(&sessions, full, &leaf));
     leaf = leaf_of(next++);
     ck_assert_ok(pp_sessions_leaf_add(&sessions, full, &leaf));
@@ -204,7 +203,56 @@ START_TEST(sessions__each_limit__refused)
 }
 END_TEST
 
+/* A queue in an array. Each step is one of the four ends; rings go round many times, in pieces that all of them share. */
+START_TEST(leaf_ring__random_ends__as_queue)
+{
+    enum { RINGS = 3, STEPS = 60000 };
+    static uint64_t queue[RINGS][STEPS];
+    uint32_t first[RINGS] = {0}, end[RINGS] = {0};
+    struct pp_leaf_ring rings[RINGS] = {{0}};
+    struct pp_leaf_pool pool;
+    struct pp_rng rng;
+    uint64_t next = 1;
+    pp_rng_init(&rng, 12);
+    ck_assert_ok(pp_leaf_pool_open(&pool));
+    for (unsigned step = 0; step < STEPS; step++) {
+        const unsigned r = (unsigned)pp_rng_below(&rng, RINGS);
+        const uint64_t what = pp_rng_below(&rng, 100);
+        struct pp_leaf_ring *ring = &rings[r];
+        struct pp_session_leaf leaf;
+        if (what < 48 && ring->count < PP_SESSION_UNSIGNED_MAX) {
+            leaf = leaf_of(next);
+            next += 1 + pp_rng_below(&rng, 3);
+            queue[r][end[r]++] = leaf.sequence;
+            pp_leaf_push(&pool, ring, &leaf);
+        } else if (what < 90 && ring->count > 0) {
+            pp_leaf_pop(&pool, ring, &leaf);
+            ck_assert_uint_eq(leaf.sequence, queue[r][first[r]++]);
+        } else if (what < 95 && ring->count > 0) {
+            pp_leaf_unpush(&pool, ring);
+            end[r]--;
+        } else if (first[r] > 0 && ring->count < PP_SESSION_UNSIGNED_MAX) {
+            leaf = leaf_of(queue[r][--first[r]]);
+            pp_leaf_unpop(&pool, ring, &leaf);
+        }
+        ck_assert_uint_eq(ring->count, end[r] - first[r]);
+        if (ring->count == 0)
+            continue;
+        const uint32_t i = (uint32_t)pp_rng_below(&rng, ring->count);
+        const uint64_t sequence = queue[r][first[r] + i];
+        ck_assert_uint_eq(pp_leaf_at(&pool, ring, i)->sequence, sequence);
+        ck_assert_ptr_eq(pp_leaf_find(&pool, ring, sequence), pp_leaf_at(&pool, ring, i));
+        if (i > 0 && queue[r][first[r] + i - 1] != sequence - 1)
+            ck_assert_ptr_null(pp_leaf_find(&pool, ring, sequence - 1));
+    }
+    ck_assert_uint_lt(pool.used, 3 * (PP_LEAF_PIECES + 2)); /* empty pieces were taken again */
+    ck_assert_uint_gt(end[0], 4 * PP_SESSION_UNSIGNED_MAX);
+    pp_leaf_pool_close(&pool);
+}
+END_TEST
+
 PP_TESTS("sessions")
+PP_TEST(leaf_ring__random_ends__as_queue)
 PP_TEST(sessions__random_changes_and_undo__as_plain_lists)
 PP_TEST(sessions__each_limit__refused)
 PP_TESTS_END
