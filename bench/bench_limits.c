@@ -20,6 +20,14 @@
 
 /* ---- signatures ---- */
 
+#define VOUCHERS 256u /* in turns: with one and the same the processor foresees each branch */
+
+struct signed_voucher {
+    struct pp_voucher voucher;
+    secp256k1_pubkey key;
+    secp256k1_ecdsa_signature signature;
+};
+
 struct verifier {
     pthread_t thread;
     unsigned count;
@@ -27,18 +35,17 @@ struct verifier {
     bool root; /* a session's stamps with the signature of their root */
     const uint8_t *pool;
     struct pp_domain domain;
-    struct pp_voucher voucher;
     secp256k1_context *context;
-    secp256k1_pubkey key;
-    secp256k1_ecdsa_signature signature;
+    struct signed_voucher vouchers[VOUCHERS];
 };
 
 /* What one voucher costs, bare. */
-static void voucher_verify(const struct verifier *v)
+static void voucher_verify(const struct verifier *v, unsigned number)
 {
+    const struct signed_voucher *one = &v->vouchers[number % VOUCHERS];
     struct pp_hash digest;
-    pp_voucher_typed_digest(&v->domain, &v->voucher, &digest);
-    if (secp256k1_ecdsa_verify(v->context, &v->signature, digest.bytes, &v->key) != 1)
+    pp_voucher_typed_digest(&v->domain, &one->voucher, &digest);
+    if (secp256k1_ecdsa_verify(v->context, &one->signature, digest.bytes, &one->key) != 1)
         bench_fail("secp256k1_ecdsa_verify", PP_BAD_SIGNATURE);
 }
 
@@ -46,7 +53,7 @@ static void *verify_main(void *context)
 {
     const struct verifier *v = context;
     for (unsigned i = 0; i < v->count; i++)
-        voucher_verify(v);
+        voucher_verify(v, i);
     return NULL;
 }
 
@@ -55,7 +62,7 @@ static void *batch_main(void *context)
 {
     const struct verifier *v = context;
     static const uint8_t topic[] = "topic/500";
-    struct pp_leaf leaf = {.channel_id = v->voucher.channel_id,
+    struct pp_leaf leaf = {.channel_id = v->vouchers[0].voucher.channel_id,
                            .lane = TRAFFIC_LANE,
                            .size = v->payload_bytes,
                            .retention_days = 1};
@@ -69,7 +76,7 @@ static void *batch_main(void *context)
             pp_leaf_id(&leaf, &ids[k]);
         }
         BENCH_OK(pp_voucher_context(PP_STAMP_BATCH, ids, v->stamps, scratch, &root));
-        voucher_verify(v);
+        voucher_verify(v, i);
     }
     return NULL;
 }
@@ -91,30 +98,40 @@ static void *session_main(void *context)
                 bench_fail("crypto_generichash", PP_SYSTEM);
         }
         if (v->root)
-            voucher_verify(v);
+            voucher_verify(v, i);
     }
     return NULL;
+}
+
+static void voucher_make(struct verifier *v, uint8_t seed, uint16_t number)
+{
+    struct signed_voucher *one = &v->vouchers[number];
+    const uint8_t secret[32] = {seed, 1, 2, 3, (uint8_t)(number >> 8), (uint8_t)number};
+    struct pp_hash digest;
+    one->voucher = (struct pp_voucher){.channel_id = {{seed, (uint8_t)(number >> 8), (uint8_t)number}},
+                                       .lane = TRAFFIC_LANE};
+    pp_voucher_typed_digest(&v->domain, &one->voucher, &digest);
+    if (secp256k1_ec_pubkey_create(v->context, &one->key, secret) != 1)
+        bench_fail("secp256k1_ec_pubkey_create", PP_BAD_KEY);
+    if (secp256k1_ecdsa_sign(v->context, &one->signature, digest.bytes, secret, NULL, NULL) != 1)
+        bench_fail("secp256k1_ecdsa_sign", PP_BAD_KEY);
 }
 
 static void verifier_make(struct verifier *v, uint8_t seed)
 {
     static const struct pp_address contract = {{0xc0, 0x01}};
-    uint8_t secret[32] = {seed, 1, 2, 3};
-    struct pp_hash digest;
     pp_domain_init(&v->domain, 31337, &contract);
-    v->voucher = (struct pp_voucher){.channel_id = {{seed}}, .lane = TRAFFIC_LANE};
     v->context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
-    pp_voucher_typed_digest(&v->domain, &v->voucher, &digest);
-    if (secp256k1_ec_pubkey_create(v->context, &v->key, secret) != 1)
-        bench_fail("secp256k1_ec_pubkey_create", PP_BAD_KEY);
-    if (secp256k1_ecdsa_sign(v->context, &v->signature, digest.bytes, secret, NULL, NULL) != 1)
-        bench_fail("secp256k1_ecdsa_sign", PP_BAD_KEY);
+    for (uint16_t i = 0; i < VOUCHERS; i++)
+        voucher_make(v, seed, i);
 }
 
 /* So many cores at once: how often a second `turn` is done. */
 static uint64_t parallel_rate(const struct verifier *example, unsigned cores, void *(*turn)(void *))
 {
-    struct verifier verifiers[BENCH_CORES_MAX];
+    struct verifier *verifiers = calloc(cores, sizeof *verifiers);
+    if (!verifiers)
+        bench_fail("verifiers", PP_NO_MEMORY);
     for (unsigned i = 0; i < cores; i++) {
         verifiers[i] = *example;
         verifier_make(&verifiers[i], (uint8_t)(i + 1));
@@ -128,6 +145,7 @@ static uint64_t parallel_rate(const struct verifier *example, unsigned cores, vo
     uint64_t elapsed_ns = bench_now_ns() - started_ns;
     for (unsigned i = 0; i < cores; i++)
         secp256k1_context_destroy(verifiers[i].context);
+    free(verifiers);
     return bench_per_second((uint64_t)cores * example->count, elapsed_ns);
 }
 
