@@ -51,16 +51,15 @@ uint64_t batch_rate(void *context)
     return bench_per_second((uint64_t)counted * shape->stamps, elapsed_ns);
 }
 
-void batch_make(struct batch *batch, const struct bench_options *options, uint32_t stamps, uint32_t total,
-                bool host_store)
+void batch_make(struct batch *batch, const struct bench_options *options, uint32_t total,
+                const struct traffic_shape *shape)
 {
-    const uint32_t lanes = bench_size(options, LANES, 1);
+    struct traffic_shape whole = *shape;
+    const uint32_t batches = total / shape->stamps;
+    whole.lanes = batches < LANES ? batches : LANES;
+    whole.requests = whole.lanes + batches;
     batch->options = options;
-    traffic_make(&batch->traffic, &(struct traffic_shape){.lanes = lanes,
-                                                          .requests = lanes + total / stamps,
-                                                          .stamps = stamps,
-                                                          .payload_bytes = PAYLOAD_BYTES,
-                                                          .host_store = host_store});
+    traffic_make(&batch->traffic, &whole);
 }
 
 void batch_done(struct batch *batch)
@@ -91,7 +90,9 @@ static void batch_measure(const struct bench_options *options, uint32_t stamps, 
                           bool host_store, struct bench_figures *out)
 {
     struct batch batch;
-    batch_make(&batch, options, stamps, total, host_store);
+    batch_make(
+        &batch, options, total,
+        &(struct traffic_shape){.stamps = stamps, .payload_bytes = PAYLOAD_BYTES, .host_store = host_store});
     bench_in_turns(options, batch_rate, host_store ? charges_limit : store_limit, &batch, out);
     batch_done(&batch);
 }

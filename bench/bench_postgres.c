@@ -4,7 +4,7 @@
  * Method: ours keeps charges only (a host with a store of its own). Single stamps: with 32 clients and one transaction an
  * envelope there, and without the signature's cost here, which PostgreSQL does not pay either: secp256k1_ecdsa_verify answers
  * at once (bench_signatures_free). Batches: 1000 stamps under one voucher, whose signature ours does verify, and whose
- * envelopes of 1 KiB it hashes; 1000 rows a statement there, computed inside the server, so that they cost it no parsing.
+ * envelopes of 256 bytes it hashes, as for single stamps; 1000 rows a statement there, computed inside the server, so that they cost it no parsing.
  * There the two writes are one statement, prepared once: one round trip; there is one index, the primary key. */
 #include "batch.h"
 #include "postgres.h"
@@ -140,7 +140,8 @@ void bench_postgres_batch(const struct bench_options *options, struct bench_figu
     struct peer peer = {0};
     peer.options = options;
     batch_script(peer.script);
-    batch_make(&peer.batch, options, BATCH, bench_size(options, BATCH_STAMPS, 2 * BATCH), true);
+    batch_make(&peer.batch, options, bench_size(options, BATCH_STAMPS, 2 * BATCH),
+               &(struct traffic_shape){.stamps = BATCH, .payload_bytes = PAYLOAD_BYTES, .host_store = true});
     postgres_start(&peer.server, options);
     postgres_run(&peer.server, schema);
     bench_in_turns(options, ours_batch_rate, batch_limit, &peer, out);

@@ -6,6 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- their records ---- */
+
+/* The tickets of a batch stand in one record, and come one after the other: it is read and decoded once. */
+struct ticket_record {
+    struct pp_record_room *room;
+    struct pp_record record;
+    uint64_t end; /* sequences from record.sequence; 0: none is read */
+};
+
+static enum pp_error record_find(struct ticket_record *reader, struct pp_txn *txn, uint64_t sequence)
+{
+    if (reader->end != 0 && sequence >= reader->record.sequence && sequence < reader->end)
+        return PP_OK;
+    reader->end = 0;
+    PP_TRY(pp_journal_find(txn, sequence, reader->room, &reader->record, NULL));
+    reader->end = reader->record.sequence + pp_record_span(&reader->record);
+    return PP_OK;
+}
+
 /* ---- what a ticket is now ---- */
 
 enum ticket_state {
@@ -22,10 +41,11 @@ struct ticket_view {
     uint64_t time_ms;
 };
 
-static enum pp_error ticket_look(struct pp_node *node, struct pp_txn *txn, uint64_t sequence, struct ticket_view *out)
+static enum pp_error ticket_look(struct pp_node *node, struct pp_txn *txn, struct ticket_record *reader,
+                                 uint64_t sequence, struct ticket_view *out)
 {
+    const struct pp_record *record = &reader->record;
     struct pp_ticket ticket;
-    struct pp_record record;
     struct pp_stamp_row row;
     if (pp_tickets_find(&node->ledger.tickets, sequence, &ticket) == PP_OK) {
         *out = (struct ticket_view){TICKET_OPEN, ticket.slot, ticket.stamp_id, ticket.postage, ticket.time_ms};
@@ -33,20 +53,20 @@ static enum pp_error ticket_look(struct pp_node *node, struct pp_txn *txn, uint6
     }
     enum pp_error error = sequence == 0 || sequence >= node->head.next_sequence
                               ? PP_NOT_FOUND
-                              : pp_journal_find(txn, sequence, node->room, &record, NULL);
-    if (error == PP_NOT_FOUND || (error == PP_OK && (!pp_record_is_charge(&record) || !pp_record_reserves(&record))))
+                              : record_find(reader, txn, sequence);
+    if (error == PP_NOT_FOUND || (error == PP_OK && (!pp_record_is_charge(record) || !pp_record_reserves(record))))
         return PP_TICKET_UNKNOWN;
     PP_TRY(error);
-    const struct pp_row_charged *stamp = pp_journal_row(&record, sequence);
+    const struct pp_row_charged *stamp = pp_journal_row(record, sequence);
     if (!stamp)
         return PP_CORRUPT;
     PP_TRY(pp_stamp_row_get(txn, sequence, &row));
     *out = (struct ticket_view){
         .state = row.stored_day != 0 ? TICKET_STORED : TICKET_CANCELLED,
-        .slot = pp_ledger_find(&node->ledger, &record.charged.channel_id),
+        .slot = pp_ledger_find(&node->ledger, &record->charged.channel_id),
         .stamp_id = stamp->stamp_id,
         .postage = stamp->leaf.postage,
-        .time_ms = record.time_ms,
+        .time_ms = record->time_ms,
     };
     return PP_OK;
 }
@@ -59,18 +79,36 @@ struct tickets_run {
     struct pp_hash *hashes;    /* commit: room for count */
 };
 
+static int ascending(const void *a, const void *b)
+{
+    const uint64_t x = ((const struct pp_row_ticket *)a)->ticket, y = ((const struct pp_row_ticket *)b)->ticket;
+    return x < y ? -1 : x > y;
+}
+
+/* BAD_FORMAT: an open ticket is there twice. Rows are made anew by whoever writes them. */
+static enum pp_error twice_check(const struct tickets_run *run)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < run->count; i++)
+        if (run->views[i].state == TICKET_OPEN)
+            run->rows[rows++].ticket = run->tickets[i];
+    qsort(run->rows, rows, sizeof *run->rows, ascending);
+    for (size_t i = 1; i < rows; i++)
+        if (run->rows[i - 1].ticket == run->rows[i].ticket)
+            return PP_BAD_FORMAT;
+    return PP_OK;
+}
+
 static enum pp_error views_take(struct pp_node *node, struct pp_txn *txn, const struct tickets_run *run,
                                 enum ticket_state refused)
 {
+    struct ticket_record reader = {.room = node->room};
     for (size_t i = 0; i < run->count; i++) {
-        PP_TRY(ticket_look(node, txn, run->tickets[i], &run->views[i]));
+        PP_TRY(ticket_look(node, txn, &reader, run->tickets[i], &run->views[i]));
         if (run->views[i].state == refused)
             return PP_TICKET_CLOSED;
-        for (size_t k = 0; k < i; k++)
-            if (run->tickets[k] == run->tickets[i] && run->views[i].state == TICKET_OPEN)
-                return PP_BAD_FORMAT; /* the same ticket twice */
     }
-    return PP_OK;
+    return twice_check(run);
 }
 
 /* ---- commit ---- */
@@ -219,21 +257,21 @@ static enum pp_error open_look_run(struct pp_node *node, struct pp_txn *txn, voi
 
 struct open_visit {
     const struct open_look *look;
-    struct pp_record_room *room;
+    struct ticket_record reader;
     bool (*visit)(void *context, const struct pp_open_ticket *ticket);
     void *context;
 };
 
 static enum pp_error open_visit_run(void *context, struct pp_txn *txn)
 {
-    const struct open_visit *visit = context;
+    struct open_visit *visit = context;
+    const struct pp_record *record = &visit->reader.record;
     bool more = true;
     for (uint32_t i = 0; i < visit->look->count && more; i++) {
         const struct pp_ticket *ticket = &visit->look->list[i];
-        struct pp_record record;
-        PP_TRY(pp_journal_find(txn, ticket->sequence, visit->room, &record, NULL));
+        PP_TRY(record_find(&visit->reader, txn, ticket->sequence));
         const struct pp_row_charged *row =
-            pp_record_is_charge(&record) ? pp_journal_row(&record, ticket->sequence) : NULL;
+            pp_record_is_charge(record) ? pp_journal_row(record, ticket->sequence) : NULL;
         if (!row)
             return PP_CORRUPT;
         const struct pp_open_ticket open = {ticket->sequence, ticket->time_ms, row->leaf};
@@ -247,9 +285,10 @@ enum pp_error pp_node_open_tickets(struct pp_node *node,
 {
     struct open_look look = {0};
     PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, open_look_run, &look));
-    struct open_visit run = {&look, malloc(sizeof *run.room), visit, context};
-    enum pp_error error = run.room ? pp_store_read(node->data.journal, open_visit_run, &run) : PP_NO_MEMORY;
-    free(run.room);
+    struct open_visit run = {&look, {.room = malloc(sizeof *run.reader.room)}, visit, context};
+    enum pp_error error =
+        run.reader.room ? pp_store_read(node->data.journal, open_visit_run, &run) : PP_NO_MEMORY;
+    free(run.reader.room);
     free(look.list);
     return error;
 }
