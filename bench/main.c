@@ -35,7 +35,8 @@ static int usage(FILE *out)
             "  --dir FOLDER      on the disk to measure (default: /var/tmp)\n"
             "  --json            the lines only\n"
             "  --quick           one tiny run of each: shows that it runs, measures nothing\n"
-            "  --write-results   write RESULTS.md and its plots into the source folder\n"
+            "  --write-results   write RESULTS.md and its plots into the source folder; what is not measured now\n"
+            "                    stays as it was\n"
             "  --source FOLDER   where README.md and the peers' scripts stand (default: bench)\n\nNAME is "
             "one of\n",
             BENCH_RUNS);
@@ -178,6 +179,16 @@ static bool entry_run(const struct bench_entry *entry, const struct command *com
     return !interrupted;
 }
 
+/* A quick run is a page of its own: its numbers are no figures. */
+static void results_write(const struct command *command, struct bench_result *results, size_t count)
+{
+    if (!command->quick) {
+        count = bench_lines_add(command->source, results, count, RESULTS_MAX);
+        bench_lines_write(command->source, results, count);
+    }
+    bench_results_write(command->source, command->base, results, count);
+}
+
 int main(int count, char **arguments)
 {
     static struct bench_result results[RESULTS_MAX];
@@ -206,6 +217,6 @@ int main(int count, char **arguments)
         bench_table_print(stdout, results, ran);
     }
     if (command.write_results)
-        bench_results_write(command.source, command.base, results, ran);
+        results_write(&command, results, ran);
     return failed ? 1 : 0;
 }

@@ -87,7 +87,7 @@ static void head_write(FILE *out)
     if (gmtime_r(&now, &parts))
         strftime(day, sizeof day, "%Y-%m-%d", &parts);
     fprintf(out,
-            "# Results\n\nWritten by `./dev bench --write-results` on %s. What each name means, and how it "
+            "# Results\n\nWritten by `./dev bench --write-results`, last on %s. What each name means, and how it "
             "is measured: "
             "[README.md](README.md).\nValue and limit are medians of %u runs, taken in turns; the ratio is "
             "the median of the "
@@ -107,7 +107,7 @@ static void left_out_write(FILE *out, const struct bench_result *results, size_t
             there = results[k].entry == &bench_entries[i];
         if (there)
             continue;
-        fprintf(out, "%s`%s`", some ? ", " : "\nNot in this run: ", bench_entries[i].name);
+        fprintf(out, "%s`%s`", some ? ", " : "\nNot measured: ", bench_entries[i].name);
         some = true;
     }
     if (some)

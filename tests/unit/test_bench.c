@@ -5,7 +5,7 @@
 #include "pp_test.h"
 
 #include "plot.h"
-#include "table.h"
+#include "results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,7 +299,43 @@ START_TEST(numbers__of_axes_and_tables__short_and_exact)
 }
 END_TEST
 
+static struct bench_result result_of(size_t entry, uint64_t value)
+{
+    return (struct bench_result){.entry = &bench_entries[entry],
+                                 .figures = {.value = value,
+                                             .limit = 1000,
+                                             .ratio_millis = value,
+                                             .low_millis = 12,
+                                             .high_millis = 13456,
+                                             .points_count = 2,
+                                             .points = {{1, 2, 3}, {4, 5, 0}}}};
+}
+
+START_TEST(lines__measured_in_pieces__the_newest_of_each_in_order)
+{
+    struct pp_temp_dir dir;
+    struct bench_result kept[3] = {result_of(1, 111), result_of(4, 444), result_of(6, 666)}, all[8];
+    char path[512];
+    pp_temp_dir_make(&dir);
+    all[0] = result_of(4, 999);
+    ck_assert_uint_eq(bench_lines_add(dir.path, all, 1, 8), 1);
+    bench_lines_write(dir.path, kept, 3);
+    snprintf(path, sizeof path, "%s/results.jsonl", dir.path);
+    FILE *file = fopen(path, "a");
+    fputs("{\"name\":\"measured_no_more\",\"value\":1}\n", file);
+    fclose(file);
+    ck_assert_uint_eq(bench_lines_add(dir.path, all, 1, 8), 3);
+    ck_assert_ptr_eq(all[0].entry, kept[0].entry);
+    ck_assert_mem_eq(&all[0].figures, &kept[0].figures, sizeof all[0].figures);
+    ck_assert_uint_eq(all[1].figures.value, 999);
+    ck_assert_mem_eq(&all[2].figures, &kept[2].figures, sizeof all[2].figures);
+    ck_assert_uint_eq(bench_lines_add(dir.path, all, 0, 2), 2);
+    pp_temp_dir_remove(&dir);
+}
+END_TEST
+
 PP_TESTS("bench")
+PP_TEST(lines__measured_in_pieces__the_newest_of_each_in_order)
 PP_TEST(quantile__known_numbers__right_place)
 PP_TEST(rates_and_ratios__edges__rounded_without_overflow)
 PP_TEST(turns__five_runs__medians_and_the_ratio_within_a_run)
