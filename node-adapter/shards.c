@@ -47,25 +47,57 @@ static int number_of(const char *name)
     return strcmp(again, name) == 0 ? (int)number : -1;
 }
 
-enum pp_error pp_shards_list(const char *root, uint8_t out[PP_SHARDS_MAX], size_t *out_count)
+/* Which names of shards are there, and which of them hold a journal. */
+struct names {
+    bool there[PP_SHARDS_MAX], journal[PP_SHARDS_MAX];
+};
+
+static enum pp_error names_read(const char *root, struct names *out)
 {
-    bool there[PP_SHARDS_MAX] = {false};
     char path[PATH_MAX_BYTES];
     struct dirent *entry;
-    *out_count = 0;
+    *out = (struct names){0};
     DIR *folder = opendir(root);
     if (!folder)
         return errno == ENOENT ? PP_NOT_FOUND : PP_SYSTEM;
     while ((entry = readdir(folder)) != NULL) {
         int number = number_of(entry->d_name);
-        if (number >= 0 && pp_shards_path(root, (uint8_t)number, path, sizeof path) == PP_OK)
-            there[number] = has_journal(path);
+        if (number < 0 || pp_shards_path(root, (uint8_t)number, path, sizeof path) != PP_OK)
+            continue;
+        out->there[number] = true;
+        out->journal[number] = has_journal(path);
     }
     closedir(folder);
+    return PP_OK;
+}
+
+enum pp_error pp_shards_list(const char *root, uint8_t out[PP_SHARDS_MAX], size_t *out_count)
+{
+    struct names names;
+    *out_count = 0;
+    PP_TRY(names_read(root, &names));
     for (unsigned i = 0; i < PP_SHARDS_MAX; i++)
-        if (there[i])
+        if (names.journal[i])
             out[(*out_count)++] = (uint8_t)i;
     return *out_count > 0 && has_journal(root) ? PP_BAD_CONFIG : PP_OK;
+}
+
+/* NODE-110 */
+enum pp_error pp_shards_whole(const char *root, char *out_reason, size_t capacity)
+{
+    struct names names;
+    PP_TRY(names_read(root, &names));
+    for (unsigned i = 0; i < PP_SHARDS_MAX; i++) {
+        if (names.there[i] == names.journal[i])
+            continue;
+        snprintf(out_reason, capacity,
+                 "shard-%03u has no journal.mdb: put its journal back, or take the folder away if no lane "
+                 "was ever "
+                 "written in it",
+                 i);
+        return PP_BAD_CONFIG;
+    }
+    return PP_OK;
 }
 
 /* ---- opening ---- */

@@ -104,6 +104,7 @@ static enum pp_error gather(struct fold *fold)
 {
     uint8_t there[PP_SHARDS_MAX];
     size_t count;
+    PP_TRY(pp_shards_whole(fold->shards->root, fold->reason, PP_SHARDS_REASON_BYTES));
     PP_TRY(pp_shards_list(fold->shards->root, there, &count));
     for (size_t i = 0; i < count; i++) {
         struct pp_node *own = fold->shards->by_shard[there[i]];

@@ -168,6 +168,7 @@ enum pp_error pp_verify_dir(const char *data_dir, const struct pp_verify_config 
     if (count == 0)
         return pp_verify_folder(data_dir, config, out);
     *out = (struct pp_verify_summary){.complete = true, .has_checkpoint = true, .has_index = true};
+    PP_TRY(pp_shards_whole(data_dir, out->reason, sizeof out->reason));
     for (size_t i = 0; i < count; i++)
         PP_TRY(shard_verify(&walk, data_dir, shards[i]));
     PP_TRY(reports_check(&walk, data_dir));

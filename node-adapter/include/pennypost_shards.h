@@ -11,7 +11,7 @@
  * Threads: as pp_node. Of one process only one pp_shards may have a ROOT open.
  * Errors: those of pp_node_open, with the shard's folder in front of the reason; BAD_CONFIG; UNKNOWN_LANE.
  * Limits: PP_SHARDS_MAX, the width of a shard's number.
- * Source: specs/node.md (NODE-100 to NODE-108).
+ * Source: specs/node.md (NODE-100 to NODE-110).
  */
 #ifndef PENNYPOST_SHARDS_H
 #define PENNYPOST_SHARDS_H
@@ -68,5 +68,8 @@ PP_MUST_CHECK enum pp_error pp_shards_path(const char *root, uint8_t shard, char
 /* Which shards have a journal under a folder, ascending; 0 of them: it is no ROOT. NOT_FOUND,
  * SYSTEM; BAD_CONFIG when the folder holds a shard by itself, too. */
 PP_MUST_CHECK enum pp_error pp_shards_list(const char *root, uint8_t out[PP_SHARDS_MAX], size_t *out_count);
+/* Whether every folder that is named as a shard has a journal: BAD_CONFIG and which has none, for its lanes would be left
+ * out unseen. NOT_FOUND, SYSTEM. */
+PP_MUST_CHECK enum pp_error pp_shards_whole(const char *root, char *out_reason, size_t capacity);
 
 #endif

@@ -524,6 +524,51 @@ START_TEST(report__shards_of_another_process__read_from_disk_or_not_reported)
 }
 END_TEST
 
+static void finding_keep(void *context, const struct pp_verify_finding *finding)
+{
+    *(struct pp_verify_finding *)context = *finding;
+}
+
+/* NODE-110: a shard whose journal is gone is told by name, and not left out; so in `verify`. */
+START_TEST(report__a_folder_without_a_journal__none_and_told_which)
+{
+    struct world world;
+    struct pp_verify_summary summary;
+    char reason[PP_SHARDS_REASON_BYTES], path[400], kept[420];
+    unsigned lanes_of[SHARDS + 1] = {0};
+    static const uint8_t mine[] = {0, 1};
+    struct pp_verify_finding finding;
+    const struct pp_verify_config config = {.finding = finding_keep, .context = &finding};
+    enum pp_error report;
+    uint64_t reports;
+    world_open(&world, true);
+    for (uint8_t i = 0; i < SHARDS; i++)
+        ck_assert_ok(send_one(&world, i, i));
+    pp_shards_fixture_close(&world.fixture);
+    snprintf(path, sizeof path, "%s", path_of(&world, "shard-002/journal.mdb"));
+    snprintf(kept, sizeof kept, "%s.kept", path);
+    ck_assert_int_eq(rename(path, kept), 0);
+    pp_shards_fixture_open(&world.fixture, mine, 2);
+    pp_shards_fixture_head(&world.fixture);
+    next_epoch(&world);
+    ck_assert_ok(pp_shards_tick(world.fixture.shards, &report, reason));
+    ck_assert_error(report, PP_BAD_CONFIG);
+    ck_assert_msg(strstr(reason, "shard-002 has no journal.mdb") && strstr(reason, "put its journal back"), "%s",
+                  reason);
+    pp_shards_fixture_close(&world.fixture);
+    ck_assert_error(pp_verify_dir(world.fixture.base.dir, &config, &summary), PP_BAD_CONFIG);
+    ck_assert_msg(strstr(summary.reason, "shard-002 has no journal.mdb"), "%s", summary.reason);
+    ck_assert_uint_eq(reported(&world, 0, lanes_of, &reports), 0);
+    ck_assert_int_eq(rename(kept, path), 0);
+    pp_shards_fixture_open(&world.fixture, mine, 2);
+    pp_shards_fixture_head(&world.fixture);
+    tick(&world, PP_OK);
+    pp_shards_fixture_close(&world.fixture);
+    ck_assert_uint_eq(reported(&world, 0, lanes_of, &reports), SHARDS);
+    world_close(&world);
+}
+END_TEST
+
 /* ---- the folder as a whole ---- */
 
 static bool lane_seen(void *context, const struct pp_lane_claim *claim)
@@ -577,11 +622,6 @@ START_TEST(claims__of_the_folder__every_lane_and_the_reports)
     world_close(&world);
 }
 END_TEST
-
-static void finding_keep(void *context, const struct pp_verify_finding *finding)
-{
-    *(struct pp_verify_finding *)context = *finding;
-}
 
 static void folder_copy(const struct world *world, const char *from, const char *to)
 {
@@ -688,6 +728,7 @@ PP_TEST(open__overlapping_lists__the_second_refused_and_told_who)
 PP_TEST(report__an_epoch_is_over__one_for_all_lanes_by_shard_0)
 PP_TEST(report__only_another_shard_was_paid__reported_all_the_same)
 PP_TEST(report__shards_of_another_process__read_from_disk_or_not_reported)
+PP_TEST(report__a_folder_without_a_journal__none_and_told_which)
 PP_TEST(claims__of_the_folder__every_lane_and_the_reports)
 PP_TEST(verify__of_the_folder__sums_and_what_was_reported_and_is_gone)
 PP_TEST(verify__a_report_by_another_shard__told)
