@@ -331,8 +331,6 @@ static enum pp_error ledger_charge(struct pp_node *node, const struct pp_item *i
         pp_ledger_charge(&node->ledger, slot, node->draft, record);
         if (item->has_key)
             pp_signers_add(&node->signers, slot, &item->signer_key);
-        if (item->has_session_key)
-            pp_session_key_keep(node, item);
     }
     pp_state_unlock(node);
     return error;

@@ -99,8 +99,6 @@ struct pp_item {
     enum pp_error voucher_error;
     bool has_key;           /* signer_key was recovered from it */
     struct pp_public_key signer_key;
-    bool has_session_key;   /* session_key was computed */
-    struct pp_session_key session_key;
     struct pp_voucher voucher;
     struct pp_quote quote;
     struct pp_stamp_id *ids;
@@ -264,7 +262,7 @@ struct pp_session_glance {
 void pp_session_look(const struct pp_node *node, const struct pp_request *request, uint32_t slot, uint64_t now_ms,
                      struct pp_session_glance *out);
 /* The MACs of a request whose session is open. */
-void pp_session_verify(const struct pp_node *node, struct pp_item *item, struct pp_session_glance *glance);
+void pp_session_verify(struct pp_node *node, struct pp_item *item, struct pp_session_glance *glance);
 
 /* A MAC that was made up. */
 bool pp_session_is_forged(const struct pp_item *item);
@@ -272,8 +270,6 @@ bool pp_session_is_forged(const struct pp_item *item);
 /* ---- session_admit.c ---- */
 /* The record of what was admitted; rows are node->rows. */
 void pp_session_record_make(const struct pp_node *node, const struct pp_item *item, struct pp_record *out);
-/* The key is worth keeping. Under `state`. */
-void pp_session_key_keep(struct pp_node *node, const struct pp_item *item);
 
 /* ---- session_node.c ---- */
 /* The lane's open sessions; ids has room for PP_LANE_SESSIONS_MAX x PP_SESSION_UNSIGNED_MAX, and takes those of what is

@@ -31,12 +31,3 @@ void pp_session_record_make(const struct pp_node *node, const struct pp_item *it
         .charged_rows = node->rows,
     };
 }
-
-void pp_session_key_keep(struct pp_node *node, const struct pp_item *item)
-{
-    struct pp_session *session = pp_sessions_find(&node->ledger.sessions, &item->request->session_id);
-    if (!session || session->has_key)
-        return;
-    session->key = item->session_key;
-    session->has_key = true;
-}

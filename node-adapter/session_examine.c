@@ -32,7 +32,21 @@ void pp_session_look(const struct pp_node *node, const struct pp_request *reques
         out->key = session->key;
 }
 
-void pp_session_verify(const struct pp_node *node, struct pp_item *item, struct pp_session_glance *glance)
+/* SESSION-028: at once, and not with an admission, which a forger's stamps never come to. */
+static void key_make(struct pp_node *node, const struct pp_hash *session_id, struct pp_session_glance *glance)
+{
+    enum pp_error error = pp_session_key_agree(&glance->opening, &node->session_secret, true, &glance->key);
+    PP_ASSERT(error == PP_OK); /* or it had not been opened */
+    pp_state_lock(node);
+    struct pp_session *session = pp_sessions_find(&node->ledger.sessions, session_id);
+    if (session && !session->has_key) { /* it may have ended, or another thread was first */
+        session->key = glance->key;
+        session->has_key = true;
+    }
+    pp_state_unlock(node);
+}
+
+void pp_session_verify(struct pp_node *node, struct pp_item *item, struct pp_session_glance *glance)
 {
     const struct pp_request *request = item->request;
     bool known = glance->facts.error != PP_SESSION_UNKNOWN;
@@ -40,13 +54,8 @@ void pp_session_verify(const struct pp_node *node, struct pp_item *item, struct 
      * the writer decides, it may not have. */
     if (glance->facts.error != PP_OK && !(known && item->must_verify))
         return;
-    if (!glance->has_key) { /* the first since the start: some 50 us */
-        enum pp_error error =
-            pp_session_key_agree(&glance->opening, &node->session_secret, true, &glance->key);
-        PP_ASSERT(error == PP_OK); /* or it had not been opened */
-        item->session_key = glance->key;
-        item->has_session_key = true;
-    }
+    if (!glance->has_key) /* the first since the start: some 50 us */
+        key_make(node, &request->session_id, glance);
     for (size_t i = 0; i < request->count; i++) {
         const uint8_t *mac = request->envelopes[i].mac;
         item->mac_errors[i] = mac ? pp_session_mac_check(&glance->key, &item->ids[i], mac) : PP_BAD_MAC;

@@ -890,6 +890,39 @@ START_TEST(examine__a_session_that_ran_out_since_the_group_began__verified_when_
 }
 END_TEST
 
+static bool has_key(struct world *w)
+{
+    struct pp_node *node = w->fixture.node;
+    pp_state_lock_shared(node);
+    const struct pp_session *session = pp_sessions_find(&node->ledger.sessions, &w->session.id);
+    bool has = session && session->has_key;
+    pp_state_unlock(node);
+    return has;
+}
+
+/* SESSION-028: a forger makes the node agree on a key once, not once a stamp. */
+START_TEST(stamps__forged_after_a_restart__the_key_is_computed_once_and_kept)
+{
+    struct world w;
+    struct pp_made_request made;
+    world_open(&w, true);
+    ck_assert_ok(session_open(&w));
+    ck_assert(has_key(&w));
+    restart(&w);
+    ck_assert(!has_key(&w));
+    make(&w, &made, 2, 81);
+    for (size_t i = 0; i < 2; i++)
+        made.macs[i * PP_SESSION_MAC_BYTES] ^= 1;
+    expect_each(&w, &made, PP_BAD_MAC, false, NULL);
+    ck_assert(has_key(&w));
+    pp_session_request_sign(&made, &w.session);
+    expect_each(&w, &made, PP_OK, false, NULL);
+    expect_lane(&w, 0, 0, 2);
+    pp_request_done(&made);
+    world_close(&w);
+}
+END_TEST
+
 /* SESSION-002 at the node. */
 START_TEST(session_key__of_the_node__signed_by_its_receipt_key)
 {
@@ -923,5 +956,6 @@ PP_TEST(close__with_unsigned_leaves__ends_the_session)
 PP_TEST(tickets__in_every_order_with_the_root__earn_when_both_are_there)
 PP_TEST(stamps_and_roots__of_several_threads_at_once__each_answered)
 PP_TEST(examine__a_session_that_ran_out_since_the_group_began__verified_when_asked)
+PP_TEST(stamps__forged_after_a_restart__the_key_is_computed_once_and_kept)
 PP_TEST(session_key__of_the_node__signed_by_its_receipt_key)
 PP_TESTS_END
