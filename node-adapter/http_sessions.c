@@ -84,6 +84,7 @@ static bool body_read(struct pp_http_job *job, const struct pp_http_params *para
 static void open_read(struct pp_http_job *job, struct pp_fields *f)
 {
     struct pp_session_opening *opening = &job->session_open.opening;
+    job->session_open.source = pp_http_exchange_connection(job->exchange);
     opening->channel_id = job->channel_id;
     opening->lane = job->lane;
     pp_fields_hex(f, "node_key", opening->node_key.bytes, sizeof opening->node_key.bytes);
@@ -105,6 +106,7 @@ void pp_http_serve_sessions(struct pp_http_job *job, const struct pp_http_params
 static void root_read(struct pp_http_job *job, struct pp_fields *f)
 {
     struct pp_session_root *root = &job->session_root;
+    root->source = pp_http_exchange_connection(job->exchange);
     root->channel_id = job->channel_id;
     root->lane = job->lane;
     pp_fields_hex(f, "session_id", root->session_id.bytes, sizeof root->session_id.bytes);

@@ -39,6 +39,9 @@
 #define PP_SUSPECT_STAMPS_MAX 4096u
 #define PP_SUSPECT_PART 16u                  /* they get one in so many parts of the verification while others wait */
 #define PP_SUSPECT_TRICKLE_MAX 32u           /* one a millisecond when nobody else waits, so many at once */
+#define PP_SUSPECT_TRICKLE_CALL 4u           /* of that, an opening or a root: it is a call to the writer, too, and is rare */
+#define PP_SUSPECT_TRICKLE_STAMPS 128u       /* leaves of a root that cost as much as a signature: a tree over them */
+#define PP_SUSPECT_RETRY_MS 1000u            /* by then half of what a source did is forgotten */
 #define PP_QUEUE_CALLS_MAX 1024u             /* deletes, leaves, looks: each has a thread of the host waiting */
 #define PP_VERIFY_TAKE_MAX 8u                /* requests that a verify thread takes at once from a long queue */
 #define PP_GROUP_BYTES_MAX (UINT64_C(32) << 20) /* dirty pages of one transaction stay below LMDB's limit of 512 MiB */
@@ -172,6 +175,7 @@ struct pp_node {
     uint32_t suspect_credit;     /* work that was done for others and not yet, in its part, for suspects */
     uint32_t suspect_trickle;    /* requests of theirs that may be taken while nobody else waits ... */
     uint64_t suspect_trickled_ms; /* ... counted up to then */
+    bool suspect_refused;        /* a call of theirs was, so that they earn their part though none waits in line */
     struct pp_sources sources;
     uint64_t flow_key;
     struct pp_item_queue to_write;
@@ -237,6 +241,10 @@ PP_MUST_CHECK enum pp_error pp_pipeline_call(struct pp_node *node, enum pp_item_
                                              void *context);
 /* Back for its signature: the writer found it worth it after all. */
 void pp_pipeline_reverify(struct pp_node *node, struct pp_item *item);
+/* NODE-049, for what a caller's thread verifies: a signature, and what `stamps` leaves cost. BUSY: the source is suspect, and
+ * there is nothing left of the suspects' part. */
+PP_MUST_CHECK enum pp_error pp_pipeline_source_turn(struct pp_node *node, uint64_t source, uint32_t stamps);
+void pp_pipeline_source_count(struct pp_node *node, uint64_t source, bool forged);
 /* The next item for the writer. wait: sleep until there is one; NULL when there is none (or the node is stopping and all
  * is answered). */
 struct pp_item *pp_pipeline_next(struct pp_node *node, bool wait);
@@ -271,7 +279,9 @@ bool pp_session_is_forged(const struct pp_item *item);
 /* The record of what was admitted; rows are node->rows. */
 void pp_session_record_make(const struct pp_node *node, const struct pp_item *item, struct pp_record *out);
 
-/* ---- session_node.c ---- */
+/* ---- session_look.c ---- */
+/* Without the context over what is unsigned. */
+void pp_session_status_of(const struct pp_session *session, struct pp_session_status *out);
 /* The lane's open sessions; ids has room for PP_LANE_SESSIONS_MAX x PP_SESSION_UNSIGNED_MAX, and takes those of what is
  * unsigned, one session's behind the other's. On the writer thread. */
 void pp_session_status_take(const struct pp_node *node, uint32_t slot, struct pp_lane_status *out, struct pp_hash *ids);

@@ -13,6 +13,8 @@
 
 #define GATHER_STAMPS 2048u /* so many waiting: the writer need not wait for more */
 #define FLUSHES_TO_WAIT 9u  /* waiting nine flushes for company costs a tenth of the flushes' time (LIMITS) */
+#define SUSPECT_CREDIT_TURN                                                                                  \
+    ((PP_SUSPECT_PART - 1) * (PP_FAIR_SIGNATURE_COST + PP_LEAVES_MAX)) /* enough for the dearest of them */
 
 /* What profilers and `top -H` show. */
 void pp_thread_name(const char *name)
@@ -285,9 +287,9 @@ static void to_write_put(struct pp_node *node, struct pp_item *item)
 
 /* NODE-048: suspects earn their part by the work that is done for others. When nobody else waits they get a trickle, not all
  * that is free: the writer and the host need the processor, too. */
-static bool suspects_turn(struct pp_node *node)
+static bool suspects_turn(struct pp_node *node, uint32_t requests)
 {
-    if (node->suspect_credit >= (PP_SUSPECT_PART - 1) * (PP_FAIR_SIGNATURE_COST + PP_LEAVES_MAX))
+    if (node->suspect_credit >= SUSPECT_CREDIT_TURN)
         return true;
     if (node->clean.waiting > 0)
         return false;
@@ -297,26 +299,62 @@ static bool suspects_turn(struct pp_node *node)
     if (node->suspect_trickle > PP_SUSPECT_TRICKLE_MAX)
         node->suspect_trickle = PP_SUSPECT_TRICKLE_MAX;
     node->suspect_trickled_ms = now_ms;
-    if (node->suspect_trickle == 0)
+    if (node->suspect_trickle < requests)
         return false;
-    node->suspect_trickle--;
+    node->suspect_trickle -= requests;
     return true;
+}
+
+static void suspects_pay(struct pp_node *node, uint32_t cost)
+{
+    cost *= PP_SUSPECT_PART - 1;
+    node->suspect_credit -= cost < node->suspect_credit ? cost : node->suspect_credit;
+}
+
+/* Whether work for others is to be counted: for who waits in line, or for a call that was refused, up to one turn. */
+static bool suspects_earn(const struct pp_node *node)
+{
+    return node->suspect.waiting > 0 ||
+           (node->suspect_refused && node->suspect_credit < SUSPECT_CREDIT_TURN);
+}
+
+enum pp_error pp_pipeline_source_turn(struct pp_node *node, uint64_t source, uint32_t stamps)
+{
+    uint64_t now_ms = pp_monotonic_ns() / 1000000;
+    enum pp_error error = PP_OK;
+    pthread_mutex_lock(&node->lock);
+    if (pp_source_is_suspect(&node->sources, source, now_ms)) {
+        bool turn = suspects_turn(node, PP_SUSPECT_TRICKLE_CALL + stamps / PP_SUSPECT_TRICKLE_STAMPS);
+        node->suspect_refused = !turn;
+        if (turn)
+            suspects_pay(node, PP_FAIR_SIGNATURE_COST + stamps);
+        error = turn ? PP_OK : PP_BUSY;
+    }
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+void pp_pipeline_source_count(struct pp_node *node, uint64_t source, bool forged)
+{
+    uint64_t now_ms = pp_monotonic_ns() / 1000000;
+    pthread_mutex_lock(&node->lock);
+    pp_source_count(&node->sources, source, forged, now_ms);
+    pthread_mutex_unlock(&node->lock);
 }
 
 static struct pp_item *to_verify_take(struct pp_node *node)
 {
     struct pp_fair_entry *entry = NULL;
-    if (node->suspect.waiting > 0 && suspects_turn(node))
+    if (node->suspect.waiting > 0 && suspects_turn(node, 1))
         entry = pp_fair_queue_take(&node->suspect);
     if (entry) {
-        uint32_t cost = (PP_SUSPECT_PART - 1) * pp_fair_cost(entry);
-        node->suspect_credit -= cost < node->suspect_credit ? cost : node->suspect_credit;
+        suspects_pay(node, pp_fair_cost(entry));
         return item_of(entry);
     }
     entry = pp_fair_queue_take(&node->clean);
     if (!entry)
         return NULL;
-    if (node->suspect.waiting > 0)
+    if (suspects_earn(node))
         node->suspect_credit += pp_fair_cost(entry);
     return item_of(entry);
 }

@@ -205,6 +205,29 @@ const struct pp_session_leaf *pp_sessions_leaf(const struct pp_sessions *session
     return leaf_of(sessions, slot, sequence, &session);
 }
 
+static void ids_take(const struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
+                     struct pp_hash *out)
+{
+    for (uint32_t i = 0; i < count; i++)
+        memcpy(out[i].bytes, pp_leaf_at(&sessions->leaves, &session->leaves, i)->stamp_id.bytes, sizeof out[i].bytes);
+}
+
+static struct pp_grains highest_of(const struct pp_sessions *sessions, const struct pp_session *session, uint32_t count)
+{
+    struct pp_grains highest = PP_GRAINS_ZERO;
+    for (uint32_t i = 0; i < count; i++)
+        highest = pp_grains_max(highest, pp_leaf_at(&sessions->leaves, &session->leaves, i)->to);
+    return highest;
+}
+
+void pp_sessions_oldest(const struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
+                        struct pp_hash *out_ids, struct pp_grains *out_highest)
+{
+    PP_ASSERT(count >= 1 && count <= session->leaves.count);
+    ids_take(sessions, session, count, out_ids);
+    *out_highest = highest_of(sessions, session, count);
+}
+
 /* Leaves do not change while they stand, so the same place and number of leaves is the same tree: until a group is undone. */
 static const struct pp_hash *tree_of(struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
                                      struct pp_hash *scratch)
@@ -214,9 +237,7 @@ static const struct pp_hash *tree_of(struct pp_sessions *sessions, const struct 
     struct pp_hash root;
     if (tree->session == session->sequence && tree->oldest == oldest && tree->count == count)
         return &tree->context;
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(scratch[i].bytes, pp_leaf_at(&sessions->leaves, &session->leaves, i)->stamp_id.bytes,
-               sizeof scratch[i].bytes);
+    ids_take(sessions, session, count, scratch);
     pp_tree_root(scratch, count, &root);
     *tree = (struct pp_session_tree){.session = session->sequence, .oldest = oldest, .count = count};
     pp_context(PP_STAMP_SESSION, count, &root, &tree->context);
@@ -228,9 +249,7 @@ void pp_sessions_context(struct pp_sessions *sessions, const struct pp_session *
 {
     PP_ASSERT(count >= 1 && count <= session->leaves.count);
     *out_context = *tree_of(sessions, session, count, scratch);
-    *out_highest = PP_GRAINS_ZERO;
-    for (uint32_t i = 0; i < count; i++)
-        *out_highest = pp_grains_max(*out_highest, pp_leaf_at(&sessions->leaves, &session->leaves, i)->to);
+    *out_highest = highest_of(sessions, session, count);
 }
 
 /* ---- changing ---- */

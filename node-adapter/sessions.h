@@ -90,6 +90,9 @@ uint32_t pp_sessions_lane_count(const struct pp_sessions *sessions, uint32_t slo
 void pp_sessions_list(const struct pp_sessions *sessions, const struct pp_session **out);
 /* The unsigned leaf of that lane; NULL: none has that sequence. */
 const struct pp_session_leaf *pp_sessions_leaf(const struct pp_sessions *sessions, uint32_t slot, uint64_t sequence);
+/* The identities of the oldest `count` unsigned leaves, and their highest `to`; 1 <= count <= those there are (asserted). */
+void pp_sessions_oldest(const struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
+                        struct pp_hash *out_ids, struct pp_grains *out_highest);
 /* The context over the oldest `count` unsigned leaves, and their highest `to`; 1 <= count <= those there are (asserted).
  * scratch has room for count. */
 void pp_sessions_context(struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,

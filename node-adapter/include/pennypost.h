@@ -162,6 +162,7 @@ struct pp_session_open {
     struct pp_session_opening opening;
     struct pp_grains refund_ack;
     struct pp_signature signature;
+    uint64_t source; /* as in struct pp_request */
 };
 
 /* A root: a voucher over the oldest `count` unsigned leaves. */
@@ -174,6 +175,7 @@ struct pp_session_root {
     struct pp_grains refund_ack;
     struct pp_hash context;
     struct pp_signature signature;
+    uint64_t source; /* as in struct pp_request */
 };
 
 struct pp_session_status {
@@ -186,7 +188,7 @@ struct pp_session_status {
 };
 
 /* Both block until on disk, and answer the same when asked the same again. out_refusal says why not; out is the session as
- * it is then, without unsigned_context. */
+ * it is then, without unsigned_context. BUSY: also when its source brought too much that does not hold (NODE-049). */
 PP_MUST_CHECK enum pp_error pp_node_session_open(struct pp_node *node, const struct pp_session_open *open,
                                                  struct pp_session_status *out, struct pp_refusal *out_refusal);
 PP_MUST_CHECK enum pp_error pp_node_session_sign(struct pp_node *node, const struct pp_session_root *root,

@@ -620,6 +620,133 @@ START_TEST(root__over_anything_else__refused_and_nothing_earned)
 }
 END_TEST
 
+/* ---- who brings what does not hold ---- */
+
+/* SESSION-018, SESSION-036: what can be compared is told though the signature is nobody's, and known ones need none. */
+START_TEST(open_and_root__no_signature_and_another_fault__the_cheap_one_is_told)
+{
+    struct world w;
+    struct pp_made_request made;
+    struct pp_session_root root, good;
+    struct pp_sender_session later;
+    world_open(&w, true);
+    pp_session_make(&later, &w.fixture, &w.sender, chunk_of(&w, 1000), 0, 2);
+    later.open.signature.bytes[5] ^= 1;
+    atomic_fetch_add(&w.fixture.now_ms, 1);
+    ck_assert_error(pp_node_session_open(w.fixture.node, &later.open, &w.status, &w.refusal), PP_SESSION_EXPIRED);
+    ck_assert_ok(session_open(&w));
+    w.session.open.signature.bytes[5] ^= 1;
+    ck_assert_ok(session_open(&w));
+    make(&w, &made, 3, 95);
+    expect_each(&w, &made, PP_OK, false, NULL);
+    root_make(&w, made.ids, 3, &good);
+    root = good;
+    root.signature.bytes[5] ^= 1;
+    root.count = 4;
+    ck_assert_error(root_send(&w, &root), PP_OUT_OF_RANGE);
+    root.count = 3;
+    root.spent = pp_grains_add_checked(w.session.open.opening.chunk.to, pp_grains(1));
+    ck_assert_error(root_send(&w, &root), PP_OVER_SPENT);
+    root.spent = w.session.open.opening.chunk.from;
+    ck_assert_error(root_send(&w, &root), PP_OVER_SPENT);
+    root.spent = good.spent;
+    root.refund_ack = pp_grains(1);
+    ck_assert_error(root_send(&w, &root), PP_REFUND_ACK_UNKNOWN);
+    root.refund_ack = PP_GRAINS_ZERO;
+    root.context.bytes[0] ^= 1; /* no tree for who did not sign */
+    ck_assert_error(root_send(&w, &root), PP_BAD_SIGNATURE);
+    ck_assert_ok(root_send(&w, &good));
+    good.signature.bytes[5] ^= 1;
+    ck_assert_ok(root_send(&w, &good));
+    pp_request_done(&made);
+    world_close(&w);
+}
+END_TEST
+
+#define FORGER 7u
+#define HONEST 8u
+
+static bool is_suspect(struct world *w, uint64_t source)
+{
+    struct pp_node *node = w->fixture.node;
+    pthread_mutex_lock(&node->lock);
+    bool suspect = pp_source_is_suspect(&node->sources, source, pp_monotonic_ns() / 1000000);
+    pthread_mutex_unlock(&node->lock);
+    return suspect;
+}
+
+/* NODE-049: each kind that does not hold, brought often enough; and what is no fault of its own. */
+START_TEST(source__brings_what_does_not_hold__suspect_and_only_then)
+{
+    struct world w;
+    struct pp_made_request made;
+    struct pp_session_root good, forged, foreign, unknown;
+    world_open(&w, true);
+    ck_assert_ok(session_open(&w));
+    make(&w, &made, 3, 96);
+    expect_each(&w, &made, PP_OK, false, NULL);
+    root_make(&w, made.ids, 3, &good);
+    forged = unknown = good;
+    forged.signature.bytes[9] ^= 1;
+    const struct pp_stamp_id swapped[3] = {made.ids[1], made.ids[0], made.ids[2]};
+    root_make(&w, swapped, 3, &foreign);
+    unknown.session_id.bytes[0] ^= 1;
+    struct pp_sender_session opening;
+    pp_session_make(&opening, &w.fixture, &w.sender, chunk_of(&w, 1000), HOUR_MS, 3);
+    opening.open.signature.bytes[9] ^= 1;
+    for (unsigned i = 0; i < 5; i++) {
+        forged.source = 21, foreign.source = 22, opening.open.source = 23, unknown.source = 24;
+        (void)!root_send(&w, &forged);
+        (void)!root_send(&w, &foreign);
+        (void)!pp_node_session_open(w.fixture.node, &opening.open, &w.status, &w.refusal);
+        ck_assert_error(root_send(&w, &unknown), PP_SESSION_UNKNOWN);
+    }
+    ck_assert(is_suspect(&w, 21));
+    ck_assert(is_suspect(&w, 22));
+    ck_assert(is_suspect(&w, 23));
+    ck_assert(!is_suspect(&w, 24));
+    ck_assert(!is_suspect(&w, 0));
+    pp_request_done(&made);
+    world_close(&w);
+}
+END_TEST
+
+/* NODE-049: a forger gets a trickle, whatever its rate; another source is served at once. */
+START_TEST(open_and_root__forged_at_full_rate__bounded_and_others_served)
+{
+    struct world w;
+    struct pp_made_request made;
+    struct pp_session_root good, forged;
+    unsigned examined = 0, refused = 0;
+    world_open(&w, true);
+    w.session.open.source = HONEST;
+    ck_assert_ok(session_open(&w));
+    make(&w, &made, 3, 97);
+    expect_each(&w, &made, PP_OK, false, NULL);
+    root_make(&w, made.ids, 3, &good);
+    good.source = HONEST;
+    forged = good;
+    forged.source = FORGER;
+    forged.count = PP_SESSION_UNSIGNED_MAX; /* a tree of that many: twelve milliseconds of the trickle */
+    uint64_t began_ms = pp_monotonic_ns() / 1000000;
+    while (refused < 200) {
+        enum pp_error error = root_send(&w, &forged);
+        examined += error == PP_OUT_OF_RANGE;
+        refused += error == PP_BUSY;
+        ck_assert(error == PP_OUT_OF_RANGE || error == PP_BUSY);
+        if (error == PP_BUSY)
+            ck_assert_uint_eq(w.refusal.retry_after_ms, PP_SUSPECT_RETRY_MS);
+    }
+    uint64_t took_ms = pp_monotonic_ns() / 1000000 - began_ms;
+    ck_assert_uint_ge(examined, 4);
+    ck_assert_uint_le(examined, 4 + (PP_SUSPECT_TRICKLE_MAX + took_ms) / 12 + 1);
+    ck_assert_ok(root_send(&w, &good));
+    ck_assert_ok(session_open(&w));
+    pp_request_done(&made);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- leaving and closing ---- */
 
 /* SESSION-042, SESSION-017. */
@@ -951,6 +1078,9 @@ PP_TEST(stamps__forged_foreign_replayed_or_out_of_the_chunk__refused_and_not_cha
 PP_TEST(stamps__again__the_old_sequence_whatever_became_of_the_session)
 PP_TEST(session__restarted_between_all_steps__goes_on)
 PP_TEST(root__over_anything_else__refused_and_nothing_earned)
+PP_TEST(open_and_root__no_signature_and_another_fault__the_cheap_one_is_told)
+PP_TEST(source__brings_what_does_not_hold__suspect_and_only_then)
+PP_TEST(open_and_root__forged_at_full_rate__bounded_and_others_served)
 PP_TEST(leave__with_unsigned_leaves__refused_until_their_root_is_there)
 PP_TEST(close__with_unsigned_leaves__ends_the_session)
 PP_TEST(tickets__in_every_order_with_the_root__earn_when_both_are_there)
