@@ -139,24 +139,42 @@ static void on_worked(uv_work_t *work, int status)
     struct pp_http_job *job = work->data;
     PP_ASSERT(status == 0); /* never cancelled: every exchange is answered */
     job->api->pool_jobs--;
+    job->api->session_jobs -= job->of_session;
     job->finish(job);
+}
+
+static void work(struct pp_http_job *job, bool of_session, void (*run)(struct pp_http_job *),
+                 void (*finish)(struct pp_http_job *))
+{
+    struct pp_http_api *api = job->api;
+    job->run = run;
+    job->finish = finish;
+    job->error = PP_OK;
+    job->work.data = job;
+    job->of_session = of_session;
+    if (api->pool_jobs >= PP_HTTP_POOL_MAX ||
+        (of_session && api->session_jobs >= PP_HTTP_SESSION_POOL_MAX)) { /* HTTP-057 HTTP-059 */
+        job->error = PP_BUSY;
+        pp_refusal_init(&job->refusal, PP_BUSY, NULL);
+        finish(job);
+        return;
+    }
+    api->pool_jobs++;
+    api->session_jobs += of_session;
+    const int status = uv_queue_work(api->loop, &job->work, on_work, on_worked);
+    PP_ASSERT(status == 0); /* fails only without a callback */
 }
 
 void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *),
                       void (*finish)(struct pp_http_job *))
 {
-    job->run = run;
-    job->finish = finish;
-    job->error = PP_OK;
-    job->work.data = job;
-    if (job->api->pool_jobs >= PP_HTTP_POOL_MAX) { /* HTTP-057 */
-        job->error = PP_BUSY;
-        finish(job);
-        return;
-    }
-    job->api->pool_jobs++;
-    const int status = uv_queue_work(job->api->loop, &job->work, on_work, on_worked);
-    PP_ASSERT(status == 0); /* fails only without a callback */
+    work(job, false, run, finish);
+}
+
+void pp_http_job_session_work(struct pp_http_job *job, void (*run)(struct pp_http_job *),
+                              void (*finish)(struct pp_http_job *))
+{
+    work(job, true, run, finish);
 }
 
 void pp_http_job_post(struct pp_http_job *job)

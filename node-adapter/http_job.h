@@ -13,6 +13,8 @@
 
 #define PP_HTTP_POOL_MAX                                                                                     \
     128u /* calls that wait for one of libuv's four threads: some reads of the disk each */
+#define PP_HTTP_SESSION_POOL_MAX                                                                             \
+    32u /* of these of sessions, which cost a signature or a tree: a quarter, so that others find room */
 
 /* A challenge that was verified once, and the quote in it. */
 struct pp_http_verified {
@@ -45,6 +47,7 @@ struct pp_http_api {
     unsigned verified_count, verified_next;
 
     unsigned pool_jobs; /* given to libuv's pool, not yet finished */
+    unsigned session_jobs; /* of these */
 
     uv_async_t mail;
     uv_mutex_t mail_lock;
@@ -71,6 +74,7 @@ struct pp_http_job {
     struct pp_http_exchange *exchange;
     struct pp_http_job *next; /* in the mailbox */
     uv_work_t work;
+    bool of_session; /* counts among session_jobs while it is in the pool */
     void (*run)(struct pp_http_job *job);    /* in the pool */
     void (*finish)(struct pp_http_job *job); /* on the loop's thread; answers */
     enum pp_error error;                     /* of run */
@@ -113,9 +117,11 @@ struct pp_http_job {
 };
 
 struct pp_http_job *pp_http_job_of(struct pp_http_api *api, struct pp_http_exchange *exchange);
-/* Where too many wait already, `finish` is called at once, with BUSY. */
+/* Where too many wait already, `finish` is called at once, with BUSY, which `refusal` says too. */
 void pp_http_job_work(struct pp_http_job *job, void (*run)(struct pp_http_job *),
                       void (*finish)(struct pp_http_job *));
+void pp_http_job_session_work(struct pp_http_job *job, void (*run)(struct pp_http_job *),
+                              void (*finish)(struct pp_http_job *));
 /* Any thread: `finish` will run on the loop's. */
 void pp_http_job_post(struct pp_http_job *job);
 uint64_t pp_http_now_ms(const struct pp_http_api *api);

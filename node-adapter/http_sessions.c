@@ -100,7 +100,7 @@ static void open_read(struct pp_http_job *job, struct pp_fields *f)
 void pp_http_serve_sessions(struct pp_http_job *job, const struct pp_http_params *params)
 {
     if (body_read(job, params, open_read))
-        pp_http_job_work(job, open_run, session_finish);
+        pp_http_job_session_work(job, open_run, session_finish);
 }
 
 static void root_read(struct pp_http_job *job, struct pp_fields *f)
@@ -120,7 +120,7 @@ static void root_read(struct pp_http_job *job, struct pp_fields *f)
 void pp_http_serve_roots(struct pp_http_job *job, const struct pp_http_params *params)
 {
     if (body_read(job, params, root_read))
-        pp_http_job_work(job, root_run, session_finish);
+        pp_http_job_session_work(job, root_run, session_finish);
 }
 
 /* ---- GET .../sessions/{id} ---- */
@@ -166,5 +166,5 @@ void pp_http_serve_session(struct pp_http_job *job, const struct pp_http_params 
         pp_hex_parse(id->at, id->length, job->session_id.bytes, sizeof job->session_id.bytes) != PP_OK)
         pp_http_job_refuse_error(job, PP_BAD_FORMAT, "session_id");
     else
-        pp_http_job_work(job, look_run, look_finish);
+        pp_http_job_session_work(job, look_run, look_finish);
 }

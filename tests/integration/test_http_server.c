@@ -954,6 +954,7 @@ START_TEST(limits__of_the_specification__are_those_of_the_code)
         {"memory for answers that wait for their peers", limits.answers_bytes},
         {"an answer's memory kept for the next one", PP_HTTP_KEEP_BYTES},
         {"calls waiting for a thread that reads the disk", PP_HTTP_POOL_MAX},
+        {"of these, openings, roots and looks of sessions", PP_HTTP_SESSION_POOL_MAX},
         {"requests at the engine", PP_QUEUE_REQUESTS_MAX},
         {"stamps at the engine", PP_QUEUE_STAMPS_MAX},
         {"head", limits.head_ms},

@@ -370,6 +370,252 @@ START_TEST(pool__full__busy_at_once)
 }
 END_TEST
 
+/* ---- sessions ---- */
+
+struct session_paths {
+    char open[160], roots[160], one[240];
+};
+
+static void session_paths_print(struct session_paths *out, const struct pp_sender *sender,
+                                const struct pp_sender_session *session)
+{
+    char lane[120], hex[2][65];
+    snprintf(lane, sizeof lane, "/v1/channels/0x%s/lanes/%u", pp_hex_print(sender->channel_id.bytes, 32, hex[0]),
+             FIXTURE_LANE);
+    snprintf(out->open, sizeof out->open, "%s/sessions", lane);
+    snprintf(out->roots, sizeof out->roots, "%s/roots", lane);
+    snprintf(out->one, sizeof out->one, "%s/sessions/0x%s", lane, pp_hex_print(session->id.bytes, 32, hex[1]));
+}
+
+static struct letter json_letter(const char *path, const char *body)
+{
+    struct letter letter = {.bytes = malloc(2000)};
+    letter.length =
+        (size_t)snprintf((char *)letter.bytes, 2000,
+                         "POST %s HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: "
+                         "%zu\r\n\r\n%s",
+                         path, strlen(body), body);
+    return letter;
+}
+
+static struct letter opening_letter(const struct session_paths *paths, const struct pp_session_open *open)
+{
+    const struct pp_session_opening *opening = &open->opening;
+    char body[1200], hex[3][131], from[PP_AMOUNT_TEXT_MAX], to[PP_AMOUNT_TEXT_MAX];
+    snprintf(body, sizeof body,
+             "{\"node_key\":\"0x%s\",\"sender_key\":\"0x%s\",\"from\":\"%s\",\"to\":\"%s\",\"not_after_ms\":"
+             "%llu,\"refund_ack\":\"0\",\"signature\":\"0x%s\"}",
+             pp_hex_print(opening->node_key.bytes, 32, hex[0]), pp_hex_print(opening->sender_key.bytes, 32, hex[1]),
+             pp_grains_print(opening->chunk.from, from), pp_grains_print(opening->chunk.to, to),
+             (unsigned long long)opening->not_after_ms, pp_hex_print(open->signature.bytes, 65, hex[2]));
+    return json_letter(paths->open, body);
+}
+
+static struct letter root_letter(const struct session_paths *paths, const struct pp_session_root *root)
+{
+    char body[1200], hex[3][131], spent[PP_AMOUNT_TEXT_MAX];
+    snprintf(body, sizeof body,
+             "{\"session_id\":\"0x%s\",\"count\":%u,\"spent\":\"%s\",\"refund_ack\":\"0\",\"context\":\"0x%s\","
+             "\"signature\":\"0x%s\"}",
+             pp_hex_print(root->session_id.bytes, 32, hex[0]), root->count, pp_grains_print(root->spent, spent),
+             pp_hex_print(root->context.bytes, 32, hex[1]), pp_hex_print(root->signature.bytes, 65, hex[2]));
+    return json_letter(paths->roots, body);
+}
+
+/* Says it, and hears 200. */
+static void say_well(int s, const struct letter *letter)
+{
+    struct http_reply reply;
+    http_say(s, letter->bytes, letter->length);
+    http_hear(s, &reply);
+    ck_assert_msg(reply.status == 200, "%.300s", (const char *)reply.body);
+    http_reply_done(&reply);
+}
+
+static void session_begin(struct world *w, struct pp_sender *sender, struct pp_sender_session *session,
+                          struct session_paths *paths)
+{
+    pp_session_make(session, &w->fixture, sender,
+                    (struct pp_span){sender->head, pp_grains_add_checked(sender->head, pp_grains(1000000000))},
+                    3600000, 1);
+    session_paths_print(paths, sender, session);
+}
+
+#define SESSION_ASKERS (PP_HTTP_SESSION_POOL_MAX + 9)
+
+/* HTTP-059: while the disk stands still openings and looks at sessions wait up to their own limit; reads still find room. */
+START_TEST(pool__full_of_sessions__busy_at_once_and_reads_wait_well)
+{
+    static struct world w;
+    struct pp_sender sender;
+    struct pp_sender_session session;
+    struct session_paths paths;
+    struct http_reply reply;
+    char request[400];
+    int s[SESSION_ASKERS];
+    unsigned refused = 0;
+    world_start(&w);
+    sender_make(&sender, &w, 1);
+    session_begin(&w, &sender, &session, &paths);
+    struct letter letter = letter_make(&w, &sender, 1, 100, 1), opening = opening_letter(&paths, &session.open);
+    world_slow_down(&w);
+    atomic_store(&w.disk.stalled, true);
+    int busy = dial(&w), reader = dial(&w);
+    post(busy, &letter);
+    while (atomic_load(&w.disk.commits) == 0)
+        sleep_us(1000);
+    const int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", paths.one);
+    for (unsigned i = 0; i < SESSION_ASKERS; i++) {
+        s[i] = dial(&w);
+        if (i % 2 == 0)
+            http_say(s[i], opening.bytes, opening.length);
+        else
+            http_say(s[i], request, (size_t)length);
+    }
+    while (count_readable(s, SESSION_ASKERS) < SESSION_ASKERS - PP_HTTP_SESSION_POOL_MAX)
+        sleep_us(1000);
+    *strstr(request, "/sessions/") = '\0';
+    strcat(request, " HTTP/1.1\r\nHost: test\r\n\r\n");
+    http_say(reader, request, strlen(request));
+    sleep_us(100000);
+    ck_assert(!is_readable(reader, 0)); /* it waits its turn, and is not refused */
+    for (unsigned i = 0; i < SESSION_ASKERS; i++) {
+        if (!is_readable(s[i], 0))
+            continue;
+        http_hear(s[i], &reply);
+        ck_assert_refused(&reply, 503, "BUSY", NULL);
+        ck_assert_str_eq(http_header(&reply, "Retry-After"), "1");
+        http_reply_done(&reply);
+        close(s[i]);
+        s[i] = -1;
+        refused++;
+    }
+    ck_assert_uint_eq(refused, SESSION_ASKERS - PP_HTTP_SESSION_POOL_MAX);
+    atomic_store(&w.disk.stalled, false);
+    http_hear(reader, &reply);
+    ck_assert_uint_eq(reply.status, 200);
+    http_reply_done(&reply);
+    for (unsigned i = 0; i < SESSION_ASKERS; i++) {
+        if (s[i] < 0)
+            continue;
+        http_hear(s[i], &reply);
+        ck_assert(reply.status == 200 || (i % 2 == 1 && reply.status == 404)); /* a look before it was open */
+        http_reply_done(&reply);
+        close(s[i]);
+    }
+    http_hear(busy, &reply);
+    ck_assert_uint_eq(reply.status, 200);
+    http_reply_done(&reply);
+    close(busy);
+    close(reader);
+    free(letter.bytes);
+    free(opening.bytes);
+    world_end(&w, 1);
+}
+END_TEST
+
+struct forger {
+    struct world *w;
+    struct letter letters[2]; /* an opening and a root that nobody signed */
+    atomic_bool over;
+    unsigned answers, busy, ok;
+    pthread_t thread;
+};
+
+/* One connection, many requests in its buffers at once. */
+static void *forger_run(void *context)
+{
+    struct forger *f = context;
+    int s = dial(f->w);
+    while (!atomic_load(&f->over)) {
+        for (unsigned i = 0; i < 16; i++)
+            http_say(s, f->letters[i % 2].bytes, f->letters[i % 2].length);
+        for (unsigned i = 0; i < 16; i++) {
+            struct http_reply reply;
+            http_hear(s, &reply);
+            f->answers++;
+            f->ok += reply.status == 200;
+            f->busy += reply.status == 503;
+            if (reply.status == 503)
+                ck_assert_str_eq(http_header(&reply, "Retry-After"), "1");
+            http_reply_done(&reply);
+        }
+    }
+    close(s);
+    return NULL;
+}
+
+#define SESSION_ROUNDS 40u
+#define ROUND_STAMPS 4u
+
+/* NODE-049: openings and roots that nobody signed, at full rate by one connection; a sender by another one opens, sends and signs
+ * on, and is never told to wait. */
+START_TEST(sessions__forged_at_full_rate_by_one__another_is_served)
+{
+    static struct world w;
+    static struct forger f;
+    struct pp_sender sender;
+    struct pp_sender_session session, opening;
+    struct session_paths paths;
+    struct pp_session_root root;
+    struct pp_made_request made;
+    uint64_t slowest_ms = 0, began_ms = 0;
+    world_start(&w);
+    sender_make(&sender, &w, 1);
+    session_begin(&w, &sender, &session, &paths);
+    int s = dial(&w);
+    struct letter letter = opening_letter(&paths, &session.open);
+    say_well(s, &letter);
+    free(letter.bytes);
+    pp_session_make(&opening, &w.fixture, &sender, session.open.opening.chunk, 3600000, 9);
+    opening.open.signature.bytes[7] ^= 1;
+    f = (struct forger){.w = &w};
+    f.letters[0] = opening_letter(&paths, &opening.open);
+    for (unsigned i = 0; i < SESSION_ROUNDS; i++) {
+        pp_session_request_make(&made, &w.fixture, &sender, &session, ROUND_STAMPS, (struct pp_parcel_of){100, 5}, i);
+        pp_session_root_make(&w.fixture, &sender, &session, made.ids, ROUND_STAMPS, sender.head, &root);
+        if (i == 0) {
+            struct pp_session_root forged = root;
+            forged.count = PP_SESSION_UNSIGNED_MAX; /* what costs most, so that the forger's part is soon used up */
+            forged.signature.bytes[7] ^= 1;
+            forged.context.bytes[7] ^= 1; /* or it would be the newest one, again, for a while */
+            f.letters[1] = root_letter(&paths, &forged);
+            began_ms = pp_monotonic_ns() / 1000000;
+            ck_assert_int_eq(pthread_create(&f.thread, NULL, forger_run, &f), 0);
+            sleep_us(200000);
+        }
+        const uint64_t began = pp_monotonic_ns() / 1000000;
+        struct http_reply reply;
+        letter = letter_of(&made.request);
+        post(s, &letter);
+        http_hear(s, &reply);
+        ck_assert_msg(reply.status == 200, "%.300s", (const char *)reply.body);
+        http_reply_done(&reply);
+        free(letter.bytes);
+        letter = root_letter(&paths, &root);
+        say_well(s, &letter);
+        free(letter.bytes);
+        const uint64_t took = pp_monotonic_ns() / 1000000 - began;
+        slowest_ms = took > slowest_ms ? took : slowest_ms;
+        pp_request_done(&made);
+    }
+    atomic_store(&f.over, true);
+    pthread_join(f.thread, NULL);
+    ck_assert_uint_eq(f.ok, 0);
+    ck_assert_uint_gt(f.busy, 0);
+    const uint64_t forged_ms = pp_monotonic_ns() / 1000000 - began_ms; /* each costs at least four of its milliseconds */
+    ck_assert_uint_le(f.answers - f.busy, 5 + (PP_SUSPECT_TRICKLE_MAX + forged_ms) / PP_SUSPECT_TRICKLE_CALL);
+    ck_assert_uint_lt(slowest_ms, 2000);
+    if (getenv("PP_TEST_TELL") != NULL)
+        printf("forger: %u answers, %u busy; slowest round %llu ms\n", f.answers, f.busy,
+               (unsigned long long)slowest_ms);
+    for (unsigned i = 0; i < 2; i++)
+        free(f.letters[i].bytes);
+    close(s);
+    world_end(&w, SESSION_ROUNDS * ROUND_STAMPS);
+}
+END_TEST
+
 /* ---- a disk that fails once ---- */
 
 /* NODE-025 NODE-026: the group is refused and undone, the next one is as if nothing had been. */
@@ -735,6 +981,8 @@ END_TEST
 PP_TESTS("under_load")
 PP_TEST(engine__full__busy_at_once_and_admitted_later)
 PP_TEST(pool__full__busy_at_once)
+PP_TEST(pool__full_of_sessions__busy_at_once_and_reads_wait_well)
+PP_TEST(sessions__forged_at_full_rate_by_one__another_is_served)
 PP_TEST(disk__fails_once__group_refused_and_nothing_lost)
 PP_TEST(attacks__of_every_kind_on_a_slow_disk__flat_and_fair)
 PP_TESTS_END
