@@ -148,23 +148,30 @@ enum pp_error pp_node_chain_events(struct pp_node *node, const struct pp_chain_e
 
 #define LANES_TO_TURN 16384u /* brought to a new day when nothing else is done: below a millisecond */
 
+struct tick {
+    uint32_t day;
+    bool lapses;
+};
+
 static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *context)
 {
     (void)txn;
-    uint32_t *out_day = context;
+    struct tick *out = context;
     /* A reader that was killed (settle, verify) would keep every page that it saw from being used again. */
     pp_store_sweep_readers(node->data.journal);
     pp_store_sweep_readers(node->data.derived);
     PP_TRY(pp_lease_check(node->data.lease)); /* JRN-085 */
     PP_TRY(pp_writer_day(node, pp_writer_time(node)));
     pp_writer_turn(node, LANES_TO_TURN);
-    *out_day = node->ledger.head.day;
+    *out = (struct tick){node->ledger.head.day, pp_lapse_is_due(node)};
     return pp_report_epoch_end(node);
 }
 
 enum pp_error pp_node_tick(struct pp_node *node)
 {
-    uint32_t day;
-    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, tick_run, &day));
-    return pp_sweep(node, day);
+    struct tick tick;
+    PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, tick_run, &tick));
+    if (tick.lapses)
+        PP_TRY(pp_lapse_some(node));
+    return pp_sweep(node, tick.day);
 }

@@ -145,6 +145,9 @@ void pp_ledger_charge(struct pp_ledger *ledger, uint32_t slot, const struct pp_l
 /* What the fold does with openings and roots: ledger_session.c. */
 PP_MUST_CHECK enum pp_error pp_ledger_session_open(struct pp_ledger *ledger, const struct pp_record *record);
 PP_MUST_CHECK enum pp_error pp_ledger_session_sign(struct pp_ledger *ledger, const struct pp_record *record);
+PP_MUST_CHECK enum pp_error pp_ledger_session_lapse(struct pp_ledger *ledger, const struct pp_record *record);
+/* A session that may lapse on the ledger's day; NULL: none may. */
+const struct pp_session *pp_ledger_lapsing(const struct pp_ledger *ledger);
 /* E follows the book of earnings; the totals follow E. */
 PP_MUST_CHECK enum pp_error pp_ledger_earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane *lane);
 /* Room for that many stamps in this group; the only call of the group that may allocate. */

@@ -1,7 +1,8 @@
-/* What openings and roots of sessions do to the ledger. As with every record: what cannot have been is INVARIANT. */
+/* What openings, roots and ends of sessions do to the ledger. As with every record: what cannot have been is INVARIANT. */
 #include "ledger.h"
 
 #include <pp/assert.h>
+#include <pp/day.h>
 
 /* ---- opening ---- */
 
@@ -97,4 +98,49 @@ enum pp_error pp_ledger_session_sign(struct pp_ledger *ledger, const struct pp_r
     }
     PP_TRY(pp_sessions_root_set(&ledger->sessions, session, &context));
     return pp_ledger_earned_sync(ledger, &ledger->lanes[slot]);
+}
+
+/* ---- lapsing ---- */
+
+/* SESSION-046: a ticket that is open may still be stored, or cancelled and refunded. */
+static bool has_open_ticket(const struct pp_ledger *ledger, const struct pp_session *session)
+{
+    for (uint32_t i = 0; i < session->leaves.count; i++) {
+        const struct pp_session_leaf *leaf = pp_leaf_at(&ledger->sessions.leaves, &session->leaves, i);
+        struct pp_ticket ticket;
+        if (leaf->stored_day == 0 && pp_tickets_find(&ledger->tickets, leaf->sequence, &ticket) == PP_OK)
+            return true;
+    }
+    return false;
+}
+
+/* SESSION-045 */
+static bool may_lapse(const struct pp_ledger *ledger, const struct pp_session *session)
+{
+    uint64_t last_day = (uint64_t)pp_day_of(session->not_after_ms) + PP_SESSION_GRACE_DAYS;
+    return session->sequence != 0 && session->leaves.count > 0 && ledger->head.day > last_day &&
+           !has_open_ticket(ledger, session);
+}
+
+const struct pp_session *pp_ledger_lapsing(const struct pp_ledger *ledger)
+{
+    const struct pp_sessions *sessions = &ledger->sessions;
+    for (uint32_t i = 0; i < sessions->used; i++)
+        if (may_lapse(ledger, &sessions->places[i]))
+            return &sessions->places[i];
+    return NULL;
+}
+
+/* SESSION-047: S, R, E and what is consumed stay as they are: their postage is earned by nobody, and goes back with the rest of
+ * what is not earned when the lane ends. */
+enum pp_error pp_ledger_session_lapse(struct pp_ledger *ledger, const struct pp_record *record)
+{
+    const struct pp_record_session_lapsed *lapsed = &record->session_lapsed;
+    struct pp_session *session = pp_sessions_find(&ledger->sessions, &lapsed->session_id);
+    uint32_t slot = pp_ledger_find(ledger, &lapsed->channel_id);
+    if (!session || slot == PP_SLOT_NONE || session->slot != slot ||
+        lapsed->lane != pp_ledger_lane_id(ledger) || lapsed->count != session->leaves.count ||
+        pp_day_of(record->time_ms) != ledger->head.day || !may_lapse(ledger, session))
+        return PP_INVARIANT;
+    return pp_sessions_end(&ledger->sessions, session);
 }

@@ -449,6 +449,8 @@ enum pp_error pp_ledger_step(struct pp_ledger *ledger, const struct pp_record *r
         return pp_ledger_session_open(ledger, record);
     case PP_RECORD_TYPE_SESSION_SIGNED:
         return pp_ledger_session_sign(ledger, record);
+    case PP_RECORD_TYPE_SESSION_LAPSED:
+        return pp_ledger_session_lapse(ledger, record);
     case PP_RECORD_TYPE_STORED:
         return step_stored(ledger, record);
     case PP_RECORD_TYPE_CANCELLED:

@@ -162,6 +162,7 @@ struct pp_node {
     struct pp_receipt *receipts; /* PP_GROUP_MAX */
     struct pp_item **group;      /* PP_GROUP_MAX: the items of the group */
     uint64_t group_time_ms;
+    uint32_t lapse_day; /* up to this day no session lapses, or all did that may; 0: no day began since the start */
     bool group_stale;            /* the view was, when the group began */
     uint64_t flush_ns;           /* how long a commit takes, about */
     _Atomic uint64_t full_until_ms; /* until then no stamp is written; those that are known need no room */
@@ -279,6 +280,12 @@ bool pp_session_is_forged(const struct pp_item *item);
 /* The record of what was admitted; rows are node->rows. */
 void pp_session_record_make(const struct pp_node *node, const struct pp_item *item, struct pp_record *out);
 
+/* ---- session_lapse.c ---- */
+/* Whether there may be sessions whose unsigned leaves lapse today. On the writer thread. */
+bool pp_lapse_is_due(struct pp_node *node);
+/* Lets some lapse, each in a group with others. From any thread. */
+PP_MUST_CHECK enum pp_error pp_lapse_some(struct pp_node *node);
+
 /* ---- session_look.c ---- */
 /* Without the context over what is unsigned. */
 void pp_session_status_of(const struct pp_session *session, struct pp_session_status *out);
@@ -370,6 +377,7 @@ PP_MUST_CHECK enum pp_error pp_refund_draft_sign(struct pp_refund_draft *draft, 
 struct pp_stamp_row {
     struct pp_refund_state refund;
     uint32_t stored_day; /* tickets only; 0: not stored */
+    bool lapsed;         /* no root covered it in time: it earns nothing, and nothing of it is stored */
 };
 PP_MUST_CHECK enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_stamp_row *out);
 PP_MUST_CHECK enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequence, const struct pp_stamp_row *row);

@@ -205,6 +205,8 @@ static bool head_is_in_range(const struct pp_record *record)
         return record->session_charged.tickets <= 1;
     case PP_RECORD_TYPE_SESSION_SIGNED:
         return record->session_signed.count >= 1 && record->session_signed.count <= PP_SESSION_UNSIGNED_MAX;
+    case PP_RECORD_TYPE_SESSION_LAPSED:
+        return record->session_lapsed.count >= 1 && record->session_lapsed.count <= PP_SESSION_UNSIGNED_MAX;
     case PP_RECORD_TYPE_STORED:
     case PP_RECORD_TYPE_CANCELLED:
     case PP_RECORD_TYPE_DELETED:

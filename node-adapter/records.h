@@ -34,7 +34,8 @@
     R(REPORTED, reported, 9, PP_RECORD_REPORTED, PP_ROWS_NONE)                                               \
     R(SESSION_OPENED, session_opened, 10, PP_RECORD_SESSION_OPENED, PP_ROWS_NONE)                            \
     R(SESSION_CHARGED, session_charged, 11, PP_RECORD_SESSION_CHARGED, PP_ROWS_SESSION_CHARGED)              \
-    R(SESSION_SIGNED, session_signed, 12, PP_RECORD_SESSION_SIGNED, PP_ROWS_NONE)
+    R(SESSION_SIGNED, session_signed, 12, PP_RECORD_SESSION_SIGNED, PP_ROWS_NONE)                            \
+    R(SESSION_LAPSED, session_lapsed, 13, PP_RECORD_SESSION_LAPSED, PP_ROWS_NONE)
 
 /* The first record: whose journal this is. */
 #define PP_RECORD_OPENED(F)                                                                                  \
@@ -165,6 +166,13 @@
     F(GRAINS, refund_ack)                                                                                    \
     F(SIGNATURE, signature)
 
+/* Nobody signed the session's `count` unsigned leaves in time: it ended, and they earn nothing. */
+#define PP_RECORD_SESSION_LAPSED(F)                                                                          \
+    F(CHANNEL, channel_id)                                                                                   \
+    F(U32, lane)                                                                                             \
+    F(HASH, session_id)                                                                                      \
+    F(U32, count)
+
 #define PP_ROWS_NONE(F)
 
 #define PP_RECORD_C_U8 uint8_t
@@ -185,7 +193,7 @@ enum pp_record_type {
     PP_RECORDS(PP_X)
 #undef PP_X
 };
-#define PP_RECORD_TYPE_MAX 12u
+#define PP_RECORD_TYPE_MAX 13u
 
 #define PP_RECORD_MEMBER(kind, name) PP_RECORD_C_##kind name;
 /* struct pp_record_charged and so on: the head. */
@@ -260,7 +268,10 @@ void pp_record_of_opening(const struct pp_session_opening *opening, struct pp_re
 /* What pp_ledger_reserve must make room for before the record is stepped. */
 static inline size_t pp_record_events(const struct pp_record *record)
 {
-    return record->count + 1u + (record->type == PP_RECORD_TYPE_SESSION_SIGNED ? record->session_signed.count : 0u);
+    uint32_t leaves = record->type == PP_RECORD_TYPE_SESSION_SIGNED   ? record->session_signed.count
+                      : record->type == PP_RECORD_TYPE_SESSION_LAPSED ? record->session_lapsed.count
+                                                                      : 0;
+    return record->count + 1u + leaves;
 }
 /* How many sequence numbers the record takes: one, but a charge one per admitted stamp. */
 uint64_t pp_record_span(const struct pp_record *record);

@@ -44,6 +44,8 @@ enum pp_error pp_refund_draft_sign(struct pp_refund_draft *draft, const struct p
 
 /* ---- rows of stamps ---- */
 
+#define LAPSED_BIT 0x80u /* among the reasons of refunds, of which there are five */
+
 enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_stamp_row *out)
 {
     struct pp_key8 key = pp_key8_of(sequence);
@@ -55,7 +57,9 @@ enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_
         return PP_OK;
     PP_TRY(error);
     pp_reader_init(&r, value.bytes, value.length);
-    out->refund.reasons = pp_read_u8(&r);
+    uint8_t reasons = pp_read_u8(&r);
+    out->refund.reasons = reasons & (uint8_t)~LAPSED_BIT;
+    out->lapsed = (reasons & LAPSED_BIT) != 0;
     out->refund.refunded = pp_read_grains(&r);
     out->stored_day = pp_read_u32(&r);
     return pp_reader_finish(&r) == PP_OK ? PP_OK : PP_CORRUPT;
@@ -68,7 +72,7 @@ enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequence, const stru
     size_t length = 0;
     struct pp_writer w;
     pp_writer_init(&w, bytes, sizeof bytes);
-    pp_write_u8(&w, row->refund.reasons);
+    pp_write_u8(&w, row->refund.reasons | (row->lapsed ? LAPSED_BIT : 0));
     pp_write_grains(&w, row->refund.refunded);
     pp_write_u32(&w, row->stored_day);
     enum pp_error error = pp_writer_finish(&w, &length);
@@ -157,7 +161,7 @@ static enum pp_error delete_decide(struct pp_node *node, struct pp_txn *txn, uin
     }
     PP_TRY(pp_stamp_row_get(txn, sequence, &row));
     uint32_t stored_day = pp_record_reserves(record) ? row.stored_day : pp_day_of(record->time_ms);
-    if (stored_day == 0) { /* a ticket that is open, or was cancelled */
+    if (stored_day == 0 || row.lapsed) { /* a ticket that is open, or was cancelled; SESSION-048 */
         delete_refuse(result, PP_NOT_DELETABLE, "stamp_id");
         return PP_OK;
     }

@@ -325,7 +325,7 @@ enum pp_error pp_sessions_root_set(struct pp_sessions *sessions, struct pp_sessi
     return PP_OK;
 }
 
-static enum pp_error end(struct pp_sessions *sessions, struct pp_session *session)
+enum pp_error pp_sessions_end(struct pp_sessions *sessions, struct pp_session *session)
 {
     while (session->leaves.count > 0) {
         struct pp_session_leaf leaf;
@@ -348,7 +348,7 @@ enum pp_error pp_sessions_drop(struct pp_sessions *sessions, uint32_t slot)
 {
     struct pp_session *session;
     while ((session = pp_sessions_of_lane(sessions, slot, NULL)) != NULL)
-        PP_TRY(end(sessions, session));
+        PP_TRY(pp_sessions_end(sessions, session));
     return PP_OK;
 }
 
@@ -362,14 +362,14 @@ enum pp_error pp_sessions_expire(struct pp_sessions *sessions, uint32_t slot, ui
     if (slot == ALL_LANES) {
         for (uint32_t i = 0; i < sessions->used; i++)
             if (is_over(&sessions->places[i], time_ms))
-                PP_TRY(end(sessions, &sessions->places[i]));
+                PP_TRY(pp_sessions_end(sessions, &sessions->places[i]));
         return PP_OK;
     }
     struct pp_session *one = pp_sessions_of_lane(sessions, slot, NULL);
     while (one) {
         struct pp_session *next = pp_sessions_of_lane(sessions, slot, one);
         if (is_over(one, time_ms))
-            PP_TRY(end(sessions, one));
+            PP_TRY(pp_sessions_end(sessions, one));
         one = next;
     }
     return PP_OK;

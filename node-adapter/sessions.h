@@ -113,6 +113,8 @@ PP_MUST_CHECK enum pp_error pp_sessions_leaf_take(struct pp_sessions *sessions, 
                                                   struct pp_session_leaf *out);
 PP_MUST_CHECK enum pp_error pp_sessions_root_set(struct pp_sessions *sessions, struct pp_session *session,
                                                  const struct pp_hash *root);
+/* With what is unsigned. */
+PP_MUST_CHECK enum pp_error pp_sessions_end(struct pp_sessions *sessions, struct pp_session *session);
 /* Whether a session of this lane has an unsigned leaf. */
 bool pp_sessions_unsigned_of(const struct pp_sessions *sessions, uint32_t slot);
 /* With what is unsigned: all of one lane. */

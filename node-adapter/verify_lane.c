@@ -120,6 +120,13 @@ static void signed_book(struct pp_verify_run *run, const struct pp_record_sessio
         pp_verify_unsigned(run, session->slot, session, root->count, bond_book);
 }
 
+static void lapsed_book(struct pp_verify_run *run, const struct pp_record_session_lapsed *lapsed)
+{
+    const struct pp_session *session = pp_sessions_find(&run->ledger.sessions, &lapsed->session_id);
+    if (session)
+        pp_verify_unsigned(run, session->slot, session, UINT32_MAX, unsigned_lapse);
+}
+
 enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_record *record)
 {
     switch (record->type) {
@@ -138,6 +145,9 @@ enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_rec
     case PP_RECORD_TYPE_SESSION_SIGNED:
         signed_book(run, &record->session_signed);
         return PP_OK;
+    case PP_RECORD_TYPE_SESSION_LAPSED:
+        lapsed_book(run, &record->session_lapsed);
+        return PP_OK;
     case PP_RECORD_TYPE_SESSION_OPENED:
     case PP_RECORD_TYPE_SESSION_CHARGED:
     case PP_RECORD_TYPE_OPENED:
@@ -153,7 +163,7 @@ enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_rec
 /* ---- the end ---- */
 
 /* JRN-067: what was consumed = earned, as if nothing had stopped it + still to come + refunded, but for what leaving gave back
- * of the two before + open tickets + what lapsed with the lane + bonds. */
+ * of the two before + open tickets + what lapsed with the lane or a session + bonds. */
 static void lane_sum(struct pp_verify_run *run, uint32_t slot)
 {
     const struct pp_ledger_lane *lane = &run->ledger.lanes[slot];

@@ -283,6 +283,7 @@ enum pp_error pp_verify_record_before(struct pp_verify_run *run, const struct pp
     case PP_RECORD_TYPE_SESSION_OPENED:
     case PP_RECORD_TYPE_SESSION_CHARGED:
     case PP_RECORD_TYPE_SESSION_SIGNED:
+    case PP_RECORD_TYPE_SESSION_LAPSED:
         return pp_verify_session_before(run, record);
     case PP_RECORD_TYPE_STORED:
         stored_before(run, record);
@@ -429,6 +430,9 @@ void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *r
         break;
     case PP_RECORD_TYPE_SESSION_SIGNED:
         lane_after(run, &record->session_signed.channel_id);
+        break;
+    case PP_RECORD_TYPE_SESSION_LAPSED:
+        lane_after(run, &record->session_lapsed.channel_id);
         break;
     case PP_RECORD_TYPE_STORED: /* its lanes: with the rows */
         break;

@@ -17,13 +17,13 @@ static enum pp_error marks_reserve(struct pp_verify_run *run, uint64_t end)
 {
     if (end <= run->marks_capacity)
         return PP_OK;
-    if (end > SIZE_MAX / 2)
+    if (end > SIZE_MAX / 8)
         return PP_NO_MEMORY;
     size_t capacity = 2 * (size_t)end + 65536;
-    uint8_t *grown = realloc(run->marks, capacity);
+    uint16_t *grown = realloc(run->marks, capacity * sizeof *grown);
     if (!grown)
         return PP_NO_MEMORY;
-    memset(grown + run->marks_capacity, 0, capacity - run->marks_capacity);
+    memset(grown + run->marks_capacity, 0, (capacity - run->marks_capacity) * sizeof *grown);
     run->marks = grown;
     run->marks_capacity = capacity;
     return PP_OK;
@@ -205,7 +205,7 @@ static void deletion_compare(struct pp_verify_run *run, uint32_t slot, const str
                              const struct pp_record *record, const struct pp_row_charged *stamp,
                              uint32_t stored_day)
 {
-    uint8_t *mark = &run->marks[deleted->sequence];
+    uint16_t *mark = &run->marks[deleted->sequence];
     const enum pp_verify_check check = PP_VERIFY_DELETIONS;
     const struct pp_channel_id *channel_id = &run->ledger.lanes[slot].channel_id;
     pp_verify_bytes(run, check, "channel of a deletion", slot, record->charged.channel_id.bytes,
@@ -222,6 +222,9 @@ static void deletion_compare(struct pp_verify_run *run, uint32_t slot, const str
                        (unsigned long long)deleted->sequence);
     if (*mark & PP_MARK_TICKET && !(*mark & PP_MARK_STORED))
         pp_verify_tell(run, check, PP_INVARIANT, "deleted, never stored", slot, "ticket %llu",
+                       (unsigned long long)deleted->sequence);
+    if (*mark & PP_MARK_LAPSED)
+        pp_verify_tell(run, check, PP_INVARIANT, "deleted, lapsed before", slot, "stamp %llu",
                        (unsigned long long)deleted->sequence);
     *mark |= PP_MARK_DELETED;
 }
@@ -306,18 +309,19 @@ enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *
 
 static void stamp_row_end(struct pp_verify_run *run, uint64_t sequence, const struct pp_stamp_row *row)
 {
-    uint8_t mark = sequence < run->head.next_sequence ? run->marks[sequence] : 0;
-    const uint8_t touched = PP_MARK_DELETED | PP_MARK_STORED | PP_MARK_CANCELLED;
+    uint16_t mark = sequence < run->head.next_sequence ? run->marks[sequence] : 0;
+    const uint16_t touched = PP_MARK_DELETED | PP_MARK_STORED | PP_MARK_CANCELLED | PP_MARK_LAPSED;
     uint8_t reasons = (uint8_t)((mark & PP_MARK_DELETED ? BIT_OF(PP_REFUND_EARLY_DELETE) : 0) |
                                 (mark & PP_MARK_CANCELLED ? BIT_OF(PP_REFUND_NOT_STORED) : 0));
     run->sequence = sequence;
     if (!(mark & touched))
         pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps row", PP_SLOT_NONE,
                        "no record did anything to it");
-    else if (row->refund.reasons != reasons || (row->stored_day != 0) != ((mark & PP_MARK_STORED) != 0))
+    else if (row->refund.reasons != reasons || row->lapsed != ((mark & PP_MARK_LAPSED) != 0) ||
+             (row->stored_day != 0) != ((mark & PP_MARK_STORED) != 0))
         pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps row", PP_SLOT_NONE,
-                       "expected reasons %u, found %u; stored day %u", reasons, row->refund.reasons,
-                       row->stored_day);
+                       "expected reasons %u, found %u; stored day %u; %s", reasons, row->refund.reasons,
+                       row->stored_day, row->lapsed ? "lapsed" : "not lapsed");
 }
 
 /* Rows that no record asked for. */
@@ -343,26 +347,26 @@ static enum pp_error stamp_rows_end(struct pp_verify_run *run, struct pp_scan *s
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
 
-/* JRN-068: gone is what was deleted, and nothing else; and what was deleted is gone. */
+/* JRN-068, SESSION-048: gone is what was deleted or lapsed, and nothing else; and what was is gone. */
 static enum pp_error envelope_end(struct pp_verify_run *run, uint64_t sequence)
 {
     struct pp_key8 key = pp_key8_of(sequence);
     struct pp_slice value;
-    uint8_t mark = run->marks[sequence];
+    uint16_t mark = run->marks[sequence], gone = mark & (PP_MARK_DELETED | PP_MARK_LAPSED);
     run->sequence = sequence;
     if (mark & PP_MARK_MISSING) {
-        run->summary->envelopes_gone += (mark & PP_MARK_DELETED) != 0;
-        if (!(mark & PP_MARK_DELETED))
+        run->summary->envelopes_gone += gone != 0;
+        if (!gone)
             pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope", PP_SLOT_NONE,
                            "it is missing, neither deleted nor expired");
         return PP_OK;
     }
-    if (!(mark & PP_MARK_DELETED) || !(mark & PP_MARK_ENVELOPE))
+    if (!gone || !(mark & PP_MARK_ENVELOPE))
         return PP_OK;
     enum pp_error error = pp_txn_get(run->journal, PP_TABLE_ENVELOPES, pp_slice(key.bytes, 8), &value);
     if (error == PP_OK)
         pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope", PP_SLOT_NONE,
-                       "it was deleted, and is there");
+                       mark & PP_MARK_LAPSED ? "it lapsed, and is there" : "it was deleted, and is there");
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
 

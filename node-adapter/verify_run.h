@@ -20,7 +20,7 @@
 
 struct pp_stamp_row; /* node.h */
 
-/* What is known of a sequence number; one byte each. */
+/* What is known of a sequence number; two bytes each. */
 enum pp_verify_mark {
     PP_MARK_ENVELOPE = 1, /* a stamp whose envelope is the node's to keep */
     PP_MARK_TICKET = 2,   /* a stamp whose envelope is the host's */
@@ -30,12 +30,13 @@ enum pp_verify_mark {
     PP_MARK_CANCELLED = 32,
     PP_MARK_TOPIC = 64, /* was there, so a row of the index must lead to it */
     PP_MARK_EXPIRY = 128, /* a span leads to it */
+    PP_MARK_LAPSED = 256, /* no root covered it in time */
 };
 
 /* Where a lane's grains went, beside what its ledger entry says. */
 struct pp_verify_lane {
     struct pp_grains left;   /* refunded because the sender left */
-    struct pp_grains lapsed; /* of tickets that were open and leaves that were unsigned when the lane ended */
+    struct pp_grains lapsed; /* of tickets that were open and leaves that were unsigned when the lane, or their session, ended */
     struct pp_grains bonds;  /* of stamps that earn */
     struct pp_grains open;   /* of open tickets and unsigned leaves; at the end */
     bool signer_known;
@@ -74,7 +75,7 @@ struct pp_verify_run {
     struct pp_hash *scratch;
     struct pp_verify_lane *lanes; /* by slot */
     size_t lanes_bytes;
-    uint8_t *marks; /* by sequence */
+    uint16_t *marks; /* by sequence */
     size_t marks_capacity;
     struct pp_verify_report *reports; /* in order */
     size_t report_count, report_capacity;

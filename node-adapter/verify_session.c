@@ -1,4 +1,5 @@
 /* Sessions: openings and roots against the ledger before them. MACs are not in the journal, and would prove nothing. */
+#include "node.h"
 #include "verify_run.h"
 
 #include <pp/assert.h>
@@ -27,8 +28,7 @@ static void voucher_tell(struct pp_verify_run *run, const struct pp_voucher *vou
     enum pp_error error = pp_verify_voucher(run, voucher, slot);
     if (error != PP_OK)
         pp_verify_tell(run, PP_VERIFY_VOUCHERS, PP_INVARIANT, what, slot, "%s: not by signer %s",
-                       pp_error_name(error),
-                       pp_hex_print(run->ledger.lanes[slot].signer.bytes, 20, hex));
+                       pp_error_name(error), pp_hex_print(run->ledger.lanes[slot].signer.bytes, 20, hex));
 }
 
 static void opened_before(struct pp_verify_run *run, const struct pp_record_session_opened *opened)
@@ -75,6 +75,31 @@ static void signed_before(struct pp_verify_run *run, const struct pp_record_sess
     voucher_tell(run, &voucher, slot, "root signature");
 }
 
+static enum pp_error leaf_lapsed(struct pp_verify_run *run, uint32_t slot, uint64_t sequence)
+{
+    struct pp_stamp_row row;
+    run->marks[sequence] |= PP_MARK_LAPSED;
+    pp_verify_count(run, PP_VERIFY_STAMPS);
+    PP_TRY(pp_verify_stamp_row(run, sequence, &row));
+    if (!row.lapsed)
+        pp_verify_tell(run, PP_VERIFY_STAMPS, PP_INVARIANT, "stamps row, lapsed", slot,
+                       "stamp %llu lapsed here", (unsigned long long)sequence);
+    return PP_OK;
+}
+
+/* SESSION-048. Whether it may lapse, and how many leaves are to, the step says. */
+static enum pp_error lapsed_before(struct pp_verify_run *run, const struct pp_record_session_lapsed *lapsed)
+{
+    const struct pp_sessions *sessions = &run->ledger.sessions;
+    const struct pp_session *session = pp_sessions_find(sessions, &lapsed->session_id);
+    for (uint32_t i = 0; session && i < session->leaves.count; i++) {
+        const struct pp_session_leaf *leaf = pp_leaf_at(&sessions->leaves, &session->leaves, i);
+        if (leaf->stored_day != 0)
+            PP_TRY(leaf_lapsed(run, session->slot, leaf->sequence));
+    }
+    return PP_OK;
+}
+
 static void charged_before(struct pp_verify_run *run, const struct pp_record *record)
 {
     uint32_t slot = pp_ledger_find(&run->ledger, &record->session_charged.channel_id);
@@ -93,6 +118,8 @@ enum pp_error pp_verify_session_before(struct pp_verify_run *run, const struct p
         opened_before(run, &record->session_opened);
     else if (record->type == PP_RECORD_TYPE_SESSION_SIGNED)
         signed_before(run, &record->session_signed);
+    else if (record->type == PP_RECORD_TYPE_SESSION_LAPSED)
+        return lapsed_before(run, &record->session_lapsed);
     else
         charged_before(run, record);
     return PP_OK;

@@ -33,7 +33,7 @@ struct stamp {
     uint32_t stored_day;  /* 0: not (yet) */
     uint32_t deleted_day; /* 0: not */
     bool open, cancelled;
-    bool is_unsigned; /* of a session, under no root: it earns nothing */
+    bool is_unsigned; /* of a session, under no root, not yet or for good: it earns nothing */
 };
 
 struct account {
@@ -125,6 +125,8 @@ struct world {
     uint64_t received;
     struct pp_hash last_report;
     uint32_t seq;
+    unsigned lapses;
+    uint32_t ticked_day; /* of the last tick of this process; 0: there was none */
 };
 
 static uint32_t today_of(const struct world *world)
@@ -336,6 +338,41 @@ static enum pp_error disk_full(void *context)
     return PP_STORE_FULL;
 }
 
+/* SESSION-045, SESSION-046: nobody signed in the day behind that of not_after, and no ticket is open. */
+static bool may_lapse(const struct world *world, const struct account *account)
+{
+    for (size_t i = 0; i < account->unsigned_count; i++)
+        if (account->stamps[account->unsigned_stamps[i]].open)
+            return false;
+    return today_of(world) >= account->session.open.opening.not_after_ms / FIXTURE_DAY_MS + 2;
+}
+
+/* What a tick made lapse: nothing too early, and all that may when a day began since the last one. It stays in the list of stamps,
+ * unsigned for good: no balance changes. */
+static void lapses_look(struct world *world)
+{
+    const bool must = world->ticked_day != 0 && today_of(world) > world->ticked_day;
+    for (unsigned i = 0; i < ACCOUNTS; i++) {
+        struct account *account = &world->accounts[i];
+        struct pp_lane_status status;
+        uint32_t left = 0;
+        if (account->unsigned_count == 0)
+            continue;
+        ck_assert_ok(
+            pp_node_lane_status(world->fixture.node, &account->sender.channel_id, FIXTURE_LANE, &status));
+        for (uint32_t k = 0; k < status.sessions_count; k++)
+            left += status.sessions[k].unsigned_count;
+        ck_assert(left == 0 || left == account->unsigned_count);
+        ck_assert(left != 0 ? !must || !may_lapse(world, account) : may_lapse(world, account));
+        if (left != 0)
+            continue;
+        account->has_session = false;
+        account->unsigned_count = 0;
+        world->lapses++;
+    }
+    world->ticked_day = today_of(world);
+}
+
 static void do_send_to_a_full_disk(struct world *world)
 {
     struct account *account = account_any(world);
@@ -349,6 +386,7 @@ static void do_send_to_a_full_disk(struct world *world)
     pp_store_inject(world->fixture.node->data.journal, NULL, NULL);
     atomic_fetch_add(&world->fixture.now_ms, 2 * PP_FULL_RETRY_MS);
     ck_assert_ok(pp_node_tick(world->fixture.node));
+    lapses_look(world);
     head_tell(world);
     request_send(world, account, made, true);
     last_keep(account, made);
@@ -505,7 +543,8 @@ static void do_leave(struct world *world)
     pp_leave_sign(&world->fixture, &account->sender, &signature);
     enum pp_error error = pp_node_leave(world->fixture.node, &account->sender.channel_id, FIXTURE_LANE,
                                         &signature, &refund, &release);
-    ck_assert_error(error, !again && account->unsigned_count > 0 ? PP_SESSION_UNSIGNED : PP_OK); /* SESSION-042 */
+    ck_assert_error(error,
+                    !again && account->unsigned_count > 0 ? PP_SESSION_UNSIGNED : PP_OK); /* SESSION-042 */
     if (error != PP_OK)
         return;
     if (!again) {
@@ -572,6 +611,7 @@ static void do_time(struct world *world)
     ck_assert_ok(pp_node_tick(world->fixture.node)); /* the day; then, with a view of it, the report */
     head_tell(world);
     ck_assert_ok(pp_node_tick(world->fixture.node));
+    lapses_look(world);
 }
 
 /* ---- comparing ---- */
@@ -688,6 +728,7 @@ static void do_restart(struct world *world)
         ck_assert_int_eq(unlink(path), 0);
     }
     pp_fixture_open(&world->fixture);
+    world->ticked_day = 0;
     head_tell(world);
     for (unsigned i = 0; i < ACCOUNTS; i++)
         account_compare(world, &world->accounts[i]);
@@ -708,7 +749,8 @@ static void step(struct world *world)
     steps[pp_rng_below(&world->rng, sizeof steps / sizeof steps[0])](world);
 }
 
-static void simulate(uint64_t seed, bool embedded)
+/* How many sessions lapsed. */
+static unsigned simulate(uint64_t seed, bool embedded)
 {
     struct world world;
     world_open(&world, seed, embedded);
@@ -720,17 +762,20 @@ static void simulate(uint64_t seed, bool embedded)
             do_restart(&world);
     }
     world_close(&world);
+    return world.lapses;
 }
 
 /* More of them, or a certain one: PP_SEED=first PP_SEEDS=count. */
 static void simulate_some(uint64_t first, bool embedded)
 {
     const char *seed = getenv("PP_SEED"), *seeds = getenv("PP_SEEDS");
+    unsigned lapses = 0;
     uint64_t from = seed ? strtoull(seed, NULL, 10) : first, count = seeds ? strtoull(seeds, NULL, 10) : 3;
     for (uint64_t i = from; i < from + count; i++) {
         fprintf(stderr, "seed %llu\n", (unsigned long long)i);
-        simulate(i, embedded);
+        lapses += simulate(i, embedded);
     }
+    ck_assert_msg(seed || !embedded || lapses > 0, "no session lapsed"); /* a host leaves tickets open */
 }
 
 START_TEST(ledger__random_steps_with_the_embedded_store__every_balance_as_predicted)

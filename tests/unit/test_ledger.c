@@ -45,7 +45,8 @@ static void send_some(struct pp_fixture *fixture, struct pp_sender *sender, unsi
     }
 }
 
-static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, bool host, bool all_signed)
+/* all_stored: no ticket of the second stays open, so that it may lapse. */
+static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, bool host, bool all_signed, bool all_stored)
 {
     struct pp_sender_session session;
     struct pp_session_status status;
@@ -63,6 +64,8 @@ static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, b
             ck_assert_ok(pp_node_admit(fixture->node, &made.request, results, &refusal));
             ck_assert_ok(pp_node_commit(fixture->node, &results[0].sequence, 1, &receipt));
             ck_assert_ok(pp_node_cancel(fixture->node, &results[1].sequence, 1));
+            if (i == 1 && all_stored)
+                ck_assert_ok(pp_node_commit(fixture->node, &results[2].sequence, 1, &receipt));
         } else {
             struct pp_answer answer;
             pp_submit_wait(fixture->node, &made.request, &answer);
@@ -109,7 +112,7 @@ static void journal_make(struct pp_fixture *fixture, const char *dir, bool host)
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_SEEN, 0, 0);
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_FINAL, 1000000, 0);
         send_some(fixture, &senders[i], 10 * i, host);
-        session_send(fixture, &senders[i], host, i == 3);
+        session_send(fixture, &senders[i], host, i == 3, i == 2);
     }
     day_pass(fixture);
     event_tell(fixture, &senders[0], PP_CHAIN_CLOSING, 0, 0);

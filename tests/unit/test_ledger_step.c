@@ -141,6 +141,47 @@ static struct pp_record left(struct world *w, uint8_t number, uint64_t new_cap)
     return record;
 }
 
+static struct pp_record session_opened(struct world *w, uint8_t number, uint64_t from, uint64_t to)
+{
+    return (struct pp_record){.type = PP_RECORD_TYPE_SESSION_OPENED, .sequence = w->next, .time_ms = w->now_ms,
+                              .session_opened = {.channel_id = channel(number), .lane = LANE, .from = pp_grains(from),
+                                                 .to = pp_grains(to), .not_after_ms = w->now_ms + 3600000}};
+}
+
+static struct pp_hash session_of(const struct pp_record *record)
+{
+    struct pp_session_opening opening;
+    struct pp_hash id;
+    pp_record_opening(&record->session_opened, &opening);
+    pp_session_id(&opening, &id);
+    return id;
+}
+
+static struct pp_record session_charged(struct world *w, uint8_t number, const struct pp_hash *id, uint32_t count,
+                                        bool tickets)
+{
+    return (struct pp_record){.type = PP_RECORD_TYPE_SESSION_CHARGED, .sequence = w->next, .time_ms = w->now_ms,
+                              .count = count,
+                              .session_charged = {.channel_id = channel(number), .lane = LANE, .session_id = *id,
+                                                  .tickets = tickets},
+                              .charged_rows = w->charged};
+}
+
+static struct pp_record session_signed(struct world *w, uint8_t number, const struct pp_hash *id, uint32_t count,
+                                       uint64_t spent)
+{
+    return (struct pp_record){.type = PP_RECORD_TYPE_SESSION_SIGNED, .sequence = w->next, .time_ms = w->now_ms,
+                              .session_signed = {.channel_id = channel(number), .lane = LANE, .session_id = *id,
+                                                 .count = count, .spent = pp_grains(spent)}};
+}
+
+static struct pp_record session_lapsed(struct world *w, uint8_t number, const struct pp_hash *id, uint32_t count)
+{
+    return (struct pp_record){.type = PP_RECORD_TYPE_SESSION_LAPSED, .sequence = w->next, .time_ms = w->now_ms,
+                              .session_lapsed = {.channel_id = channel(number), .lane = LANE, .session_id = *id,
+                                                 .count = count}};
+}
+
 static struct pp_record day(struct world *w)
 {
     w->now_ms += UINT64_C(86400000);
@@ -181,6 +222,9 @@ static void print_take(const struct world *w, struct print *out)
         add(out, &tickets[i].postage.storage_grains, 8);
     }
     free(tickets);
+    ck_assert_uint_le(out->length + pp_checkpoint_sessions_bytes(&w->ledger.sessions), sizeof out->bytes);
+    ck_assert_ok(pp_checkpoint_sessions_write(&w->ledger.sessions, out->bytes + out->length));
+    out->length += pp_checkpoint_sessions_bytes(&w->ledger.sessions);
     add(out, &head->is_open, 1);
     add(out, &head->day, sizeof head->day);
     add(out, &head->report_epoch, sizeof head->report_epoch);
@@ -476,6 +520,105 @@ START_TEST(step__leaving_that_cannot_be__refused)
 }
 END_TEST
 
+/* Three leaves of 100 + 300 grains on lane 1; the oldest is signed. */
+static struct pp_hash session_story(struct world *w)
+{
+    struct pp_record opening;
+    story_begin(w);
+    opening = session_opened(w, 1, 10000, 20000);
+    struct pp_hash id = session_of(&opening);
+    take(w, opening);
+    for (unsigned i = 0; i < 3; i++)
+        row_fill(&w->charged[i], 1, 10000 + 400 * i, 300, 3);
+    take(w, session_charged(w, 1, &id, 3, false));
+    take(w, session_signed(w, 1, &id, 1, 10400));
+    return id;
+}
+
+/* SESSION-045, SESSION-047: the last day on which it must not, the first on which it may; S, R, E and consumed as they were, to
+ * the grain, and all that is not earned goes back when the sender leaves. */
+START_TEST(step__unsigned_leaves_lapse__no_grain_moves_and_leaving_gives_them_back)
+{
+    struct world w;
+    world_open(&w);
+    struct pp_hash id = session_story(&w), other = {{7}};
+    const struct pp_lane *lane = &w.ledger.lanes[0].lane;
+    ck_assert_uint_eq(w.ledger.sessions.leaf_count, 2);
+    for (unsigned days = 0; days < 2; days++) {
+        struct pp_record early = session_lapsed(&w, 1, &id, 2);
+        ck_impossible(&w, &early, "in the time that the sender has");
+        take(&w, day(&w));
+    }
+    struct pp_record bad = session_lapsed(&w, 1, &id, 1);
+    ck_impossible(&w, &bad, "not all that is unsigned");
+    bad = session_lapsed(&w, 1, &id, 3);
+    ck_impossible(&w, &bad, "more than is unsigned");
+    bad = session_lapsed(&w, 2, &id, 2);
+    ck_impossible(&w, &bad, "of another channel");
+    bad = session_lapsed(&w, 9, &id, 2);
+    ck_impossible(&w, &bad, "of an unknown channel");
+    bad = session_lapsed(&w, 1, &other, 2);
+    ck_impossible(&w, &bad, "of no session");
+    bad = session_lapsed(&w, 1, &id, 2);
+    bad.session_lapsed.lane++;
+    ck_impossible(&w, &bad, "of another lane");
+    bad = session_lapsed(&w, 1, &id, 2);
+    bad.time_ms += UINT64_C(86400000);
+    ck_impossible(&w, &bad, "of a day that did not begin");
+    const struct pp_lane before = *lane;
+    const struct pp_ledger_totals totals = w.ledger.head.totals;
+    take(&w, session_lapsed(&w, 1, &id, 2));
+    ck_assert(pp_grains_eq(before.spent, lane->spent) && pp_grains_eq(before.refunded, lane->refunded));
+    ck_assert(pp_grains_eq(before.earned, lane->earned));
+    ck_assert(pp_grains_eq(pp_intervals_total(&before.consumed), pp_intervals_total(&lane->consumed)));
+    ck_assert_mem_eq(&totals, &w.ledger.head.totals, sizeof totals);
+    ck_assert_uint_eq(w.ledger.sessions.leaf_count, 0);
+    ck_assert_uint_eq(w.ledger.sessions.count, 0);
+    bad = session_lapsed(&w, 1, &id, 2);
+    ck_impossible(&w, &bad, "twice");
+    bad = session_signed(&w, 1, &id, 2, 11200);
+    ck_impossible(&w, &bad, "signed too late");
+    take(&w, day(&w));
+    struct pp_record settled = chain(&w, PP_CHAIN_SETTLED, 1); /* brings it to the day */
+    settled.chain.vested = pp_grains(100);
+    take(&w, settled);
+    take(&w, left(&w, 1, 1));
+    ck_assert(pp_grains_eq(pp_grains_add_checked(lane->earned, lane->refunded), pp_intervals_total(&lane->consumed)));
+    world_close(&w);
+}
+END_TEST
+
+/* SESSION-046, SESSION-047: an open ticket keeps it from lapsing; one that was stored lapses, one that was cancelled was refunded. */
+START_TEST(step__leaves_that_are_tickets__lapse_when_none_is_open)
+{
+    struct world w;
+    struct pp_row_charged stamp;
+    world_open(&w);
+    story_begin(&w);
+    struct pp_record opening = session_opened(&w, 2, 10000, 20000);
+    struct pp_hash id = session_of(&opening);
+    take(&w, opening);
+    for (unsigned i = 0; i < 3; i++)
+        row_fill(&w.charged[i], 2, 10000 + 400 * i, 300, 3);
+    stamp = w.charged[1];
+    uint64_t tickets = w.next;
+    take(&w, session_charged(&w, 2, &id, 3, true));
+    take(&w, stored(&w, tickets));
+    take(&w, cancelled(&w, 2, &stamp, tickets + 1));
+    take(&w, day(&w));
+    take(&w, day(&w));
+    struct pp_record bad = session_lapsed(&w, 2, &id, 3);
+    ck_impossible(&w, &bad, "a ticket is open");
+    ck_assert_ptr_null(pp_ledger_lapsing(&w.ledger));
+    take(&w, stored(&w, tickets + 2));
+    ck_assert_ptr_nonnull(pp_ledger_lapsing(&w.ledger));
+    take(&w, session_lapsed(&w, 2, &id, 3));
+    ck_assert(pp_grains_is_zero(w.ledger.lanes[1].lane.earned));
+    ck_assert(pp_grains_eq(w.ledger.lanes[1].lane.refunded, pp_grains(400)));
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(step__days_reports_and_chains_that_cannot_be__refused)
 {
     struct world w;
@@ -564,6 +707,8 @@ PP_TEST(step__charged_that_cannot_be__refused)
 PP_TEST(step__refunds_that_cannot_be__refused)
 PP_TEST(step__tickets_that_cannot_be__refused)
 PP_TEST(step__leaving_that_cannot_be__refused)
+PP_TEST(step__unsigned_leaves_lapse__no_grain_moves_and_leaving_gives_them_back)
+PP_TEST(step__leaves_that_are_tickets__lapse_when_none_is_open)
 PP_TEST(step__days_reports_and_chains_that_cannot_be__refused)
 PP_TEST(chain__contradicts_itself_or_the_node__the_lane_is_frozen)
 PP_TEST(chain__close_and_its_undoing__days_meanwhile)

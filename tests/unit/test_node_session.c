@@ -73,6 +73,19 @@ static void day_pass(struct world *w)
     ck_assert_ok(pp_node_tick(w->fixture.node));
 }
 
+static enum pp_error nothing(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    (void)node, (void)txn, (void)context;
+    return PP_OK;
+}
+
+static void day_begin(struct world *w)
+{
+    atomic_fetch_add(&w->fixture.now_ms, FIXTURE_DAY_MS);
+    pp_fixture_head(&w->fixture, 0, NULL);
+    ck_assert_ok(pp_pipeline_call(w->fixture.node, PP_ITEM_WRITE, nothing, NULL));
+}
+
 static void lane_status(struct world *w, struct pp_lane_status *out)
 {
     ck_assert_ok(pp_node_lane_status(w->fixture.node, &w->sender.channel_id, FIXTURE_LANE, out));
@@ -192,7 +205,7 @@ START_TEST(session__signed_days_later__earns_what_it_would_have)
         at_once = postage_of(&made, &storage);
         root_make(&w, made.ids, 2, &root);
         for (unsigned day = 0; day < late; day++)
-            day_pass(&w);
+            day_begin(&w); /* and nothing lapses: that comes with a tick */
         expect_lane(&w, 0, 0, 2);
         pp_delete_make(&w.fixture, &w.sender, &made.envelopes[0].leaf, &made.ids[0], &delete);
         ck_assert_ok(pp_node_delete(w.fixture.node, &delete, 1, &result, &refund));
@@ -225,12 +238,12 @@ START_TEST(session__signed_after_a_close_request__days_after_it_are_not_earned)
     expect_each(&w, &made, PP_OK, false, NULL);
     at_once = postage_of(&made, &storage);
     root_make(&w, made.ids, 1, &root);
-    day_pass(&w);
+    day_begin(&w);
     pp_sender_event(&w.sender, PP_CHAIN_CLOSING, 0, 0, &closing);
     closing.time_s = atomic_load(&w.fixture.now_ms) / 1000;
     ck_assert_ok(pp_node_chain_events(w.fixture.node, &closing, 1));
-    day_pass(&w);
-    day_pass(&w);
+    day_begin(&w);
+    day_begin(&w);
     ck_assert_ok(root_send(&w, &root));
     expect_lane(&w, at_once + 2 * (storage / 5) + (storage % 5 < 2 ? storage % 5 : 2), 0, 0);
     closing.kind = PP_CHAIN_CLOSE_UNDONE;
@@ -811,6 +824,251 @@ START_TEST(close__with_unsigned_leaves__ends_the_session)
 }
 END_TEST
 
+/* ---- lapsing ---- */
+
+static void on_envelope(void *context, const struct pp_leaf *leaf, const uint8_t *topic, size_t topic_length,
+                        const uint8_t *payload, size_t payload_length)
+{
+    (void)leaf, (void)topic, (void)topic_length, (void)payload, (void)payload_length;
+    ++*(unsigned *)context;
+}
+
+static bool is_stored(struct world *w, uint64_t sequence)
+{
+    unsigned seen = 0;
+    enum pp_error error = pp_node_envelope(w->fixture.node, sequence, on_envelope, &seen);
+    ck_assert(error == PP_OK || error == PP_NOT_FOUND);
+    ck_assert_uint_eq(seen, error == PP_OK);
+    return seen == 1;
+}
+
+static uint32_t unsigned_leaves(struct world *w)
+{
+    struct pp_node *node = w->fixture.node;
+    pp_state_lock_shared(node);
+    uint32_t count = node->ledger.sessions.leaf_count;
+    for (uint32_t slot = 0; slot < node->ledger.head.lane_count; slot++) {
+        const char *what = "";
+        ck_assert_msg(pp_ledger_check_lane(&node->ledger, slot, &what) == PP_OK || node->ledger.turn_slot != 0, "%s", what);
+    }
+    pp_state_unlock(node);
+    return count;
+}
+
+static enum pp_error delete_one(struct world *w, const struct pp_made_request *made, size_t at)
+{
+    struct pp_delete delete;
+    struct pp_delete_result result;
+    struct pp_signed_refund refund;
+    pp_delete_make(&w->fixture, &w->sender, &made->envelopes[at].leaf, &made->ids[at], &delete);
+    ck_assert_ok(pp_node_delete(w->fixture.node, &delete, 1, &result, &refund));
+    return result.refusal.error;
+}
+
+/* A session with four stamps of ten days, of which the first is signed. */
+static void lapse_begin(struct world *w, struct pp_made_request *made, uint64_t *out_first)
+{
+    struct pp_session_root root;
+    struct pp_grains to;
+    world_open(w, true);
+    ck_assert_ok(pp_node_tick(w->fixture.node));
+    ck_assert_ok(session_open(w));
+    pp_session_request_make(made, &w->fixture, &w->sender, &w->session, 4, (struct pp_parcel_of){100, 10}, 140);
+    expect_each(w, made, PP_OK, false, out_first);
+    ck_assert_ok(pp_leaf_to(&made->envelopes[0].leaf, &to));
+    pp_session_root_make(&w->fixture, &w->sender, &w->session, made->ids, 1, to, &root);
+    ck_assert_ok(root_send(w, &root));
+}
+
+static void restart_without(struct world *w, bool derived)
+{
+    char path[400];
+    pp_fixture_close(&w->fixture);
+    snprintf(path, sizeof path, "%s/derived.mdb", w->fixture.dir);
+    if (derived)
+        ck_assert_int_eq(unlink(path), 0);
+    pp_fixture_open(&w->fixture);
+    pp_fixture_head(&w->fixture, 0, NULL);
+}
+
+/* SESSION-045 to SESSION-048, SESSION-017, SESSION-025: the sender has a day; then room and envelopes go, and no grain moves but
+ * what was signed earns on; restarted behind it, with what is derived and without, it is the same. */
+START_TEST(lapse__nobody_signed_for_a_day__the_leaves_end_and_earn_nothing)
+{
+    for (unsigned drop = 0; drop < 2; drop++) {
+        struct world w;
+        struct pp_made_request made;
+        struct pp_session_root root;
+        struct pp_lane_status before, after;
+        uint64_t first, again;
+        lapse_begin(&w, &made, &first);
+        root_make(&w, made.ids + 1, 3, &root);
+        day_pass(&w);
+        ck_assert_uint_eq(unsigned_leaves(&w), 3);
+        ck_assert_error(delete_one(&w, &made, 1), PP_SESSION_UNSIGNED);
+        day_begin(&w);
+        lane_status(&w, &before);
+        ck_assert_ok(pp_node_tick(w.fixture.node));
+        ck_assert_uint_eq(unsigned_leaves(&w), 0);
+        for (unsigned round = 0; round < 2; round++) {
+            lane_status(&w, &after);
+            ck_assert_uint_eq(after.sessions_count, 0);
+            ck_assert(pp_grains_eq(before.spent, after.spent) && pp_grains_eq(before.earned, after.earned));
+            ck_assert(pp_grains_eq(before.refunded, after.refunded) && pp_grains_is_zero(after.refunded));
+            ck_assert(pp_grains_eq(before.consumed_head, after.consumed_head));
+            ck_assert(pp_grains_eq(before.free, after.free));
+            ck_assert_error(root_send(&w, &root), PP_SESSION_UNKNOWN);
+            for (unsigned i = 0; i < 4; i++)
+                ck_assert_int_eq(is_stored(&w, first + i), i == 0);
+            ck_assert_error(delete_one(&w, &made, 1), PP_NOT_DELETABLE);
+            expect_each(&w, &made, PP_OK, true, &again);
+            ck_assert_uint_eq(first, again);
+            if (round == 0)
+                restart_without(&w, drop);
+        }
+        day_pass(&w);
+        ck_assert_ok(delete_one(&w, &made, 0));
+        struct pp_signature signature;
+        struct pp_signed_refund refund;
+        struct pp_signed_release release;
+        pp_leave_sign(&w.fixture, &w.sender, &signature);
+        ck_assert_ok(pp_node_leave(w.fixture.node, &w.sender.channel_id, FIXTURE_LANE, &signature, &refund, &release));
+        lane_status(&w, &after);
+        ck_assert(pp_grains_eq(pp_grains_add_checked(after.earned, after.refunded), after.consumed_head));
+        pp_request_done(&made);
+        world_close(&w);
+    }
+}
+END_TEST
+
+/* SESSION-046: after it was away, the node waits for a day that begins while it is there; a root that comes meanwhile earns. */
+START_TEST(lapse__restarted_in_the_middle__waits_for_a_day_and_roots_are_taken)
+{
+    for (unsigned late = 0; late < 2; late++) {
+        struct world w;
+        struct pp_made_request made;
+        struct pp_session_root root;
+        uint64_t first;
+        lapse_begin(&w, &made, &first);
+        root_make(&w, made.ids + 1, 3, &root);
+        pp_fixture_close(&w.fixture);
+        atomic_fetch_add(&w.fixture.now_ms, 5 * FIXTURE_DAY_MS);
+        pp_fixture_open(&w.fixture);
+        ck_assert_ok(pp_node_tick(w.fixture.node)); /* it has not heard the chain: no day begins */
+        pp_fixture_head(&w.fixture, 0, NULL);
+        for (unsigned i = 0; i < 3; i++)
+            ck_assert_ok(pp_node_tick(w.fixture.node));
+        ck_assert_uint_eq(unsigned_leaves(&w), 3);
+        if (late)
+            day_pass(&w);
+        ck_assert_error(root_send(&w, &root), late ? PP_SESSION_UNKNOWN : PP_OK);
+        ck_assert_uint_eq(unsigned_leaves(&w), 0);
+        pp_request_done(&made);
+        world_close(&w);
+    }
+}
+END_TEST
+
+static enum pp_error fails(void *context)
+{
+    --*(int *)context;
+    return *(int *)context < 0 ? PP_OK : PP_IO;
+}
+
+/* NODE-025: the disk fails, and all is as before; then it lapses. */
+START_TEST(lapse__the_commit_fails__undone_and_done_with_the_next_tick)
+{
+    struct world w;
+    struct pp_made_request made;
+    struct pp_lane_status before, after;
+    uint64_t first;
+    int left = 1;
+    lapse_begin(&w, &made, &first);
+    day_pass(&w);
+    day_begin(&w);
+    lane_status(&w, &before);
+    pp_store_inject(w.fixture.node->data.journal, fails, &left);
+    ck_assert_error(pp_node_tick(w.fixture.node), PP_IO);
+    pp_store_inject(w.fixture.node->data.journal, NULL, NULL);
+    lane_status(&w, &after);
+    ck_assert_uint_eq(after.sessions_count, 1);
+    ck_assert_uint_eq(after.sessions[0].unsigned_count, 3);
+    ck_assert(pp_hash_eq(&after.sessions[0].unsigned_context, &before.sessions[0].unsigned_context));
+    ck_assert(is_stored(&w, first + 3));
+    ck_assert_ok(pp_node_tick(w.fixture.node));
+    ck_assert_uint_eq(unsigned_leaves(&w), 0);
+    ck_assert(!is_stored(&w, first + 3));
+    pp_request_done(&made);
+    world_close(&w);
+}
+END_TEST
+
+#define LAPSING_LANES 5u
+
+/* SESSION-046, SESSION-016: sixteen sessions a tick; the lanes' places are free again. */
+START_TEST(lapse__many_sessions__some_a_tick_until_none_is_left)
+{
+    struct world w;
+    world_open(&w, true);
+    ck_assert_ok(pp_node_tick(w.fixture.node));
+    for (uint64_t i = 0; i < LAPSING_LANES * PP_LANE_SESSIONS_MAX; i++) {
+        struct pp_made_request made;
+        if (i % PP_LANE_SESSIONS_MAX == 0) {
+            pp_sender_init(&w.sender, &w.fixture, 50 + i);
+            pp_sender_fund(&w.sender, &w.fixture, CAP_UNITS, 0);
+        }
+        pp_session_make(&w.session, &w.fixture, &w.sender, chunk_of(&w, 10000), HOUR_MS, 100 + i);
+        ck_assert_ok(session_open(&w));
+        make(&w, &made, 1, 300 + i);
+        expect_each(&w, &made, PP_OK, false, NULL);
+        pp_request_done(&made);
+    }
+    day_pass(&w);
+    pp_session_make(&w.session, &w.fixture, &w.sender, chunk_of(&w, 10000), HOUR_MS, 400);
+    ck_assert_error(session_open(&w), PP_TOO_MANY_SESSIONS);
+    day_pass(&w);
+    ck_assert_uint_eq(unsigned_leaves(&w), LAPSING_LANES * PP_LANE_SESSIONS_MAX - 16);
+    ck_assert_ok(pp_node_tick(w.fixture.node));
+    ck_assert_uint_eq(unsigned_leaves(&w), 0);
+    ck_assert(!pp_lapse_is_due(w.fixture.node));
+    pp_session_make(&w.session, &w.fixture, &w.sender, chunk_of(&w, 10000), HOUR_MS, 401);
+    ck_assert_ok(session_open(&w));
+    world_close(&w);
+}
+END_TEST
+
+/* SESSION-046 with the host's store: a ticket that is open keeps its session; what was cancelled keeps its refund. */
+START_TEST(lapse__tickets__when_none_is_open)
+{
+    struct world w;
+    struct pp_made_request made;
+    struct pp_result results[3];
+    struct pp_receipt receipt;
+    world_open(&w, false);
+    ck_assert_ok(pp_node_tick(w.fixture.node));
+    ck_assert_ok(session_open(&w));
+    make(&w, &made, 3, 150);
+    ck_assert_ok(pp_node_admit(w.fixture.node, &made.request, results, &w.refusal));
+    ck_assert_ok(pp_node_commit(w.fixture.node, &results[0].sequence, 1, &receipt));
+    ck_assert_ok(pp_node_cancel(w.fixture.node, &results[1].sequence, 1));
+    day_pass(&w);
+    day_pass(&w);
+    ck_assert_uint_eq(unsigned_leaves(&w), 3);
+    ck_assert_ok(pp_node_commit(w.fixture.node, &results[2].sequence, 1, &receipt));
+    day_pass(&w);
+    const struct pp_postage *postage = &made.envelopes[0].leaf.postage;
+    expect_lane(&w, 0, postage->base_grains + postage->congestion_grains + postage->storage_grains, 0);
+    ck_assert_error(delete_one(&w, &made, 0), PP_NOT_DELETABLE);
+    ck_assert_ok(pp_node_commit(w.fixture.node, &results[2].sequence, 1, &receipt)); /* its receipt again, and no more */
+    expect_lane(&w, 0, postage->base_grains + postage->congestion_grains + postage->storage_grains, 0);
+    restart(&w);
+    day_pass(&w);
+    expect_lane(&w, 0, postage->base_grains + postage->congestion_grains + postage->storage_grains, 0);
+    pp_request_done(&made);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- the host's own store ---- */
 
 /* SESSION-034, SESSION-043: stored before the root, after it, never; cancelled before and after. */
@@ -1083,6 +1341,11 @@ PP_TEST(source__brings_what_does_not_hold__suspect_and_only_then)
 PP_TEST(open_and_root__forged_at_full_rate__bounded_and_others_served)
 PP_TEST(leave__with_unsigned_leaves__refused_until_their_root_is_there)
 PP_TEST(close__with_unsigned_leaves__ends_the_session)
+PP_TEST(lapse__nobody_signed_for_a_day__the_leaves_end_and_earn_nothing)
+PP_TEST(lapse__restarted_in_the_middle__waits_for_a_day_and_roots_are_taken)
+PP_TEST(lapse__the_commit_fails__undone_and_done_with_the_next_tick)
+PP_TEST(lapse__many_sessions__some_a_tick_until_none_is_left)
+PP_TEST(lapse__tickets__when_none_is_open)
 PP_TEST(tickets__in_every_order_with_the_root__earn_when_both_are_there)
 PP_TEST(stamps_and_roots__of_several_threads_at_once__each_answered)
 PP_TEST(examine__a_session_that_ran_out_since_the_group_began__verified_when_asked)

@@ -74,6 +74,8 @@ static void record_random(struct pp_rng *rng, enum pp_record_type type, uint32_t
         out->session_signed.count = 1 + (uint32_t)pp_rng_below(rng, PP_SESSION_UNSIGNED_MAX);
         out->session_signed.spent = pp_rng_edge_grains(rng);
         out->session_signed.refund_ack = pp_rng_edge_grains(rng);
+    } else if (type == PP_RECORD_TYPE_SESSION_LAPSED) {
+        out->session_lapsed.count = 1 + (uint32_t)pp_rng_below(rng, PP_SESSION_UNSIGNED_MAX);
     }
     bool has_rows = type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_SESSION_CHARGED || type == PP_RECORD_TYPE_STORED ||
                     type == PP_RECORD_TYPE_CANCELLED || type == PP_RECORD_TYPE_DELETED;
@@ -232,6 +234,7 @@ START_TEST(record__values_out_of_range__each_its_error)
     ck_assert_error(decode_with(PP_RECORD_TYPE_CHARGED, 10 + 37 + 24 + 65 + 32 + 3, 2, 1), PP_OUT_OF_RANGE); /* admitted */
     ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_CHARGED, 10 + 36 + 64, 2, 1), PP_OUT_OF_RANGE); /* tickets */
     ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_SIGNED, 10 + 36 + 32, 1, 1), PP_OUT_OF_RANGE);  /* count */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_LAPSED, 10 + 36 + 32, 1, 1), PP_OUT_OF_RANGE);  /* count */
     ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_OPENED, 10 + 36 + 64, 0xff, 1), PP_OUT_OF_RANGE); /* from */
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 11, 0, 1), PP_TOO_MANY); /* count */
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 10, 9, 1), PP_TOO_MANY);
@@ -259,6 +262,8 @@ START_TEST(record__span__one_or_the_number_of_admitted_stamps)
     record_random(&rng, PP_RECORD_TYPE_SESSION_CHARGED, 5, &record);
     ck_assert_uint_eq(pp_record_span(&record), 5);
     record_random(&rng, PP_RECORD_TYPE_SESSION_SIGNED, 5, &record);
+    ck_assert_uint_eq(pp_record_span(&record), 1);
+    record_random(&rng, PP_RECORD_TYPE_SESSION_LAPSED, 5, &record);
     ck_assert_uint_eq(pp_record_span(&record), 1);
 }
 END_TEST

@@ -25,6 +25,7 @@ struct world {
     struct pp_channel_id channels[2];
     struct pp_verify_finding first;
     unsigned findings;
+    struct pp_delete lapsed; /* a delete of a leaf that lapsed, which no node would take */
 };
 
 /* Vouchers, a delete, days, a report, a leave; a checkpoint and indexes. */
@@ -754,6 +755,7 @@ static void sessions_make(struct world *world)
         ck_assert_ok(answer.error);
         ck_assert_ok(answer.results[0].refusal.error);
         pp_answer_done(&answer);
+        pp_delete_make(fixture, &sender, &made.envelopes[0].leaf, &made.ids[0], &world->lapsed); /* 19, in the end */
         if (count == 3) {
             pp_session_root_make(fixture, &sender, &session, made.ids, 3, sender.head, &root);
             ck_assert_ok(pp_node_session_sign(fixture->node, &root, &status, &refusal));
@@ -852,6 +854,186 @@ START_TEST(verify__a_forged_session__found)
 }
 END_TEST
 
+/* ---- leaves that lapsed ---- */
+
+static enum pp_error lapsed_find(void *context, struct pp_txn *txn)
+{
+    uint64_t *out_sequence = context;
+    struct pp_scan scan;
+    PP_TRY(pp_scan_open(txn, PP_TABLE_RECORDS, &scan));
+    enum pp_error error = pp_scan_first(&scan);
+    while (error == PP_OK && scan.value.bytes[1] != PP_RECORD_TYPE_SESSION_LAPSED)
+        error = pp_scan_next(&scan);
+    if (error == PP_OK)
+        *out_sequence = pp_key8_number(scan.key.bytes);
+    pp_scan_close(&scan);
+    return error;
+}
+
+/* The story of sessions, and two days on which nobody signed the last two leaves. The sequence of SESSION_LAPSED. */
+static uint64_t lapsed_make(struct world *world)
+{
+    struct pp_fixture *fixture = &world->fixture;
+    struct pp_data data;
+    uint64_t sequence = 0;
+    sessions_make(world);
+    pp_fixture_open(fixture);
+    for (unsigned day = 0; day < 3; day++) {
+        pp_fixture_head(fixture, 0, NULL);
+        ck_assert_ok(pp_node_tick(fixture->node));
+        atomic_fetch_add(&fixture->now_ms, day < 2 ? FIXTURE_DAY_MS : 0);
+    }
+    pp_fixture_close(fixture);
+    ck_assert_ok(pp_data_open(fixture->dir, 0, true, &data, NULL));
+    ck_assert_ok(pp_store_read(data.journal, lapsed_find, &sequence));
+    pp_data_close(&data);
+    return sequence;
+}
+
+static void forge_lapsed_count(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_lapsed.count = 1;
+}
+
+static void forge_lapsed_session(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    (void)world, (void)room;
+    record->session_lapsed.session_id.bytes[0] ^= 1;
+}
+
+/* An operator that pays out for what never earned: all signatures are good. */
+static void forge_lapsed_delete(struct world *world, struct pp_record *record, struct pp_record_room *room)
+{
+    struct pp_refund_list list;
+    struct pp_refund_leaf leaf = {room->deleted[0].stamp_id, pp_grains(7500), PP_REFUND_EARLY_DELETE};
+    struct pp_hash digest;
+    pp_refund_list_init(&list);
+    ck_assert_ok(pp_refund_list_append(&list, &leaf));
+    room->deleted[0].sequence = 19;
+    room->deleted[0].stamp_id = leaf.stamp_id = world->lapsed.stamp_id;
+    room->deleted[0].signature = world->lapsed.signature;
+    room->deleted[0].stored_day += 1; /* the session is of the second day */
+    room->deleted[0].amount = 4500;
+    leaf.amount = pp_grains(4500);
+    ck_assert_ok(pp_refund_list_append(&list, &leaf));
+    record->deleted.refunded = pp_refund_list_sum(&list);
+    pp_refund_list_root(&list, &record->deleted.reasons);
+    const struct pp_refund_fields fields = {record->deleted.channel_id, FIXTURE_LANE,
+                                            record->deleted.refunded, record->deleted.reasons};
+    pp_refund_digest(&world->fixture.config.domain, &fields, &digest);
+    sign_as_operator(world, &digest, &record->deleted.refund_signature);
+}
+
+/* SESSION-045 to SESSION-048, JRN-060, JRN-067 */
+START_TEST(verify__leaves_that_lapsed__sound_and_every_forgery_found)
+{
+    struct world world;
+    struct pp_verify_summary summary;
+    uint64_t sequence = lapsed_make(&world);
+    ck_assert_ok(verify(&world, &summary));
+    ck_assert_uint_eq(summary.findings, 0);
+    ck_assert(summary.has_checkpoint && summary.has_index);
+    ck_assert_uint_eq(summary.envelopes_gone, 1 + 2);
+    world_done(&world);
+    const struct forge forges[] = {
+        {sequence, forge_lapsed_count, "step", "SESSION_LAPSED: the ledger refuses it"},
+        {sequence, forge_lapsed_session, "step", "SESSION_LAPSED: the ledger refuses it"},
+        {0, forge_lapsed_delete, "deleted, lapsed before", "stamp 19"},
+    };
+    for (size_t i = 0; i < sizeof forges / sizeof forges[0]; i++) {
+        lapsed_make(&world);
+        forge(&world, &forges[i]);
+        enum pp_error error = verify(&world, &summary);
+        ck_assert_msg(error == PP_INVARIANT || error == PP_CORRUPT, "forge %zu: %s", i, pp_error_name(error));
+        ck_assert_msg(strcmp(world.first.what, forges[i].what) == 0 &&
+                          strncmp(world.first.detail, forges[i].detail, strlen(forges[i].detail)) == 0,
+                      "forge %zu: %s: %s, expected %s: %s", i, world.first.what, world.first.detail,
+                      forges[i].what, forges[i].detail);
+        world_done(&world);
+    }
+}
+END_TEST
+
+static enum pp_error lapsed_row_drop(void *context, struct pp_txn *txn)
+{
+    (void)context;
+    struct pp_key8 key = pp_key8_of(20);
+    return pp_txn_delete(txn, PP_TABLE_STAMPS, pp_slice(key.bytes, 8));
+}
+
+/* As if it had been deleted, and not lapsed. */
+static enum pp_error lapsed_row_clear(void *context, struct pp_txn *txn)
+{
+    (void)context;
+    static const uint8_t row[1 + 12 + 4] = {0};
+    struct pp_key8 key = pp_key8_of(20);
+    const struct pp_slice part = pp_slice(row, sizeof row);
+    return pp_txn_put(txn, PP_TABLE_STAMPS, pp_slice(key.bytes, 8), &part, 1);
+}
+
+/* A stamp that was signed, as if it had lapsed. */
+static enum pp_error lapsed_row_add(void *context, struct pp_txn *txn)
+{
+    (void)context;
+    static const uint8_t row[1 + 12 + 4] = {0x80};
+    struct pp_key8 key = pp_key8_of(15);
+    const struct pp_slice part = pp_slice(row, sizeof row);
+    return pp_txn_put(txn, PP_TABLE_STAMPS, pp_slice(key.bytes, 8), &part, 1);
+}
+
+/* The envelope of stamp 17 in the place of a lapsed one. */
+static enum pp_error lapsed_envelope_add(void *context, struct pp_txn *txn)
+{
+    (void)context;
+    static uint8_t bytes[4096];
+    struct pp_key8 from = pp_key8_of(17), to = pp_key8_of(20);
+    struct pp_slice value;
+    PP_TRY(pp_txn_get(txn, PP_TABLE_ENVELOPES, pp_slice(from.bytes, 8), &value));
+    ck_assert_uint_le(value.length, sizeof bytes);
+    memcpy(bytes, value.bytes, value.length);
+    const struct pp_slice part = pp_slice(bytes, value.length);
+    return pp_txn_put(txn, PP_TABLE_ENVELOPES, pp_slice(to.bytes, 8), &part, 1);
+}
+
+static enum pp_error signed_envelope_drop(void *context, struct pp_txn *txn)
+{
+    (void)context;
+    struct pp_key8 key = pp_key8_of(15);
+    return pp_txn_delete(txn, PP_TABLE_ENVELOPES, pp_slice(key.bytes, 8));
+}
+
+/* SESSION-048, JRN-068: a folder whose rows say otherwise than its journal. */
+START_TEST(verify__rows_of_leaves_that_lapsed__found_and_named)
+{
+    static const struct {
+        pp_txn_run *plant;
+        const char *what, *detail;
+    } plants[] = {
+        {lapsed_row_drop, "stamps row, lapsed", "stamp 20 lapsed here"},
+        {lapsed_row_clear, "stamps row, lapsed", "stamp 20 lapsed here"},
+        {lapsed_row_add, "stamps row", "no record did anything to it"},
+        {lapsed_envelope_add, "envelope", ""},
+        {signed_envelope_drop, "envelope", "it is missing, neither deleted nor expired"},
+    };
+    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
+        struct world world;
+        struct pp_verify_summary summary;
+        struct pp_data data;
+        lapsed_make(&world);
+        ck_assert_ok(pp_data_open(world.fixture.dir, UINT64_C(1) << 30, false, &data, NULL));
+        ck_assert_ok(pp_store_write(data.journal, PP_STORE_ORDINARY, plants[i].plant, NULL));
+        pp_data_close(&data);
+        enum pp_error error = verify(&world, &summary);
+        ck_assert_msg(error == PP_CORRUPT || error == PP_INVARIANT, "plant %zu: %s", i, pp_error_name(error));
+        ck_assert_msg(strcmp(world.first.what, plants[i].what) == 0 &&
+                          strncmp(world.first.detail, plants[i].detail, strlen(plants[i].detail)) == 0,
+                      "plant %zu: %s: %s", i, world.first.what, world.first.detail);
+        world_done(&world);
+    }
+}
+END_TEST
+
 enum session_fault {
     CHANGE_BYTE,
     CUT_LEAF,
@@ -943,6 +1125,8 @@ PP_TEST(verify__a_sound_folder__no_finding_and_right_sums)
 PP_TEST(verify__one_fault_anywhere__found_and_named)
 PP_TEST(verify__a_forged_record_with_good_checksums__found_with_both_values)
 PP_TEST(verify__a_forged_session__found)
+PP_TEST(verify__leaves_that_lapsed__sound_and_every_forgery_found)
+PP_TEST(verify__rows_of_leaves_that_lapsed__found_and_named)
 PP_TEST(verify__wrong_missing_and_additional_rows_of_sessions__found_and_named)
 PP_TEST(verify__no_folder__said_so)
 PP_TESTS_END

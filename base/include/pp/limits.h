@@ -23,6 +23,7 @@
 #define PP_SESSION_LIFE_MAX_MS 86400000u /* how far ahead a session's not_after may lie: what is forgotten ends within two days */
 #define PP_LANE_SESSIONS_MAX 4u       /* open sessions of one lane: some devices at a time */
 #define PP_SESSIONS_MAX 4096u         /* open sessions of one writer: 1.5 MiB */
+#define PP_SESSION_GRACE_DAYS 1u      /* whole days after that of a session's end, in which what is unsigned may still be signed */
 #define PP_SESSION_LEAVES_MAX (1u << 18) /* unsigned leaves of one writer: 256 sessions at their limit, some 30 MiB */
 #define PP_TX_MAX_BYTES (128u << 10)  /* one signed transaction: what Ethereum nodes take into their pools */
 #define PP_TX_GAS_MAX 15000000u       /* gas of one transaction: below EIP-7825's 2^24 */
