@@ -94,3 +94,44 @@ void load_http_verdict(unsigned status, const char *body, size_t length, uint32_
     if (!results_read(body, length, stamps, out))
         *out = (struct load_verdict){.refused = stamps, .error = PP_NODE_NONSENSE};
 }
+
+/* ---- sequence numbers ---- */
+
+static bool sequences_scan(const char *body, uint32_t stamps, uint64_t *out)
+{
+    static const char word[] = "\"sequence\":";
+    const char *at = body;
+    for (uint32_t i = 0; i < stamps; i++) {
+        char *end;
+        at = strstr(at, word);
+        if (!at)
+            return false;
+        at += sizeof word - 1;
+        out[i] = strtoull(at, &end, 10);
+        if (end == at || out[i] == 0)
+            return false;
+        at = end;
+    }
+    return strstr(at, word) == NULL;
+}
+
+static bool sequences_read(const char *body, size_t length, uint32_t stamps, uint64_t *out)
+{
+    json_t *object = json_loadb(body, length, 0, NULL);
+    const json_t *list = json_object_get(object, "results");
+    bool whole = json_is_array(list) && json_array_size(list) == stamps;
+    for (size_t i = 0; whole && i < stamps; i++) {
+        const json_t *result = json_array_get(list, i);
+        const json_t *sequence = json_object_get(result, "sequence");
+        const char *status = json_string_value(json_object_get(result, "status"));
+        out[i] = json_is_integer(sequence) ? (uint64_t)json_integer_value(sequence) : 0;
+        whole = status && (out[i] != 0) == (strcmp(status, "refused") != 0);
+    }
+    json_decref(object);
+    return whole;
+}
+
+bool load_http_sequences(const char *body, size_t length, uint32_t stamps, uint64_t *out)
+{
+    return sequences_scan(body, stamps, out) || sequences_read(body, length, stamps, out);
+}

@@ -75,6 +75,41 @@ enum pp_error load_bench_postage(const struct load_bench *bench, const struct cl
     return pp_postage_total(&postage, out);
 }
 
+/* ---- sessions ---- */
+
+enum pp_error load_bench_sessions(struct load_bench *bench, const struct pp_session_public *node_key)
+{
+    return load_sessions_init(&bench->sessions, bench->lanes_count, node_key);
+}
+
+static struct pp_grains share_of(const struct load_bench *bench)
+{
+    struct pp_grains share;
+    if (bench->place || pp_grains_ratio_floor(bench->budget, 1, bench->lanes_count, &share) != PP_OK)
+        return PP_GRAINS_ZERO;
+    return share;
+}
+
+/* LOAD-014: signed, on disk, and opened before the clock starts. */
+static enum pp_error sessions_turn(struct load_bench *bench, const struct pp_quote *quote,
+                                   struct cli_problem *problem)
+{
+    const struct load_sessions_need need = {.crypto = bench->cli->crypto,
+                                            .domain = bench->domain,
+                                            .lanes = bench->lanes,
+                                            .now_ms = quote->issued_ms,
+                                            .until_ms = quote->expires_ms + LOAD_DRAIN_NS / 1000000,
+                                            .share = share_of(bench),
+                                            .limit = load_place_limit()};
+    enum pp_error error = load_sessions_sign(&bench->sessions, &need);
+    if (error == PP_OK && bench->payers)
+        error = load_payers_keep(bench->payers);
+    if (error != PP_OK)
+        return cli_problem_set(problem, error, "the lanes' sessions");
+    return bench->place ? load_sessions_open_in(&bench->sessions, load_place_node(bench->place), problem)
+                        : load_sessions_open_at(&bench->sessions, bench->exchange, problem);
+}
+
 /* LOAD-004: how many of these requests may still be paid. */
 static uint64_t payable(const struct load_bench *bench, struct pp_grains postage, uint64_t wanted)
 {
@@ -82,7 +117,12 @@ static uint64_t payable(const struct load_bench *bench, struct pp_grains postage
     if (bench->place || each == 0)
         return wanted;
     const pp_u128 by_budget = bench->budget.raw / each;
-    const uint64_t by_caps = load_payers_affordable(bench->payers, postage, bench->shape.stamps);
+    uint64_t by_caps = load_payers_affordable(bench->payers, postage, bench->shape.stamps);
+    if (bench->shape.kind == PP_STAMP_SESSION) { /* and within what the openings authorize */
+        const uint64_t room = load_sessions_room(&bench->sessions, bench->lanes, postage);
+        const uint64_t by_chunks = room / bench->shape.stamps * bench->lanes_count;
+        by_caps = by_chunks < by_caps ? by_chunks : by_caps;
+    }
     if (by_budget < wanted)
         wanted = (uint64_t)by_budget;
     return by_caps < wanted ? by_caps : wanted;
@@ -104,7 +144,9 @@ static uint32_t leg_size(const struct load_bench *bench, uint64_t rate, uint64_t
     const uint64_t by_memory = load_traffic_requests_max(&bench->shape, bench->node != NULL);
     const uint64_t by_time = rate * LOAD_ROUND_SECONDS_MAX;
     const uint64_t most = by_memory < by_time ? by_memory : by_time;
-    return (uint32_t)(left < most ? left : most);
+    if (left <= most)
+        return (uint32_t)left;
+    return (uint32_t)(most > bench->lanes_count ? most - most % bench->lanes_count : most); /* even shares */
 }
 
 /* Times within the round: from the last one of the round before. */
@@ -127,6 +169,7 @@ static enum pp_error leg_sign(struct load_bench *bench, struct leg *leg)
     leg->traffic.domain = bench->domain;
     leg->traffic.quote = &leg->quote;
     leg->traffic.stop = &bench->stop;
+    leg->traffic.sessions = bench->sessions.list;
     leg->traffic.lanes = bench->lanes;
     leg->traffic.lanes_count = bench->lanes_count;
     if (bench->node) {
@@ -177,6 +220,13 @@ static enum pp_error leg_send(struct load_bench *bench, struct leg *leg, struct 
     return PP_OK;
 }
 
+/* What is unsigned in them is then not known. */
+static bool sessions_are_lost(const struct load_tally *tally)
+{
+    return tally->requests_lost + tally->requests_unanswered + tally->roots_refused + tally->leaves_unsigned >
+           0;
+}
+
 /* What is still unknown to the wallets stays as it is until nothing can be under way any more. */
 static bool all_is_answered(const struct load_tally *tally)
 {
@@ -192,6 +242,8 @@ static enum pp_error leg_run(struct load_bench *bench, struct leg *leg, struct l
     if (error != PP_OK)
         return cli_problem_set(problem, error, "the price of %" PRIu32 " bytes for %u days",
                                bench->shape.bytes, bench->shape.days);
+    if (bench->shape.kind == PP_STAMP_SESSION)
+        PP_TRY(sessions_turn(bench, &leg->quote.quote, problem));
     const uint64_t wanted = leg_size(bench, rate, *inout_left);
     leg->traffic.count = (uint32_t)payable(bench, leg->postage, wanted);
     if (leg->traffic.count < wanted)
@@ -207,6 +259,8 @@ static enum pp_error leg_run(struct load_bench *bench, struct leg *leg, struct l
     if (error != PP_OK)
         return cli_problem_set(problem, error, "signing %" PRIu32 " requests", leg->traffic.count);
     error = leg_send(bench, leg, result);
+    if (sessions_are_lost(&leg->tally))
+        load_sessions_leave(&bench->sessions);
     if (error != PP_OK)
         return cli_problem_set(problem, error, "sending to %s", result->target);
     return bench->payers && all_is_answered(&result->tally) ? load_payers_sync(bench->payers, problem)

@@ -14,6 +14,7 @@
 #include "load_payers.h"
 #include "load_report.h"
 #include "load_schedule.h"
+#include "load_sessions.h"
 #include "load_signals.h"
 
 #define LOAD_ROUND_SECONDS_MAX 20u /* signing, sending and waiting end before the quote does */
@@ -32,7 +33,8 @@ struct load_bench {
     uint32_t lanes_count; /* a multiple of threads */
     const struct pp_domain *domain;
     const struct cli_node_terms *terms;
-    struct load_place *place; /* in process; NULL: the money is real */
+    struct load_sessions sessions; /* of kind SESSION: load_bench_sessions made room */
+    struct load_place *place;      /* in process; NULL: the money is real */
     /* over HTTP; NULL: into the engine */
     struct load_node *node;
     struct cli_exchange *exchange;
@@ -41,6 +43,10 @@ struct load_bench {
     struct pp_grains budget; /* what may still be spent */
 };
 
+/* Of kind SESSION, when the lanes are known, and before anything else; node_key was checked (SESSION-002). load_sessions_done is
+ * the caller's. */
+PP_MUST_CHECK enum pp_error load_bench_sessions(struct load_bench *bench,
+                                                const struct pp_session_public *node_key);
 PP_MUST_CHECK enum pp_error load_bench_quote(struct load_bench *bench, struct cli_quote *out,
                                              struct cli_problem *problem);
 /* Of one stamp, under this quote. */

@@ -1,4 +1,5 @@
 #include "load_engine.h"
+#include "load_clerk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct call {
 struct desk {
     struct pp_node *node;
     const struct load_sender *sender;
+    struct load_clerk *clerk;        /* NULL: there are neither roots nor tickets */
     struct call *calls;              /* by letter: one is not sent again before it was answered */
     _Atomic(struct call *) answered; /* a stack */
 };
@@ -64,12 +66,21 @@ static void verdict_make(const struct desk *desk, const struct pp_response *resp
     }
 }
 
+/* For roots, and as tickets. */
+static void sequences_take(const struct desk *desk, uint32_t letter, const struct pp_response *response)
+{
+    uint64_t *sequences = load_sender_sequences(desk->sender, letter);
+    for (size_t i = 0; sequences && response->error == PP_OK && i < response->count; i++)
+        sequences[i] = response->results[i].refusal.error == PP_OK ? response->results[i].sequence : 0;
+}
+
 static void on_answer(void *context, const struct pp_response *response)
 {
     struct call *call = context;
     struct desk *desk = call->desk;
     call->answered_ns = load_now_ns();
     verdict_make(desk, response, &call->verdict);
+    sequences_take(desk, call->letter, response);
     sample_take(desk, call, response);
     call->next = atomic_load_explicit(&desk->answered, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&desk->answered, &call->next, call, memory_order_release,
@@ -79,12 +90,31 @@ static void on_answer(void *context, const struct pp_response *response)
 
 /* ---- on the sender's ---- */
 
+static void tickets_give(const struct load_sender *sender, const struct call *call)
+{
+    const struct load_shape *shape = &sender->round->traffic->shape;
+    if (shape->charges && call->verdict.admitted + call->verdict.known > 0)
+        load_clerk_tickets(call->desk->clerk, load_sender_sequences(sender, call->letter), shape->stamps);
+}
+
+static void roots_turn(struct load_sender *sender)
+{
+    struct desk *desk = sender->transport;
+    struct load_rooted rooted;
+    uint32_t lane;
+    while (sender->roots_under_way > 0 && load_clerk_next(desk->clerk, &rooted))
+        load_sender_rooted(sender, rooted.lane, rooted.error, rooted.answered_ns);
+    while (load_sender_root_take(sender, &lane))
+        load_clerk_root(desk->clerk, lane);
+}
+
 static void answers_take(struct load_sender *sender)
 {
     struct desk *desk = sender->transport;
     struct call *call = atomic_exchange_explicit(&desk->answered, NULL, memory_order_acquire);
     while (call) {
         struct call *next = call->next; /* answered, it may be sent again */
+        tickets_give(sender, call);
         load_sender_answered(sender, call->letter, call->due_ns, call->answered_ns, &call->verdict);
         call = next;
     }
@@ -96,7 +126,10 @@ static void submit(struct load_sender *sender, uint32_t letter, uint64_t due_ns)
     const struct load_traffic *traffic = sender->round->traffic;
     struct call *call = &desk->calls[letter];
     *call = (struct call){.desk = desk, .due_ns = due_ns, .letter = letter};
-    const enum pp_error error = pp_node_submit(desk->node, &traffic->requests[letter], on_answer, call);
+    const struct pp_request *request = &traffic->requests[letter];
+    const enum pp_error error = traffic->shape.charges
+                                    ? pp_node_admit_start(desk->node, request, on_answer, call)
+                                    : pp_node_submit(desk->node, request, on_answer, call);
     if (error == PP_OK)
         return;
     const struct load_verdict verdict = {.refused = traffic->shape.stamps, .error = error};
@@ -109,29 +142,41 @@ static void pause_until(uint64_t when_ns)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
 }
 
+/* Answers come on other threads: how long it may sleep before it looks for them. */
+static uint64_t wake_at(const struct load_sender *sender, uint64_t now_ns)
+{
+    const uint64_t wake_ns = load_sender_wake_ns(sender, now_ns);
+    uint64_t look_ns = UINT64_MAX;
+    if (load_sender_is_waiting(sender) || sender->roots_under_way > 0)
+        look_ns = now_ns + FULL_LOOK_NS;
+    else if (sender->in_flight > 0)
+        look_ns = now_ns + 20 * FULL_LOOK_NS;
+    return look_ns < wake_ns ? look_ns : wake_ns;
+}
+
 static void engine_drive(struct load_sender *sender)
 {
+    struct desk *desk = sender->transport;
     uint64_t now_ns = load_now_ns();
-    while (load_sender_goes_on(sender, now_ns) ||
-           sender->in_flight > 0) { /* the engine answers all that it took */
+    while (load_sender_goes_on(sender, now_ns) || sender->in_flight > 0 ||
+           sender->roots_under_way > 0) { /* the engine answers all that it took */
         uint32_t letter;
         uint64_t due_ns;
         answers_take(sender);
+        roots_turn(sender);
         load_sender_notice(sender, now_ns);
         while (load_sender_take(sender, &letter, &due_ns)) {
             submit(sender, letter, due_ns);
             load_sender_notice(sender, load_now_ns());
         }
         now_ns = load_now_ns();
-        uint64_t wake_ns = load_sender_wake_ns(sender, now_ns);
-        const bool looks =
-            load_sender_is_waiting(sender) || (sender->in_flight > 0 && wake_ns > now_ns + FULL_LOOK_NS);
-        if (looks && wake_ns > now_ns + FULL_LOOK_NS)
-            wake_ns = now_ns + FULL_LOOK_NS * (load_sender_is_waiting(sender) ? 1 : 20);
+        const uint64_t wake_ns = wake_at(sender, now_ns);
         if (wake_ns > now_ns)
             pause_until(wake_ns);
         now_ns = load_now_ns();
     }
+    if (desk->clerk)
+        load_clerk_finish(desk->clerk, &sender->tally);
 }
 
 static enum pp_error engine_open(void *context, struct load_sender *sender)
@@ -143,14 +188,18 @@ static enum pp_error engine_open(void *context, struct load_sender *sender)
     desk->node = context;
     desk->sender = sender;
     desk->calls = calloc(sender->round->traffic->count, sizeof *desk->calls);
-    return desk->calls ? PP_OK : PP_NO_MEMORY;
+    if (!desk->calls)
+        return PP_NO_MEMORY;
+    return sender->round->sequences ? load_clerk_open(desk->node, sender->round, &desk->clerk) : PP_OK;
 }
 
 static void engine_close(struct load_sender *sender)
 {
     struct desk *desk = sender->transport;
-    if (desk)
-        free(desk->calls);
+    if (!desk)
+        return;
+    load_clerk_close(desk->clerk);
+    free(desk->calls);
     free(desk);
 }
 

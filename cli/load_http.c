@@ -1,10 +1,12 @@
 #define _GNU_SOURCE /* epoll_pwait2 */
 #include "load_http.h"
+#include "session_json.h"
 
 #include <pp/assert.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <llhttp.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -18,6 +20,7 @@
 #define READ_BYTES 65536u
 #define BODY_ROOM 2048u /* at first */
 #define EVENTS_MAX 256
+#define ROOT_HEAD_ROOM (2u * CLI_URL_MAX + 256u)
 
 enum link_state {
     LINK_CLOSED,
@@ -33,6 +36,8 @@ struct link {
     bool keeps;        /* ... and the connection stays */
     bool body_is_bad;  /* too long, or no memory for it */
     uint32_t letter;
+    bool carries_root;       /* then letter is the lane's number, and root what is sent */
+    struct load_letter root; /* freed with its answer */
     uint64_t due_ns, sent_ns, redial_ns;
     size_t written;
     llhttp_t parser;
@@ -50,8 +55,9 @@ struct switchboard {
     uint32_t idle, closed; /* lists: number + 1; 0: empty */
     int epoll;
     llhttp_settings_t settings;
-    uint64_t looked_ns; /* for answers that take too long */
-    char *read_buffer;  /* READ_BYTES */
+    uint64_t looked_ns;      /* for answers that take too long */
+    char *read_buffer;       /* READ_BYTES */
+    struct pp_hash *scratch; /* PP_LEAVES_MAX: for roots */
 };
 
 /* ---- the node's address ---- */
@@ -167,13 +173,24 @@ static void link_shut(struct switchboard *board, struct link *link)
     list_put(board, &board->closed, link);
 }
 
+static void root_done(struct switchboard *board, struct link *link, enum pp_error error)
+{
+    free(link->root.bytes);
+    link->root.bytes = NULL;
+    link->carries_root = false;
+    load_sender_rooted(board->sender, link->letter, error, load_now_ns());
+}
+
 /* The request was sent, perhaps, and nobody knows what became of it. */
 static void link_lost(struct switchboard *board, struct link *link)
 {
     const struct load_verdict lost = {.lost = true};
     board->sender->tally.connections_lost++;
     link_shut(board, link);
-    load_sender_answered(board->sender, link->letter, link->due_ns, load_now_ns(), &lost);
+    if (link->carries_root)
+        root_done(board, link, PP_NODE_DOWN);
+    else
+        load_sender_answered(board->sender, link->letter, link->due_ns, load_now_ns(), &lost);
 }
 
 static bool link_watch(const struct switchboard *board, struct link *link, bool room, int operation)
@@ -202,7 +219,8 @@ static bool link_dial(struct switchboard *board, struct link *link)
 /* Writes what is left of the letter. false: the connection is broken. */
 static bool link_write(struct switchboard *board, struct link *link)
 {
-    const struct load_letter *letter = &board->sender->round->traffic->letters[link->letter];
+    const struct load_letter *letter =
+        link->carries_root ? &link->root : &board->sender->round->traffic->letters[link->letter];
     while (link->written < letter->length) {
         const ssize_t count =
             send(link->s, letter->bytes + link->written, letter->length - link->written, MSG_NOSIGNAL);
@@ -229,18 +247,40 @@ static void sample_take(const struct load_sender *sender, const struct link *lin
     sample->json_length = link->body_length;
 }
 
-static void link_answered(struct switchboard *board, struct link *link)
+static void request_answered(const struct switchboard *board, const struct link *link)
 {
     struct load_sender *sender = board->sender;
     const uint32_t stamps = sender->round->traffic->shape.stamps;
     const uint64_t now_ns = load_now_ns();
+    uint64_t *sequences = load_sender_sequences(sender, link->letter);
     struct load_verdict verdict = {.refused = stamps, .error = PP_NODE_NONSENSE};
-    link->body[link->body_length] = '\0';
     if (!link->body_is_bad)
         load_http_verdict(link->parser.status_code, link->body, link->body_length, stamps, &verdict);
+    if (sequences && verdict.admitted + verdict.known > 0 &&
+        !load_http_sequences(link->body, link->body_length, stamps, sequences))
+        verdict = (struct load_verdict){.refused = stamps, .error = PP_NODE_NONSENSE};
     if (verdict.admitted + verdict.known > 0)
         sample_take(sender, link);
     load_sender_answered(sender, link->letter, link->due_ns, now_ns, &verdict);
+}
+
+static void root_answered(struct switchboard *board, struct link *link)
+{
+    struct load_verdict verdict = {.error = PP_OK};
+    if (link->body_is_bad)
+        verdict.error = PP_NODE_NONSENSE;
+    else if (link->parser.status_code != 200)
+        load_http_verdict(link->parser.status_code, link->body, link->body_length, 1, &verdict);
+    root_done(board, link, verdict.error);
+}
+
+static void link_answered(struct switchboard *board, struct link *link)
+{
+    link->body[link->body_length] = '\0';
+    if (link->carries_root)
+        root_answered(board, link);
+    else
+        request_answered(board, link);
     if (!link->keeps) {
         link_shut(board, link);
         return;
@@ -316,6 +356,63 @@ static void link_unused(struct switchboard *board, struct link *link)
     list_put(board, &board->idle, link);
 }
 
+static void link_send(struct switchboard *board, struct link *link, uint64_t now_ns)
+{
+    link->state = LINK_BUSY;
+    link->written = 0;
+    link->body_length = 0;
+    link->body_is_bad = link->is_done = false;
+    link->sent_ns = now_ns;
+    if (!link_write(board, link))
+        link_lost(board, link);
+}
+
+/* A root, as a letter. */
+static enum pp_error root_write(const struct switchboard *board, uint32_t lane, struct load_letter *out)
+{
+    const struct load_traffic *traffic = board->sender->round->traffic;
+    struct pp_session_root root;
+    char hex[65];
+    PP_TRY(load_root_make(traffic, lane, &board->sender->round->tails[lane], board->scratch, &root));
+    json_t *object = cli_session_root_json(&root);
+    char *body = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    out->bytes = body ? malloc(ROOT_HEAD_ROOM + strlen(body)) : NULL;
+    if (out->bytes)
+        out->length =
+            (size_t)snprintf((char *)out->bytes, ROOT_HEAD_ROOM + strlen(body),
+                             "POST %s/v1/channels/0x%s/lanes/%" PRIu32 "/roots HTTP/1.1\r\nHost: %s\r\n"
+                             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                             board->node->path, pp_hex_print(root.channel_id.bytes, 32, hex), root.lane,
+                             board->node->host, strlen(body), body);
+    free(body);
+    return out->bytes ? PP_OK : PP_NO_MEMORY;
+}
+
+/* LOAD-015: before what is due, which may wait for them. */
+static void roots_send(struct switchboard *board, uint64_t now_ns)
+{
+    uint32_t lane;
+    while (board->sender->roots.first != 0) {
+        struct link *link = link_free(board, now_ns);
+        if (!link)
+            return;
+        if (!load_sender_root_take(board->sender, &lane)) {
+            link_unused(board, link);
+            return;
+        }
+        const enum pp_error error = root_write(board, lane, &link->root);
+        if (error != PP_OK) {
+            link_unused(board, link);
+            load_sender_rooted(board->sender, lane, error, load_now_ns());
+            continue;
+        }
+        link->letter = lane;
+        link->carries_root = true;
+        link_send(board, link, now_ns);
+    }
+}
+
 static void due_send(struct switchboard *board, uint64_t now_ns)
 {
     struct load_sender *sender = board->sender;
@@ -327,13 +424,7 @@ static void due_send(struct switchboard *board, uint64_t now_ns)
             link_unused(board, link);
             return;
         }
-        link->state = LINK_BUSY;
-        link->written = 0;
-        link->body_length = 0;
-        link->body_is_bad = link->is_done = false;
-        link->sent_ns = now_ns;
-        if (!link_write(board, link))
-            link_lost(board, link);
+        link_send(board, link, now_ns);
         now_ns = load_now_ns();
         load_sender_notice(sender, now_ns);
     }
@@ -354,7 +445,8 @@ static void events_take(struct switchboard *board, uint64_t now_ns)
 {
     struct epoll_event events[EVENTS_MAX];
     uint64_t wake_ns = load_sender_wake_ns(board->sender, now_ns);
-    if (load_sender_is_waiting(board->sender) && wake_ns > now_ns + LOAD_REDIAL_NS)
+    if ((load_sender_is_waiting(board->sender) || board->sender->roots_queued > 0) &&
+        wake_ns > now_ns + LOAD_REDIAL_NS)
         wake_ns = now_ns + LOAD_REDIAL_NS;
     const uint64_t wait_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
     const struct timespec wait = {(time_t)(wait_ns / 1000000000), (long)(wait_ns % 1000000000)};
@@ -369,6 +461,7 @@ static void http_drive(struct load_sender *sender)
     uint64_t now_ns = load_now_ns();
     while (load_sender_goes_on(sender, now_ns)) {
         load_sender_notice(sender, now_ns);
+        roots_send(board, now_ns);
         due_send(board, now_ns);
         slow_drop(board, now_ns);
         now_ns = load_now_ns();
@@ -401,8 +494,9 @@ static enum pp_error board_open(struct switchboard *board)
 {
     board->links = calloc(board->node->connections, sizeof *board->links);
     board->read_buffer = malloc(READ_BYTES);
+    board->scratch = calloc(PP_LEAVES_MAX, sizeof *board->scratch);
     board->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (!board->links || !board->read_buffer)
+    if (!board->links || !board->read_buffer || !board->scratch)
         return PP_NO_MEMORY;
     if (board->epoll < 0)
         return PP_SYSTEM;
@@ -443,10 +537,12 @@ static void http_close(struct load_sender *sender)
         if (board->links[i].s >= 0)
             close(board->links[i].s);
         free(board->links[i].body);
+        free(board->links[i].root.bytes);
     }
     if (board->epoll >= 0)
         close(board->epoll);
     free(board->read_buffer);
+    free(board->scratch);
     free(board->links);
     free(board);
 }

@@ -34,5 +34,7 @@ struct load_transport load_http_transport(struct load_node *node);
 /* What an answer of this status and body says of a request with so many stamps. */
 void load_http_verdict(unsigned status, const char *body, size_t length, uint32_t stamps,
                        struct load_verdict *out);
+/* The sequence number of each envelope of an answer that admitted some, 0: it was refused. false: they are not all there. */
+bool load_http_sequences(const char *body, size_t length, uint32_t stamps, uint64_t *out);
 
 #endif

@@ -202,13 +202,18 @@ uint32_t load_payers_affordable(const struct load_payers *payers, struct pp_grai
     return (uint32_t)least * payers->count;
 }
 
+enum pp_error load_payers_keep(struct load_payers *payers)
+{
+    for (uint32_t i = 0; i < payers->count; i++)
+        PP_TRY(cli_lane_commit(payers->sessions[i].log));
+    return PP_OK;
+}
+
 enum pp_error load_payers_commit(struct load_payers *payers, const struct load_traffic *traffic)
 {
     for (uint32_t n = 0; n < traffic->count; n++) {
         struct pp_wallet *wallet = traffic->lanes[n % traffic->lanes_count].wallet;
         wallet->spent = pp_grains_max(wallet->spent, traffic->requests[n].spent);
     }
-    for (uint32_t i = 0; i < payers->count; i++)
-        PP_TRY(cli_lane_commit(payers->sessions[i].log));
-    return PP_OK;
+    return load_payers_keep(payers);
 }

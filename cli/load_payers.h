@@ -36,6 +36,8 @@ void load_payers_close(struct load_payers *payers);
 PP_MUST_CHECK enum pp_error load_payers_sync(struct load_payers *payers, struct cli_problem *problem);
 /* Of this postage, stamps of which each request has `stamps`: how many requests all lanes can pay, each its turn. */
 uint32_t load_payers_affordable(const struct load_payers *payers, struct pp_grains postage, uint32_t stamps);
+/* The wallets as they are, onto the disk. */
+PP_MUST_CHECK enum pp_error load_payers_keep(struct load_payers *payers);
 /* The wallets as they are, with what `traffic` signed, onto the disk. */
 PP_MUST_CHECK enum pp_error load_payers_commit(struct load_payers *payers,
                                                const struct load_traffic *traffic);

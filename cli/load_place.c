@@ -54,7 +54,7 @@ void load_place_close(struct load_place *place)
     free(place);
 }
 
-static void config_make(struct load_place *place)
+static void config_make(struct load_place *place, bool charges)
 {
     static const struct pp_address contract = {{0xbe}};
     place->rates = (struct pp_rates){.version = 1,
@@ -65,7 +65,7 @@ static void config_make(struct load_place *place)
     place->config = (struct pp_node_config){
         .data_dir = place->path,
         .node_id = NODE_ID,
-        .embedded_store = true,
+        .embedded_store = !charges,
         .lanes_max = place->lanes_count < 65536 ? 65536 : place->lanes_count,
         .operator_key = {{0x11}}, /* nothing of this is worth anything */
         .receipt_seed = {0x22},
@@ -156,7 +156,7 @@ static enum pp_error place_fill(struct load_place *place, const struct load_plac
         return PP_IO;
     }
     place->made = true;
-    config_make(place);
+    config_make(place, config->charges);
     PP_TRY(terms_make(place, config->crypto));
     const enum pp_error error = pp_node_open(&place->config, &place->node, why);
     if (error != PP_OK) {
@@ -200,6 +200,11 @@ struct load_lane *load_place_lanes(struct load_place *place)
 const struct cli_node_terms *load_place_terms(const struct load_place *place)
 {
     return &place->terms;
+}
+
+struct pp_grains load_place_limit(void)
+{
+    return pp_units_to_grains(pp_units(CAP_UNITS));
 }
 
 const char *load_place_path(const struct load_place *place)

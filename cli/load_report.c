@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *kind_name(enum pp_stamp_kind kind)
+{
+    return kind == PP_STAMP_SINGLE ? "single" : kind == PP_STAMP_BATCH ? "batch" : "session";
+}
+
 static double per_second(uint64_t count, uint64_t elapsed_ns)
 {
     return elapsed_ns == 0 ? 0 : (double)count * 1e9 / (double)elapsed_ns;
@@ -30,6 +35,10 @@ unsigned load_faults(const struct load_tally *tally)
         faults |= LOAD_FAULT_RECEIPTS;
     if (tally->requests_admitted == 0)
         faults |= LOAD_FAULT_NOTHING;
+    if (tally->roots_refused + tally->leaves_unsigned > 0)
+        faults |= LOAD_FAULT_ROOTS;
+    if (tally->tickets_failed > 0)
+        faults |= LOAD_FAULT_TICKETS;
     return faults;
 }
 
@@ -59,6 +68,15 @@ static enum pp_error fault_tell(const struct load_tally *tally, unsigned faults,
                  "%" PRIu64 " requests had no answer and %" PRIu64 " were never sent: latencies are too low",
                  tally->requests_lost + tally->requests_unanswered, tally->requests_unsent);
         return PP_NODE_DOWN;
+    }
+    if (faults & LOAD_FAULT_ROOTS) {
+        snprintf(detail, 200, "%" PRIu64 " roots of sessions were refused, %" PRIu64 " stamps are under none",
+                 tally->roots_refused, tally->leaves_unsigned);
+        return PP_SESSION_UNSIGNED;
+    }
+    if (faults & LOAD_FAULT_TICKETS) {
+        snprintf(detail, 200, "%" PRIu64 " tickets could not be committed", tally->tickets_failed);
+        return PP_TICKET_UNKNOWN;
     }
     snprintf(detail, 200, "the generator is the limit: one of a hundred requests left %s late (at most %s)",
              load_duration_print(load_histogram_percentile(&tally->lag, 99000), late),
@@ -109,7 +127,8 @@ static json_t *requests_json(const struct load_tally *t)
 
 static json_t *faults_json(unsigned faults)
 {
-    static const char *const names[] = {"generator_behind", "unanswered", "receipts", "nothing_admitted"};
+    static const char *const names[] = {"generator_behind", "unanswered", "receipts",
+                                        "nothing_admitted", "roots",      "tickets"};
     json_t *list = json_array();
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (faults & 1u << i)
@@ -137,9 +156,10 @@ static void asked_put(struct cli_answer *a, const struct load_result *r)
     cli_put_text(a, "mode", NULL,
                  !r->in_process       ? "http"
                  : r->connections > 0 ? "in-process-http"
+                 : r->shape.charges   ? "in-process-charges"
                                       : "in-process");
     cli_put_text(a, "target", "target", r->target);
-    cli_put_text(a, "stamp", NULL, r->shape.kind == PP_STAMP_SINGLE ? "single" : "batch");
+    cli_put_text(a, "stamp", NULL, kind_name(r->shape.kind));
     cli_put_number(a, "batch", NULL, r->shape.stamps);
     cli_put_number(a, "bytes", NULL, r->shape.bytes);
     cli_put_number(a, "days", NULL, r->shape.days);
@@ -154,8 +174,10 @@ static void asked_put(struct cli_answer *a, const struct load_result *r)
     cli_put_bool(a, "interrupted", NULL, r->interrupted);
     cli_put_bool(a, "out_of_money", NULL, r->out_of_money);
     snprintf(line, sizeof line, "%s of %" PRIu32 " x %" PRIu32 " bytes, %" PRIu32 " lanes, %u connections",
-             r->shape.kind == PP_STAMP_SINGLE ? "singles" : "batches", r->shape.stamps, r->shape.bytes,
-             r->lanes, r->connections);
+             r->shape.kind == PP_STAMP_SINGLE  ? "singles"
+             : r->shape.kind == PP_STAMP_BATCH ? "batches"
+                                               : "session stamps, requests",
+             r->shape.stamps, r->shape.bytes, r->lanes, r->connections);
     cli_put_text(a, NULL, "requests", line);
     snprintf(line, sizeof line,
              "%" PRIu64 " requests/s, %s, seed %" PRIu64 ", %.1f s in %" PRIu32 " rounds%s", r->rate,
@@ -221,6 +243,32 @@ static void times_put(struct cli_answer *a, const struct load_tally *t)
                            buckets_json(&t->latency)));
 }
 
+/* LOAD-015, LOAD-016: what no request's answer says. */
+static void behind_put(struct cli_answer *a, const struct load_result *r)
+{
+    const struct load_tally *t = &r->tally;
+    char line[CLI_CELL_MAX], p50[LOAD_DURATION_MAX], p99[LOAD_DURATION_MAX];
+    if (r->shape.kind == PP_STAMP_SESSION) {
+        snprintf(line, sizeof line, "%" PRIu64 " taken, p50 %s, p99 %s", t->roots_taken,
+                 load_duration_print(load_histogram_percentile(&t->root_latency, 50000), p50),
+                 load_duration_print(load_histogram_percentile(&t->root_latency, 99000), p99));
+        cli_put_text(a, NULL, "roots", line);
+        cli_put_json(a, "roots",
+                     json_pack("{s:I, s:I, s:I, s:I, s:o}", "sent", (json_int_t)t->roots_sent, "taken",
+                               (json_int_t)t->roots_taken, "refused", (json_int_t)t->roots_refused,
+                               "leaves_unsigned", (json_int_t)t->leaves_unsigned, "latency_ns",
+                               times_json(&t->root_latency)));
+    }
+    if (r->shape.charges) {
+        snprintf(line, sizeof line, "%" PRIu64 " committed, %" PRIu64 " not", t->tickets_stored,
+                 t->tickets_failed);
+        cli_put_text(a, NULL, "tickets", line);
+        cli_put_json(a, "tickets",
+                     json_pack("{s:I, s:I}", "committed", (json_int_t)t->tickets_stored, "failed",
+                               (json_int_t)t->tickets_failed));
+    }
+}
+
 static void generator_put(struct cli_answer *a, const struct load_result *r, unsigned faults)
 {
     const struct load_tally *t = &r->tally;
@@ -273,14 +321,30 @@ static void verdict_put(struct cli_answer *a, const struct load_result *r, unsig
     cli_put_text(a, NULL, "", detail);
 }
 
+/* What the lowest rate failed by that was not sustained; NULL: none did. */
+static const char *bound_by(const struct load_result *r)
+{
+    const struct load_step *lowest = NULL;
+    for (uint32_t i = 0; i < r->steps_count; i++)
+        if (!r->steps[i].held && (!lowest || r->steps[i].rate < lowest->rate))
+            lowest = &r->steps[i];
+    return !lowest ? NULL : lowest->by_generator ? "generator" : "node";
+}
+
 static void search_put(struct cli_answer *a, const struct load_result *r)
 {
     if (!r->is_search)
         return;
     cli_put_json(a, "search",
-                 json_pack("{s:b, s:I, s:o}", "found", (int)r->found, "rate",
-                           (json_int_t)(r->found ? r->rate : 0), "steps", steps_json(r)));
+                 json_pack("{s:b, s:I, s:s?, s:o}", "found", (int)r->found, "rate",
+                           (json_int_t)(r->found ? r->rate : 0), "bound_by", bound_by(r), "steps",
+                           steps_json(r)));
     cli_put_number(a, NULL, r->found ? "sustained rate" : NULL, r->rate);
+    if (bound_by(r))
+        cli_put_text(a, NULL, "above it",
+                     strcmp(bound_by(r), "node") == 0
+                         ? "the node does not keep up"
+                         : "the generator falls behind: the node may be able to do more");
 }
 
 /* One object, as on standard output. */
@@ -306,6 +370,7 @@ int load_report_tell(struct cli *cli, const struct load_result *result, const ch
     asked_put(&answer, result);
     counts_put(&answer, result);
     times_put(&answer, &result->tally);
+    behind_put(&answer, result);
     generator_put(&answer, result, faults);
     verdict_put(&answer, result, faults);
     if (report_path)

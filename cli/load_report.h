@@ -54,6 +54,8 @@ enum load_fault {
     LOAD_FAULT_UNANSWERED = 2, /* requests without an answer, or never sent */
     LOAD_FAULT_RECEIPTS = 4,   /* a receipt that does not verify */
     LOAD_FAULT_NOTHING = 8,    /* nothing was admitted */
+    LOAD_FAULT_ROOTS = 16,     /* leaves of a session that no root covers */
+    LOAD_FAULT_TICKETS = 32,   /* tickets that could not be committed */
 };
 unsigned load_faults(const struct load_tally *tally);
 /* The most that the generator's own p99 lag may be. */

@@ -53,10 +53,12 @@ static void *sender_main(void *context)
     sleep_until(sender->round->start_ns);
     start->crew->config->transport->drive(sender);
     sender->tally.requests_unanswered = sender->in_flight;
+    sender->tally.requests_unsent = sender->passed;
     if (sender->next < sender->noticed)
-        sender->tally.requests_unsent =
+        sender->tally.requests_unsent +=
             (sender->noticed - sender->next + sender->round->threads - 1) / sender->round->threads;
-    sender->tally.sender_cpu_ns = thread_cpu_ns();
+    sender->tally.leaves_unsigned = load_sender_unsigned(sender);
+    sender->tally.sender_cpu_ns += thread_cpu_ns(); /* to its clerk's */
     atomic_fetch_sub(&start->crew->running, 1);
     return NULL;
 }
@@ -124,6 +126,19 @@ static void samples_check(struct crew *crew, struct load_tally *tally)
 
 /* ---- the crew ---- */
 
+/* What roots are made of, and tickets. */
+static enum pp_error sequences_make(struct load_round *round)
+{
+    const struct load_shape *shape = &round->traffic->shape;
+    const bool is_session = shape->kind == PP_STAMP_SESSION;
+    if (is_session)
+        PP_TRY(load_tails_make(round->traffic->lanes_count, shape->stamps, &round->tails));
+    if (!is_session && !shape->charges)
+        return PP_OK;
+    round->sequences = calloc((size_t)round->traffic->count * shape->stamps, sizeof *round->sequences);
+    return round->sequences ? PP_OK : PP_NO_MEMORY;
+}
+
 static enum pp_error crew_make(struct crew *crew, const struct load_round_config *config)
 {
     const uint32_t count = config->traffic->count;
@@ -140,6 +155,7 @@ static enum pp_error crew_make(struct crew *crew, const struct load_round_config
     }
     crew->round.flows = calloc(config->traffic->lanes_count, sizeof *crew->round.flows);
     crew->round.samples = calloc(samples_room(&crew->round) + 1, sizeof *crew->round.samples);
+    PP_TRY(sequences_make(&crew->round));
     crew->senders = calloc(config->threads, sizeof *crew->senders);
     return crew->round.flows && crew->round.samples && crew->senders ? PP_OK : PP_NO_MEMORY;
 }
@@ -152,6 +168,8 @@ static void crew_done(struct crew *crew)
         free(crew->round.samples[i].json);
         free(crew->round.samples[i].bodies);
     }
+    load_tails_done(crew->round.tails, crew->config->traffic->lanes_count);
+    free(crew->round.sequences);
     free(crew->round.flows);
     free(crew->round.samples);
     free(crew->senders);

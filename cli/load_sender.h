@@ -4,16 +4,19 @@
  * a free connection or for its lane. What the generator itself is late by is kept apart, as `lag`.
  * A stamp that the node refused for now leaves a hole in its lane's line; the next request that is due on this lane carries it
  * again, so that the lane never has more holes than requests under way.
+ * A lane that may not send now (it is full, or a root is due) is passed by what is due on others, and goes on where it stopped.
  *
  * Use (a transport's drive function):
- *     while (load_sender_goes_on(s, now)) { load_sender_notice(s, now); while (load_sender_take(s, &letter, &due)) start it;
- *         wait until load_sender_wake_ns, or an answer; load_sender_answered(...) for each }
+ *     while (load_sender_goes_on(s, now)) { load_sender_notice(s, now);
+ *         while (load_sender_root_take(s, &lane)) start it; while (load_sender_take(s, &letter, &due)) start it;
+ *         wait until load_sender_wake_ns, or an answer; load_sender_answered(...), load_sender_rooted(...) for each }
  * Own:    a sender is used by its own thread alone. Times are of the monotonic clock, in nanoseconds.
  */
 #ifndef CLI_LOAD_SENDER_H
 #define CLI_LOAD_SENDER_H
 
 #include "load_histogram.h"
+#include "load_roots.h"
 #include "load_traffic.h"
 
 #define LOAD_THREADS_MAX 16u
@@ -37,9 +40,13 @@ struct load_tally {
     uint64_t admitted, known;
     uint64_t refused[LOAD_ERRORS]; /* by error number; a request's under its first error */
     uint64_t connections_lost, connections_failed;
-    uint64_t checked, checks_failed; /* receipts */
-    uint64_t last_answer_ns;         /* since the start */
-    uint64_t sender_cpu_ns;          /* of the sending threads */
+    uint64_t checked, checks_failed;    /* receipts */
+    struct load_histogram root_latency; /* of roots, from when they left to when they were taken */
+    uint64_t roots_sent, roots_taken, roots_refused;
+    uint64_t leaves_unsigned;                /* admitted, and under no root at the end */
+    uint64_t tickets_stored, tickets_failed; /* of the host's own store: committed, or not */
+    uint64_t last_answer_ns;                 /* since the start */
+    uint64_t sender_cpu_ns;                  /* of the sending threads */
 };
 void load_tally_init(struct load_tally *tally);
 /* `from` ran after `into`, or beside it. */
@@ -62,11 +69,25 @@ struct load_verdict {
     bool lost;                         /* no answer: nobody knows */
 };
 
+/* A request that the lane's next one that is due carries. */
+struct load_again {
+    uint32_t letter;
+    bool lost; /* whether it was admitted is not known */
+};
+
 struct load_flow {  /* of one lane */
     uint32_t taken; /* of its own requests, so far */
     uint32_t in_flight;
-    uint32_t again[LOAD_LANE_FLIGHT_MAX];
-    uint32_t again_count;
+    struct load_again again[LOAD_LANE_FLIGHT_MAX]; /* the oldest first */
+    uint32_t again_count, lost_count;
+    uint32_t passed, passed_first; /* arrivals that could not leave when others did; the first of them */
+    bool is_ready;                 /* in the list: it has passed ones, and may send */
+    uint32_t next_ready, next_root;
+};
+
+/* Lanes in a queue, linked through their flows: number + 1, 0: none. */
+struct load_queue {
+    uint32_t first, last;
 };
 
 /* One run over traffic that is signed: shared by its senders. */
@@ -78,6 +99,8 @@ struct load_round {
     const _Atomic bool *stop;
     uint64_t start_ns;
     struct load_flow *flows;     /* traffic->lanes_count */
+    struct load_tail *tails;     /* the same; NULL: not of kind SESSION */
+    uint64_t *sequences;         /* one a stamp, 0: not admitted; NULL: nobody needs them */
     struct load_sample *samples; /* count / check_every + 1 */
 };
 
@@ -86,6 +109,11 @@ struct load_sender {
     unsigned index;
     uint32_t noticed, next; /* arrivals: index, index + threads ... */
     uint32_t in_flight;
+    uint32_t passed;         /* arrivals, of all its lanes */
+    struct load_queue ready; /* lanes that have passed ones and may send */
+    struct load_queue roots; /* lanes whose root may leave */
+    uint32_t roots_queued, roots_under_way;
+    bool is_closing;     /* only last roots are left */
     uint64_t stopped_ns; /* 0: not */
     struct load_tally tally;
     void *transport; /* the drive function's own */
@@ -95,10 +123,20 @@ uint64_t load_now_ns(void);
 
 bool load_sender_goes_on(struct load_sender *sender, uint64_t now_ns);
 void load_sender_notice(struct load_sender *sender, uint64_t now_ns);
-/* The next request that is due and may leave. false: there is none, or its lane has LOAD_LANE_FLIGHT_MAX under way. */
+/* The next request that is due and may leave. false: there is none, or the lanes of all have LOAD_LANE_FLIGHT_MAX under way
+ * or wait for their roots. */
 bool load_sender_take(struct load_sender *sender, uint32_t *out_letter, uint64_t *out_due_ns);
 void load_sender_answered(struct load_sender *sender, uint32_t letter, uint64_t due_ns, uint64_t now_ns,
                           const struct load_verdict *verdict);
+/* What came of letters of kind SESSION: before load_sender_answered, sequences into load_sender_sequences. */
+uint64_t *load_sender_sequences(const struct load_sender *sender,
+                                uint32_t letter); /* NULL: nobody needs them */
+/* The next lane whose root may leave (load_root_make, of round->tails). */
+bool load_sender_root_take(struct load_sender *sender, uint32_t *out_lane);
+/* PP_OK: taken. Of the class LIMIT, or lost (NODE_DOWN): it may leave again. */
+void load_sender_rooted(struct load_sender *sender, uint32_t lane, enum pp_error error, uint64_t now_ns);
+/* How many leaves of its lanes are under no root. */
+uint64_t load_sender_unsigned(const struct load_sender *sender);
 /* Whether a request waits that was due before now, for a connection or for its lane. */
 bool load_sender_is_waiting(const struct load_sender *sender);
 /* When it must look again, at the latest. */

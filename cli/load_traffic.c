@@ -1,5 +1,6 @@
 #include "load_traffic.h"
 #include "load_schedule.h"
+#include "load_sessions.h"
 #include "load_signals.h"
 
 #include <pp/assert.h>
@@ -32,7 +33,8 @@ struct maker {
 uint32_t load_traffic_requests_max(const struct load_shape *shape, bool letters)
 {
     uint64_t each = sizeof(struct pp_request) + sizeof(struct load_letter) +
-                    shape->stamps * (sizeof(struct pp_envelope_view) + sizeof(struct pp_stamp_id));
+                    shape->stamps * (sizeof(struct pp_envelope_view) + sizeof(struct pp_stamp_id) +
+                                     PP_SESSION_MAC_BYTES + sizeof(uint64_t));
     if (letters)
         each += HEAD_ROOM + CREDENTIAL_BYTES +
                 (uint64_t)shape->stamps * (shape->bytes + PP_LEAF_SHORT_BYTES + TOPIC_ROOM);
@@ -119,31 +121,53 @@ static enum pp_error spent_of(const struct load_traffic *traffic, uint32_t n, st
     return PP_OK;
 }
 
+static enum pp_error request_sign(struct maker *maker, uint32_t n)
+{
+    const struct load_traffic *traffic = maker->traffic;
+    const struct load_lane *lane = &traffic->lanes[n % traffic->lanes_count];
+    struct pp_request *request = &traffic->requests[n];
+    struct pp_voucher voucher = {
+        .channel_id = lane->channel_id, .lane = lane->lane, .refund_ack = lane->refund_ack};
+    PP_TRY(spent_of(traffic, n, &voucher.spent));
+    PP_TRY(pp_voucher_context(traffic->shape.kind, traffic->ids + (size_t)n * traffic->shape.stamps,
+                              traffic->shape.stamps, maker->scratch, &voucher.context));
+    PP_TRY(pp_voucher_sign(traffic->crypto, traffic->domain, &lane->key, &voucher));
+    request->spent = voucher.spent;
+    request->refund_ack = voucher.refund_ack;
+    request->signature = voucher.signature;
+    return PP_OK;
+}
+
+static void request_mac(const struct load_traffic *traffic, uint32_t n)
+{
+    const struct load_session *session = &traffic->sessions[n % traffic->lanes_count];
+    const size_t first = (size_t)n * traffic->shape.stamps;
+    traffic->requests[n].session_id = session->id;
+    for (size_t i = first; i < first + traffic->shape.stamps; i++) {
+        uint8_t *mac = traffic->macs + i * PP_SESSION_MAC_BYTES;
+        pp_session_mac(&session->key, &traffic->ids[i], mac);
+        traffic->envelopes[i].mac = mac;
+    }
+}
+
 static enum pp_error request_make(struct maker *maker, uint32_t n)
 {
     struct load_traffic *traffic = maker->traffic;
     const struct load_lane *lane = &traffic->lanes[n % traffic->lanes_count];
-    const size_t first = (size_t)n * traffic->shape.stamps;
-    struct pp_voucher voucher = {
-        .channel_id = lane->channel_id, .lane = lane->lane, .refund_ack = lane->refund_ack};
     for (uint32_t i = 0; i < traffic->shape.stamps; i++)
         envelope_make(traffic, n, i);
-    PP_TRY(spent_of(traffic, n, &voucher.spent));
-    PP_TRY(pp_voucher_context(traffic->shape.kind, traffic->ids + first, traffic->shape.stamps,
-                              maker->scratch, &voucher.context));
-    PP_TRY(pp_voucher_sign(traffic->crypto, traffic->domain, &lane->key, &voucher));
     traffic->requests[n] = (struct pp_request){
         .channel_id = lane->channel_id,
         .lane = lane->lane,
         .kind = traffic->shape.kind,
-        .spent = voucher.spent,
-        .refund_ack = voucher.refund_ack,
-        .signature = voucher.signature,
         .quote = traffic->quote->bytes,
         .quote_length = traffic->quote->length,
-        .envelopes = traffic->envelopes + first,
+        .envelopes = traffic->envelopes + (size_t)n * traffic->shape.stamps,
         .count = traffic->shape.stamps,
     };
+    if (traffic->shape.kind != PP_STAMP_SESSION)
+        return request_sign(maker, n);
+    request_mac(traffic, n);
     return PP_OK;
 }
 
@@ -263,11 +287,15 @@ enum pp_error load_traffic_make(struct load_traffic *traffic)
     const struct pp_parcel parcel = {shape->bytes, shape->days, 0};
     PP_ASSERT(shape->bytes <= PP_ENVELOPE_MAX_BYTES && traffic->lanes_count > 0);
     traffic->pool = NULL;
+    traffic->macs = NULL;
     traffic->requests = calloc(traffic->count, sizeof *traffic->requests);
     traffic->envelopes = calloc(stamps, sizeof *traffic->envelopes);
     traffic->ids = calloc(stamps, sizeof *traffic->ids);
     traffic->letters = calloc(traffic->count, sizeof *traffic->letters);
-    if (!traffic->requests || !traffic->envelopes || !traffic->ids || !traffic->letters)
+    if (shape->kind == PP_STAMP_SESSION)
+        traffic->macs = calloc(stamps, PP_SESSION_MAC_BYTES);
+    if (!traffic->requests || !traffic->envelopes || !traffic->ids || !traffic->letters ||
+        (shape->kind == PP_STAMP_SESSION && !traffic->macs))
         return PP_NO_MEMORY;
     PP_TRY(pool_make(traffic));
     PP_TRY(pp_price(&traffic->quote->quote, &parcel, &traffic->postage));
@@ -283,7 +311,9 @@ void load_traffic_done(struct load_traffic *traffic)
     free(traffic->requests);
     free(traffic->envelopes);
     free(traffic->ids);
+    free(traffic->macs);
     free(traffic->pool);
+    traffic->macs = NULL;
     traffic->letters = NULL;
     traffic->requests = NULL;
     traffic->envelopes = NULL;

@@ -25,11 +25,12 @@
 
 /* What each request is like. */
 struct load_shape {
-    enum pp_stamp_kind kind; /* SINGLE: one stamp each; BATCH */
+    enum pp_stamp_kind kind; /* SINGLE: one stamp each; BATCH; SESSION: a MAC a stamp */
     uint32_t stamps;         /* 1..PP_LEAVES_MAX */
     uint32_t bytes;          /* of each payload */
     uint16_t days;
     uint64_t seed; /* makes payloads */
+    bool charges;  /* the envelopes are the host's: tickets instead of receipts */
 };
 
 /* Who pays. */
@@ -41,6 +42,8 @@ struct load_lane {
     struct pp_grains head;    /* without a wallet: where its next stamp begins */
     struct pp_wallet *wallet; /* NULL: a generated lane, which nobody will use again */
 };
+
+struct load_session; /* load_sessions.h */
 
 struct load_letter {
     uint8_t *bytes;
@@ -61,6 +64,7 @@ struct load_traffic {
     const struct load_address *address; /* NULL: no letters */
     _Atomic bool *stop;                 /* signals set it (load_signals.h) */
     struct load_lane *lanes;
+    const struct load_session *sessions; /* one a lane; only of kind SESSION */
     uint32_t lanes_count, count;
     /* made */
     struct pp_postage postage;
@@ -68,6 +72,7 @@ struct load_traffic {
     struct pp_envelope_view *envelopes; /* count x shape.stamps */
     struct pp_stamp_id *ids;            /* the same */
     struct load_letter *letters;
+    uint8_t *macs; /* of kind SESSION: PP_SESSION_MAC_BYTES a stamp */
     uint8_t *pool; /* payloads are pieces of it, topics stand behind it */
 };
 

@@ -1,4 +1,5 @@
 #include "send_parts.h"
+#include "session_json.h"
 
 #include <pp/assert.h>
 
@@ -24,19 +25,6 @@ static void lane_path(const struct sender *s, const char *rest, char out[320])
     char hex[65];
     snprintf(out, 320, "/v1/channels/0x%s/lanes/%" PRIu32 "/%s",
              pp_hex_print(config->channel_id.bytes, 32, hex), config->lane, rest);
-}
-
-static void put_hex(json_t *object, const char *name, const uint8_t *bytes, size_t length)
-{
-    char hex[2 + 2 * 65 + 1] = "0x";
-    pp_hex_print(bytes, length, hex + 2);
-    json_object_set_new(object, name, json_string(hex));
-}
-
-static void put_grains(json_t *object, const char *name, struct pp_grains grains)
-{
-    char digits[PP_AMOUNT_TEXT_MAX];
-    json_object_set_new(object, name, json_string(pp_grains_print(grains, digits)));
 }
 
 /* Asks until there is an answer that is no mere delay, as long as patience lasts. Takes body. */
@@ -98,14 +86,8 @@ static enum pp_error root_put(struct sender *s, const struct cli_lane_session *s
 
 static enum pp_error root_post(struct sender *s, const struct pp_session_root *root)
 {
-    json_t *body = json_object(), *answer;
-    put_hex(body, "session_id", root->session_id.bytes, 32);
-    json_object_set_new(body, "count", json_integer((json_int_t)root->count));
-    put_grains(body, "spent", root->spent);
-    put_grains(body, "refund_ack", root->refund_ack);
-    put_hex(body, "context", root->context.bytes, 32);
-    put_hex(body, "signature", root->signature.bytes, 65);
-    PP_TRY(ask(s, "POST", "roots", body, &answer));
+    json_t *answer;
+    PP_TRY(ask(s, "POST", "roots", cli_session_root_json(root), &answer));
     json_decref(answer);
     return PP_OK;
 }
@@ -328,16 +310,8 @@ static enum pp_error key_make(struct sender *s, const struct cli_lane_session *s
 
 static enum pp_error open_post(struct sender *s, const struct pp_session_open *open)
 {
-    const struct pp_session_opening *opening = &open->opening;
-    json_t *body = json_object(), *answer;
-    put_hex(body, "node_key", opening->node_key.bytes, 32);
-    put_hex(body, "sender_key", opening->sender_key.bytes, 32);
-    put_grains(body, "from", opening->chunk.from);
-    put_grains(body, "to", opening->chunk.to);
-    json_object_set_new(body, "not_after_ms", json_integer((json_int_t)opening->not_after_ms));
-    put_grains(body, "refund_ack", open->refund_ack);
-    put_hex(body, "signature", open->signature.bytes, 65);
-    PP_TRY(ask(s, "POST", "sessions", body, &answer));
+    json_t *answer;
+    PP_TRY(ask(s, "POST", "sessions", cli_session_open_json(open), &answer));
     json_decref(answer);
     return PP_OK;
 }

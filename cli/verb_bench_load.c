@@ -7,9 +7,9 @@
 #define ENTRY_BYTES (PP_LEAF_SHORT_BYTES + 1u + 32u) /* of a frame, beside the payload */
 
 struct choices {
-    bool in_process, http, search, yes;
+    bool in_process, http, charges, search, yes;
     uint64_t rate, seconds, p99_limit_ms, batch, bytes, days, connections, threads, lanes, seed, check, pid;
-    bool lanes_given, p99_given, batch_given;
+    bool lanes_given, p99_given, batch_given, check_given;
     const char *stamp, *arrivals, *dir, *report, *max_cost, *max_price;
     struct cli_list channels;
 };
@@ -26,18 +26,36 @@ struct load {
 
 /* ---- what was understood ---- */
 
+/* 0: of none that there is. */
+static enum pp_stamp_kind kind_of(const struct choices *c)
+{
+    return strcmp(c->stamp, "single") == 0    ? PP_STAMP_SINGLE
+           : strcmp(c->stamp, "batch") == 0   ? PP_STAMP_BATCH
+           : strcmp(c->stamp, "session") == 0 ? PP_STAMP_SESSION
+                                              : (enum pp_stamp_kind)0;
+}
+
+/* Of one request. A session is for those whose next envelope cannot wait for others: one, if nothing is said. */
+static uint64_t stamps_of(const struct choices *c)
+{
+    if (kind_of(c) == PP_STAMP_SINGLE || (kind_of(c) == PP_STAMP_SESSION && !c->batch_given))
+        return 1;
+    return c->batch;
+}
+
 static int choices_check(struct cli *cli, const struct choices *c, size_t folders)
 {
     struct pp_grains ignored;
     if (c->in_process == (cli->node_url != NULL))
         return cli_usage(cli, "either --node URL, or --in-process");
-    if (strcmp(c->stamp, "single") != 0 && strcmp(c->stamp, "batch") != 0)
-        return cli_usage(cli, "--stamp is single or batch, not '%s'", c->stamp);
-    if (c->batch_given && strcmp(c->stamp, "batch") != 0)
-        return cli_usage(cli, "--batch goes with --stamp batch");
-    if (strcmp(c->stamp, "batch") == 0 && c->batch * (c->bytes + ENTRY_BYTES) > PP_BODY_MAX_BYTES)
-        return cli_usage(cli, "a batch of %" PRIu64 " x %" PRIu64 " bytes is above the %u bytes of a request",
-                         c->batch, c->bytes, PP_BODY_MAX_BYTES);
+    if (kind_of(c) == 0)
+        return cli_usage(cli, "--stamp is single, batch or session, not '%s'", c->stamp);
+    if (c->batch_given && kind_of(c) == PP_STAMP_SINGLE)
+        return cli_usage(cli, "--batch goes with --stamp batch or session");
+    if (stamps_of(c) * (c->bytes + ENTRY_BYTES) > PP_BODY_MAX_BYTES && kind_of(c) != PP_STAMP_SINGLE)
+        return cli_usage(
+            cli, "a request of %" PRIu64 " x %" PRIu64 " bytes is above the %u bytes that it may have",
+            stamps_of(c), c->bytes, PP_BODY_MAX_BYTES);
     if (strcmp(c->arrivals, "poisson") != 0 && strcmp(c->arrivals, "uniform") != 0)
         return cli_usage(cli, "--arrivals is poisson or uniform, not '%s'", c->arrivals);
     if (c->p99_given && !c->search)
@@ -47,6 +65,15 @@ static int choices_check(struct cli *cli, const struct choices *c, size_t folder
                          "--lanes goes with --in-process: over HTTP the wallets' channels are the lanes");
     if (c->http && !c->in_process)
         return cli_usage(cli, "--http goes with --in-process");
+    if (c->charges && (!c->in_process || c->http))
+        return cli_usage(cli, "--charges goes with --in-process, without --http: no node has an API for it");
+    if (c->charges && c->check_given)
+        return cli_usage(cli, "--check goes without --charges: a ticket has no receipt");
+    if (kind_of(c) == PP_STAMP_SESSION && c->in_process && c->lanes > PP_SESSIONS_MAX)
+        return cli_usage(cli, "--stamp session has at most %u --lanes: a session each", PP_SESSIONS_MAX);
+    if (kind_of(c) == PP_STAMP_SESSION && c->in_process && c->lanes * stamps_of(c) > LOAD_UNSIGNED_MAX)
+        return cli_usage(cli, "%" PRIu64 " lanes x %" PRIu64 " stamps are above the %u that may be unsigned",
+                         c->lanes, stamps_of(c), LOAD_UNSIGNED_MAX);
     if (c->in_process && (folders > 0 || c->channels.count > 0 || c->max_cost || c->yes || c->pid))
         return cli_usage(cli, "--in-process takes no wallets, and costs nothing");
     if (cli_money_parse(c->max_price, 9, &ignored) != PP_OK ||
@@ -57,16 +84,16 @@ static int choices_check(struct cli *cli, const struct choices *c, size_t folder
 
 static void bench_fill(struct cli *cli, const struct choices *c, struct load *load)
 {
-    const bool single = strcmp(c->stamp, "single") == 0;
     load->bench.cli = cli;
-    load->bench.shape = (struct load_shape){.kind = single ? PP_STAMP_SINGLE : PP_STAMP_BATCH,
-                                            .stamps = single ? 1 : (uint32_t)c->batch,
+    load->bench.shape = (struct load_shape){.kind = kind_of(c),
+                                            .stamps = (uint32_t)stamps_of(c),
                                             .bytes = (uint32_t)c->bytes,
                                             .days = (uint16_t)c->days,
-                                            .seed = c->seed};
+                                            .seed = c->seed,
+                                            .charges = c->charges};
     load->bench.arrivals = strcmp(c->arrivals, "uniform") == 0 ? LOAD_UNIFORM : LOAD_POISSON;
     load->bench.seed = c->seed;
-    load->bench.check_percent = (unsigned)c->check;
+    load->bench.check_percent = c->charges ? 0 : (unsigned)c->check;
     load->bench.target_pid = c->pid;
 }
 
@@ -112,6 +139,30 @@ static int load_run(struct cli *cli, const struct choices *c, struct load *load)
     return error == PP_OK ? status : CLI_FAILED;
 }
 
+/* ---- sessions ---- */
+
+/* SESSION-002: a key that the node's receipt key did not sign is somebody's between. terms NULL: the engine's own. */
+static int sessions_make(struct cli *cli, struct load *load, const struct cli_terms *terms)
+{
+    struct pp_session_public key;
+    struct pp_receipt_signature signature;
+    if (load->bench.shape.kind != PP_STAMP_SESSION)
+        return CLI_OK;
+    if (terms && !terms->has_session)
+        return cli_fail(cli, PP_NOT_FOUND, "the node takes no sessions");
+    if (terms) {
+        key = terms->session_key;
+        signature = terms->session_signature;
+    } else {
+        pp_node_session_key(load_place_node(load->bench.place), &key, &signature);
+    }
+    enum pp_error error =
+        pp_session_node_check(&load->bench.terms->receipt_key, load->bench.terms->node_id, &key, &signature);
+    if (error == PP_OK)
+        error = load_bench_sessions(&load->bench, &key);
+    return error == PP_OK ? CLI_OK : cli_fail(cli, error, "the node's session key");
+}
+
 /* ---- in process ---- */
 
 /* The generated node, as any other over HTTP. */
@@ -132,7 +183,11 @@ static int run_served(struct cli *cli, const struct choices *c, struct load *loa
 
 static int run_in_process(struct cli *cli, const struct choices *c, struct load *load)
 {
-    const struct load_place_config config = {c->dir, (uint32_t)c->lanes, c->http, cli->crypto};
+    const struct load_place_config config = {.dir = c->dir,
+                                             .lanes = (uint32_t)c->lanes,
+                                             .serves = c->http,
+                                             .charges = c->charges,
+                                             .crypto = cli->crypto};
     struct load_place *place;
     char reason[512];
     const enum pp_error error = load_place_open(&config, &place, reason);
@@ -144,10 +199,10 @@ static int run_in_process(struct cli *cli, const struct choices *c, struct load 
     load->bench.threads = threads_of(c->threads, load->bench.lanes_count);
     load->bench.domain = load_place_domain(place);
     load->bench.terms = load_place_terms(place);
-    int status;
-    if (c->http) {
+    int status = sessions_make(cli, load, NULL);
+    if (status == CLI_OK && c->http) {
         status = run_served(cli, c, load, load_place_url(place));
-    } else {
+    } else if (status == CLI_OK) {
         result_fill(c, load, load_place_path(place), 6);
         status = load_run(cli, c, load);
     }
@@ -176,7 +231,11 @@ static enum pp_error cost_most(const struct choices *c, struct load *load, struc
     if (error != PP_OK)
         return cli_problem_set(&load->problem, error, "the price of these envelopes");
     *out = all;
-    if (!c->search && pp_grains_mul(postage, c->rate * c->seconds * load->bench.shape.stamps, out) != PP_OK)
+    const uint64_t lanes = load->bench.lanes_count;
+    uint64_t requests = c->rate * c->seconds;
+    if (load->bench.shape.kind == PP_STAMP_SESSION) /* the chunks of all lanes are alike */
+        requests = (requests + lanes - 1) / lanes * lanes;
+    if (!c->search && pp_grains_mul(postage, requests * load->bench.shape.stamps, out) != PP_OK)
         *out = all;
     return PP_OK;
 }
@@ -246,6 +305,8 @@ static int run_channels(struct cli *cli, const struct choices *c, struct load *l
     if (!load_payers_open(cli, &config, &load->payers, &status))
         return status;
     status = channels_check(cli, c, load);
+    if (status == CLI_OK)
+        status = sessions_make(cli, load, &load->terms);
     if (status == CLI_OK) {
         result_fill(c, load, cli->node_url, load->terms.token_decimals);
         status = load_run(cli, c, load);
@@ -298,8 +359,8 @@ int cli_verb_bench_load(struct cli *cli, int argc, char **argv)
         {"search", NULL, CLI_FLAG, &c.search, 0, 0, "find the highest rate that is sustained", NULL},
         {"p99-limit", "MS", CLI_NUMBER, &c.p99_limit_ms, 1, 60000, "... with a p99 of at most so many ms",
          &c.p99_given},
-        {"stamp", "KIND", CLI_TEXT, &c.stamp, 0, 0, "single or batch (single)", NULL},
-        {"batch", "N", CLI_NUMBER, &c.batch, 1, PP_LEAVES_MAX, "envelopes under one signature (64)",
+        {"stamp", "KIND", CLI_TEXT, &c.stamp, 0, 0, "single, batch or session (single)", NULL},
+        {"batch", "N", CLI_NUMBER, &c.batch, 1, PP_LEAVES_MAX, "envelopes of a request (64; of a session 1)",
          &c.batch_given},
         {"bytes", "N", CLI_NUMBER, &c.bytes, 1, PP_ENVELOPE_MAX_BYTES, "of each envelope (1024)", NULL},
         {"days", "N", CLI_NUMBER, &c.days, 1, PP_RETENTION_MAX_DAYS, "retention (1)", NULL},
@@ -308,7 +369,8 @@ int cli_verb_bench_load(struct cli *cli, int argc, char **argv)
         {"connections", "N", CLI_NUMBER, &c.connections, 1, LOAD_CONNECTIONS_MAX, "kept open, together (64)",
          NULL},
         {"threads", "N", CLI_NUMBER, &c.threads, 1, LOAD_THREADS_MAX, "that send (1)", NULL},
-        {"check", "PERCENT", CLI_NUMBER, &c.check, 0, 100, "verify so many of the receipts (1)", NULL},
+        {"check", "PERCENT", CLI_NUMBER, &c.check, 0, 100, "verify so many of the receipts (1)",
+         &c.check_given},
         {"report", "FILE", CLI_TEXT, &c.report, 0, 0, "write the JSON object there, too", NULL},
         {"channel", "ID", CLI_LIST, &c.channels, 0, 0, "only this one; may be repeated (default: all)", NULL},
         {"max-price", "AMOUNT", CLI_TEXT, &c.max_price, 0, 0, "the most that one envelope may cost (0.1)",
@@ -320,6 +382,7 @@ int cli_verb_bench_load(struct cli *cli, int argc, char **argv)
         {"in-process", NULL, CLI_FLAG, &c.in_process, 0, 0, "load an engine in this process; costs nothing",
          NULL},
         {"http", NULL, CLI_FLAG, &c.http, 0, 0, "... through its HTTP API, on loopback", NULL},
+        {"charges", NULL, CLI_FLAG, &c.charges, 0, 0, "... charges only: the store is the host's own", NULL},
         {"lanes", "N", CLI_NUMBER, &c.lanes, 1, LOAD_LANES_MAX, "in process: lanes that pay in turn (1024)",
          &c.lanes_given},
         {"dir", "FOLDER", CLI_TEXT, &c.dir, 0, 0, "in process: on the disk to measure (/var/tmp)", NULL},
@@ -345,6 +408,7 @@ int cli_verb_bench_load(struct cli *cli, int argc, char **argv)
     bench_fill(cli, &c, load);
     status = c.in_process ? run_in_process(cli, &c, load)
                           : run_http(cli, &c, load, (const char *const *)operands, count);
+    load_sessions_done(&load->bench.sessions);
     free(load);
     return status;
 }

@@ -2,6 +2,7 @@
  * latencies of all that were due meanwhile, a generator that stood still is told, and no money moves that nobody agreed to.
  * Method: the command against whole nodes in other processes, stopped and killed at fixed moments; an engine in this process; and
  * once against pennypostd with a real chain. */
+#include "http_fixture.h"
 #include "liar.h"
 #include "payer_world.h"
 #include "pp_test.h"
@@ -463,6 +464,166 @@ START_TEST(bench_load__in_process_over_http__all_admitted)
 }
 END_TEST
 
+/* LOAD-015: every lane's stamps are under roots, more than one each, and other lanes pass a lane that waits for its own. */
+START_TEST(bench_load__sessions_in_process__all_under_roots)
+{
+    static const char *const ways[] = {NULL, "--http", "--charges"};
+    for (size_t i = 0; i < 3; i++) {
+        struct cli_run run;
+        CLI_RUN(&run, "bench-load", "--in-process", "--rate", "300", "--seconds", "2", "--lanes", "2",
+                "--threads", "2", "--connections", "8", "--stamp", "session", "--batch", "10", "--json",
+                ways[i]);
+        json_t *answer = cli_run_json(&run);
+        answer_check(answer);
+        members_check(answer);
+        ck_assert_str_eq(pp_json_text(answer, "stamp"), "session");
+        ck_assert_uint_eq(inner(answer, "requests", "admitted"), 600);
+        ck_assert_uint_eq(inner(answer, "envelopes", "admitted"), 6000);
+        ck_assert_uint_ge(inner(answer, "roots", "taken"), 6); /* 3000 of each lane, 1024 a root */
+        ck_assert_uint_eq(inner(answer, "roots", "refused"), 0);
+        ck_assert_uint_eq(inner(answer, "roots", "leaves_unsigned"), 0);
+        if (i == 2)
+            ck_assert_uint_eq(inner(answer, "tickets", "committed"), 6000);
+        else
+            ck_assert_uint_gt(inner(answer, "receipts", "checked"), 0);
+        json_decref(answer);
+        cli_run_done(&run);
+    }
+}
+END_TEST
+
+/* LOAD-016: a host's own store, and its tickets; LOAD-013. */
+START_TEST(bench_load__charges_in_process__every_ticket_committed)
+{
+    static const char *const stamps[] = {"single", "batch"};
+    struct pp_temp_dir dir;
+    pp_temp_dir_make(&dir);
+    for (size_t i = 0; i < 2; i++) {
+        struct cli_run run;
+        CLI_RUN(&run, "bench-load", "--in-process", "--charges", "--rate", "100", "--seconds", "2", "--lanes",
+                "6", "--threads", "2", "--stamp", stamps[i], "--dir", dir.path, "--json");
+        json_t *answer = cli_run_json(&run);
+        const uint64_t envelopes = i == 0 ? 200 : 200 * 64;
+        answer_check(answer);
+        members_check(answer);
+        ck_assert_str_eq(pp_json_text(answer, "mode"), "in-process-charges");
+        ck_assert_uint_eq(inner(answer, "envelopes", "admitted"), envelopes);
+        ck_assert_uint_eq(inner(answer, "tickets", "committed"), envelopes);
+        ck_assert_uint_eq(inner(answer, "tickets", "failed"), 0);
+        ck_assert_uint_eq(inner(answer, "receipts", "checked"), 0);
+        ck_assert_uint_eq(entries_of(dir.path), 0);
+        json_decref(answer);
+        cli_run_done(&run);
+    }
+    pp_temp_dir_remove(&dir);
+}
+END_TEST
+
+/* LOAD-014, LOAD-015: with real money; what the node counted is what was told, and nothing is left unsigned. */
+START_TEST(bench_load__sessions_of_a_wallet__nothing_left_unsigned)
+{
+    struct sender_world w;
+    sender_world_make(&w, PLENTY);
+    json_t *answer = LOAD_RUN(&w, "--rate", "100", "--seconds", "2", "--stamp", "session", "--check", "10");
+    ck_assert_str_eq(cli_run_error(answer), "PRICE_ABOVE_MAX"); /* LOAD-004 */
+    json_decref(answer);
+    ck_assert_uint_eq(node_stamps(&w), 0);
+    for (unsigned i = 1; i <= 2; i++) { /* the second load opens another session on the lane */
+        answer = LOAD_RUN(&w, "--rate", "100", "--seconds", "2", "--stamp", "session", "--batch", "8",
+                          "--yes", "--check", "10");
+        answer_check(answer);
+        ck_assert_uint_eq(inner(answer, "envelopes", "admitted"), 1600);
+        ck_assert_uint_ge(inner(answer, "roots", "taken"), 2);
+        ck_assert_uint_eq(inner(answer, "roots", "leaves_unsigned"), 0);
+        ck_assert(!pp_json_bool(answer, "out_of_money"));
+        json_decref(answer);
+        ck_assert_uint_eq(node_stamps(&w), 1600 * i);
+    }
+    sender_world_files(&w, 5, 10, 20);
+    json_decref(SENDER_RUN(&w, 0, "send", w.folder, "--topic", "t"));
+    json_t *status = SENDER_RUN(&w, 0, "status");
+    ck_assert_uint_eq(inner(status, "node", "holes"), 0);
+    json_decref(status);
+    verify_check(&w, 3205);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* LOAD-014: a search's steps share one session: a lane may have four. */
+START_TEST(bench_load__search_with_sessions__one_opening_for_all_steps)
+{
+    struct sender_world w;
+    struct http_reply reply;
+    char path[200], hex[65];
+    sender_world_make(&w, PLENTY);
+    json_t *answer = LOAD_RUN(&w, "--search", "--rate", "4", "--seconds", "1", "--stamp", "session",
+                              "--max-cost", "0.003"); /* some 249 envelopes: 4, 8, 16 ... until it is spent */
+    ck_assert_uint_ge(json_array_size(pp_json_member(pp_json_member(answer, "search"), "steps")), 2);
+    ck_assert_uint_eq(inner(answer, "envelopes", "refused"), 0);
+    json_decref(answer);
+    ck_assert_uint_le(node_stamps(&w), 249);
+    const int s = http_dial(w.node.port);
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u", pp_hex_print(w.channel_id.bytes, 32, hex),
+             w.lane);
+    http_ask(s, "GET", path, "", NULL, 0, &reply);
+    const json_t *sessions = pp_json_member(reply.json, "sessions");
+    ck_assert_uint_eq(json_array_size(sessions), 1);
+    ck_assert_uint_eq(pp_json_u64(json_array_get(sessions, 0), "unsigned"), 0);
+    http_reply_done(&reply);
+    close(s);
+    sender_world_done(&w);
+}
+END_TEST
+
+/* LOAD-017: lost answers leave stamps of which nobody knows whether they are unsigned. */
+START_TEST(bench_load__session_with_connections_cut__lost_stamps_are_told)
+{
+    struct liar liar = {.cut_every = 3};
+    struct sender_world w;
+    struct cli_run run;
+    sender_world_make(&w, PLENTY);
+    liar_start(&liar, w.node.port);
+    CLI_RUN(&run, "bench-load", "--node", liar.url, "--wallet", w.wallet, "--passphrase-file", w.phrase,
+            "--json", "--rate", "30", "--seconds", "2", "--yes", "--connections", "2", "--stamp", "session");
+    json_t *answer = cli_run_json(&run);
+    if (json_object_get(answer, "requests")) { /* else the quote, the terms or the opening were cut */
+        answer_check(answer);
+        ck_assert_int_eq(run.status, 1);
+        ck_assert_uint_eq(inner(answer, "roots", "refused"), 0);
+        ck_assert_uint_le(node_stamps(&w), 60);
+    }
+    json_decref(answer);
+    cli_run_done(&run);
+    liar_stop(&liar);
+    sender_world_done(&w);
+}
+END_TEST
+
+START_TEST(bench_load__combinations_without_sense__usage)
+{
+    static const char *const rows[][8] = {
+        {"--in-process", "--stamp", "cheque"},
+        {"--in-process", "--batch", "2"},
+        {"--in-process", "--http", "--charges"},
+        {"--node", "http://127.0.0.1:9", "--charges"},
+        {"--in-process", "--charges", "--check", "3"},
+        {"--in-process", "--stamp", "session", "--lanes", "4097"},
+        {"--in-process", "--stamp", "session", "--lanes", "1024", "--batch", "257"},
+        {"--in-process", "--stamp", "session", "--lanes", "1", "--batch", "9"}, /* this makes sense */
+        {"--in-process", "--stamp", "session", "--bytes", "1048576", "--batch", "64"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *all[16] = {"bench-load", "--rate", "1", "--seconds", "1"};
+        struct cli_run run;
+        for (size_t k = 0; k < 7 && rows[i][k]; k++)
+            all[5 + k] = rows[i][k];
+        cli_run(&run, all);
+        ck_assert_msg((run.status == 2) == (i != 7), "row %zu: %d %s", i, run.status, run.out);
+        cli_run_done(&run);
+    }
+}
+END_TEST
+
 /* LOAD-008: a search ends, and its result is a rate that it tried. */
 START_TEST(bench_load__search__rate_is_one_that_held)
 {
@@ -500,5 +661,11 @@ PP_TEST(bench_load__connections_cut__lost_and_carried_by_the_next)
 PP_TEST(bench_load__interrupted__told_what_was_measured)
 PP_TEST(bench_load__in_process__sums_and_leaves_nothing)
 PP_TEST(bench_load__in_process_over_http__all_admitted)
+PP_TEST(bench_load__sessions_in_process__all_under_roots)
+PP_TEST(bench_load__charges_in_process__every_ticket_committed)
+PP_TEST(bench_load__sessions_of_a_wallet__nothing_left_unsigned)
+PP_TEST(bench_load__search_with_sessions__one_opening_for_all_steps)
+PP_TEST(bench_load__session_with_connections_cut__lost_stamps_are_told)
+PP_TEST(bench_load__combinations_without_sense__usage)
 PP_TEST(bench_load__search__rate_is_one_that_held)
 PP_TESTS_END

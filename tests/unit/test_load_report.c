@@ -130,6 +130,36 @@ END_TEST
 #define KNOWN "{\"status\":\"known\",\"sequence\":1,\"time_ms\":2}"
 #define REFUSED "{\"status\":\"refused\",\"problem\":{\"code\":\"CAP_EXCEEDED\"}}"
 
+/* LOAD-015: roots are over what these say, so none is guessed. */
+START_TEST(load_http_sequences__answers__one_of_each_envelope)
+{
+    static const struct {
+        const char *body;
+        uint32_t stamps;
+        bool good;
+        uint64_t expected[3];
+    } rows[] = {
+        {"{\"results\":[" ADMITTED "]}", 1, true, {1}},
+        {"{\"results\":[" ADMITTED "," KNOWN "]}", 2, true, {1, 1}},
+        {"{\"results\":[" REFUSED "," ADMITTED "," REFUSED "]}", 3, true, {0, 1, 0}},
+        {"{\"results\": [" SPACED ", " REFUSED "]}", 2, true, {1, 0}},
+        {"{\"results\":[" ADMITTED "]}", 2, false, {0}},
+        {"{\"results\":[" ADMITTED "," ADMITTED "]}", 1, false, {0}},
+        {"{\"results\":[{\"status\":\"admitted\",\"sequence\":0}]}", 1, false, {0}},
+        {"{\"results\":[{\"status\":\"admitted\",\"sequence\":\"x\"}]}", 1, false, {0}},
+        {"{\"results\":[{\"status\":\"refused\",\"sequence\":4}, 1]}", 2, false, {0}},
+        {"", 1, false, {0}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t told[3] = {0};
+        const bool good = load_http_sequences(rows[i].body, strlen(rows[i].body), rows[i].stamps, told);
+        ck_assert_msg(good == rows[i].good, "row %zu", i);
+        for (uint32_t k = 0; good && k < rows[i].stamps; k++)
+            ck_assert_msg(told[k] == rows[i].expected[k], "row %zu, envelope %u", i, k);
+    }
+}
+END_TEST
+
 START_TEST(load_http_verdict__answers__counted_by_envelope)
 {
     static const struct {
@@ -232,6 +262,7 @@ PP_TEST(load_faults__generator_late__not_valid)
 PP_TEST(load_faults__no_answer_or_wrong_receipt__not_valid)
 PP_TEST(load_duration__magnitudes__four_digits)
 PP_TEST(load_plot__any_values__fits_and_sums)
+PP_TEST(load_http_sequences__answers__one_of_each_envelope)
 PP_TEST(load_http_verdict__answers__counted_by_envelope)
 PP_TEST(load_node_find__addresses__host_port_and_path)
 PP_TEST(bench_load_help__options__those_of_the_page)

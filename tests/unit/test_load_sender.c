@@ -213,6 +213,152 @@ START_TEST(sender__no_answer__ends_when_the_drain_does)
 }
 END_TEST
 
+/* What is due on other lanes does not wait for a lane that is full. */
+START_TEST(sender__one_lane_full__others_pass_it)
+{
+    struct world w;
+    const uint32_t count = 2 * (LOAD_LANE_FLIGHT_MAX + 3);
+    world_make(&w, count, 2, 1, 10);
+    load_sender_notice(w.sender, START + 10 * count);
+    for (uint32_t i = 0; i < 2 * LOAD_LANE_FLIGHT_MAX; i++)
+        take(&w, i, 10 * (i + 1));
+    take_none(&w);
+    load_sender_answered(w.sender, 1, START + 20, START + 9000, &admitted);
+    load_sender_answered(w.sender, 3, START + 40, START + 9000, &admitted);
+    take(&w, 65, 660); /* of the second lane, in order */
+    take(&w, 67, 680);
+    take_none(&w);
+    load_sender_answered(w.sender, 0, START + 10, START + 9000, &admitted);
+    take(&w, 64, 650);
+    take_none(&w);
+    ck_assert_uint_eq(w.sender->passed, 3);
+    ck_assert(load_sender_is_waiting(w.sender));
+    world_done(&w);
+}
+END_TEST
+
+/* ---- sessions ---- */
+
+static void world_of_sessions(struct world *w, uint32_t requests, uint32_t lanes, uint32_t limit)
+{
+    world_make(w, requests, lanes, 1, 10);
+    w->round.sequences = calloc(requests, sizeof *w->round.sequences);
+    ck_assert_ok(load_tails_make(lanes, 1, &w->round.tails));
+    for (uint32_t i = 0; i < lanes; i++)
+        w->round.tails[i].limit = limit;
+    load_sender_notice(w->sender, START + 10 * requests);
+}
+
+static void world_of_sessions_done(struct world *w)
+{
+    load_tails_done(w->round.tails, w->traffic.lanes_count);
+    free(w->round.sequences);
+    world_done(w);
+}
+
+static void answer(struct world *w, uint32_t letter, uint64_t sequence)
+{
+    *load_sender_sequences(w->sender, letter) = sequence;
+    load_sender_answered(w->sender, letter, START, START + 9000, &admitted);
+}
+
+static void root_take(struct world *w, uint32_t expected_lane, uint32_t expected_count)
+{
+    uint32_t lane;
+    ck_assert(load_sender_root_take(w->sender, &lane));
+    ck_assert_uint_eq(lane, expected_lane);
+    ck_assert_uint_eq(w->round.tails[lane].count, expected_count);
+    ck_assert(!load_sender_root_take(w->sender, &lane));
+}
+
+static void root_none(struct world *w)
+{
+    uint32_t lane;
+    ck_assert(!load_sender_root_take(w->sender, &lane));
+}
+
+/* LOAD-015: a root is due at the limit, and leaves when nothing of its lane is under way; the other lane goes on. */
+START_TEST(sender__unsigned_limit__root_first_and_others_pass)
+{
+    struct world w;
+    world_of_sessions(&w, 10, 2, 3);
+    w.round.tails[1].limit = 5;
+    for (uint32_t i = 0; i < 6; i++)
+        take(&w, i, 10 * (i + 1));
+    answer(&w, 2, 11);
+    answer(&w, 0, 12);
+    take(&w, 7, 80); /* the seventh arrival is the first lane's fourth: it waits */
+    root_none(&w);   /* one is under way */
+    answer(&w, 4, 10);
+    root_take(&w, 0, 3);
+    take(&w, 9, 100);
+    take_none(&w);
+    load_sender_rooted(w.sender, 0, PP_OK, load_now_ns());
+    take(&w, 6, 70);
+    take(&w, 8, 90);
+    take_none(&w);
+    ck_assert_uint_eq(w.sender->tally.roots_taken, 1);
+    ck_assert_uint_eq(w.sender->tally.root_latency.count, 1);
+    world_of_sessions_done(&w);
+}
+END_TEST
+
+/* LOAD-015: a lost stamp may be among those that the root is over: it is sent again before. */
+START_TEST(sender__lost_at_the_limit__sent_again_before_the_root)
+{
+    struct world w;
+    world_of_sessions(&w, 6, 1, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        take(&w, i, 10 * (i + 1));
+    take_none(&w);
+    load_sender_answered(w.sender, 1, START, START + 9000, &lost);
+    answer(&w, 0, 5);
+    answer(&w, 2, 7);
+    root_none(&w);
+    take(&w, 1, 40);
+    take_none(&w);
+    *load_sender_sequences(w.sender, 1) = 6;
+    load_sender_answered(w.sender, 1, START, START + 9000, &known);
+    root_take(&w, 0, 3);
+    load_sender_rooted(w.sender, 0, PP_BUSY, load_now_ns()); /* for now: it leaves again */
+    take_none(&w);
+    root_take(&w, 0, 3);
+    load_sender_rooted(w.sender, 0, PP_NODE_DOWN, load_now_ns());
+    root_take(&w, 0, 3);
+    load_sender_rooted(w.sender, 0, PP_OK, load_now_ns());
+    ck_assert_uint_eq(w.sender->tally.roots_sent, 3);
+    take(&w, 3, 50);
+    world_of_sessions_done(&w);
+}
+END_TEST
+
+/* LOAD-015, LOAD-017: the rest is signed at the end, also after Ctrl-C; a root that is refused is told. */
+START_TEST(sender__end_of_a_round__last_roots)
+{
+    for (unsigned stopped = 0; stopped < 2; stopped++) {
+        struct world w;
+        world_of_sessions(&w, 4, 2, 100);
+        for (uint32_t i = 0; i < 4; i++)
+            take(&w, i, 10 * (i + 1));
+        w.stop = stopped == 1;
+        for (uint32_t i = 0; i < 4; i++)
+            answer(&w, i, i + 1);
+        ck_assert_uint_eq(load_sender_unsigned(w.sender), 4);
+        ck_assert(load_sender_goes_on(w.sender, START + 100));
+        uint32_t lane;
+        ck_assert(load_sender_root_take(w.sender, &lane));
+        root_take(&w, 1, 2);
+        ck_assert(load_sender_goes_on(w.sender, START + 100));
+        load_sender_rooted(w.sender, 0, PP_OK, load_now_ns());
+        load_sender_rooted(w.sender, 1, PP_CONTEXT_MISMATCH, load_now_ns());
+        ck_assert(!load_sender_goes_on(w.sender, START + 100));
+        ck_assert_uint_eq(w.sender->tally.roots_taken, 1);
+        ck_assert_uint_eq(w.sender->tally.roots_refused, 1);
+        world_of_sessions_done(&w);
+    }
+}
+END_TEST
+
 PP_TESTS("load_sender")
 PP_TEST(sender__late_turn__latency_and_lag_from_due)
 PP_TEST(sender__every_outcome__counted_once)
@@ -221,4 +367,8 @@ PP_TEST(sender__lane_full__waits_for_an_answer)
 PP_TEST(sender__second_of_two_threads__its_own_lanes_only)
 PP_TEST(sender__stopped__takes_nothing_more_and_waits_a_little)
 PP_TEST(sender__no_answer__ends_when_the_drain_does)
+PP_TEST(sender__one_lane_full__others_pass_it)
+PP_TEST(sender__unsigned_limit__root_first_and_others_pass)
+PP_TEST(sender__lost_at_the_limit__sent_again_before_the_root)
+PP_TEST(sender__end_of_a_round__last_roots)
 PP_TESTS_END
