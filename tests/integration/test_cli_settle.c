@@ -1,5 +1,6 @@
 /* Goal: what a node earned reaches its account, to the last unit, by the operator's job alone. Method: anvil with the contract,
  * pennypostd, a sender, and `pennypost settle` as a timer would run it: time moves, the job runs. The chain is asked at the end. */
+#include "operator_runs.h"
 #include "payer_world.h"
 #include "pp_test.h"
 
@@ -25,7 +26,7 @@ static void world_make(struct world *world)
 {
     payer_world_make(&world->w);
     payer_world_node_start(&world->w);
-    snprintf(world->gas_key, sizeof world->gas_key, "%s", world->w.payer_keys[2]);
+    snprintf(world->gas_key, sizeof world->gas_key, "%s", operator_gas_key(&world->w));
     snprintf(world->data, sizeof world->data, "%.280s/data", world->w.dir.path);
     snprintf(world->envelope, sizeof world->envelope, "%.280s/envelope", world->w.dir.path);
     json_t *opened = PAYER_RUN(&world->w, 0, "open", "--deposit", DEPOSIT);
@@ -70,41 +71,6 @@ static void envelopes_send(struct world *world, unsigned count)
     }
 }
 
-static void rest_a_moment(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 300 * 1000 * 1000},
-              NULL); /* the node takes note of the time that passed */
-}
-
-static uint64_t count_of(const json_t *answer, const char *list, const char *kind)
-{
-    size_t index;
-    const json_t *row;
-    uint64_t count = 0;
-    json_array_foreach(pp_json_member(answer, list), index, row) count +=
-        strcmp(pp_json_text(row, "kind"), kind) == 0;
-    return count;
-}
-
-/* Runs the job, with time moving in between, until it did this. Everything that it sends must become final. */
-static void settle_until(struct world *world, const char *kind)
-{
-    for (unsigned i = 0; i < TURNS_MAX; i++) {
-        int status;
-        json_t *answer = VERB(world, &status, "settle", "--data", world->data, "--key", world->gas_key,
-                              "--rpc", world->w.anvil.url);
-        uint64_t done = count_of(answer, "done", kind);
-        ck_assert_int_eq(status, json_array_size(pp_json_member(answer, "done")) > 0 ? 0 : 3);
-        ck_assert(pp_json_bool(answer, "all_final"));
-        json_decref(answer);
-        if (done > 0)
-            return;
-        payer_world_pass(&world->w, PP_ANVIL_VESTING_S + 1);
-        rest_a_moment();
-    }
-    ck_abort_msg("no %s in %u runs of the job", kind, TURNS_MAX);
-}
-
 static struct pp_chain_pool pool_of(const struct world *world)
 {
     uint8_t call[8], bytes[64];
@@ -128,13 +94,13 @@ START_TEST(settle__earned_postage__reaches_operator_and_treasury)
     struct world world;
     world_make(&world);
     envelopes_send(&world, 3);
-    settle_until(&world, "postReport");
-    settle_until(&world, "settle");
+    operator_settle_until(&world.w, world.data, "postReport");
+    operator_settle_until(&world.w, world.data, "settle");
     struct pp_chain_lane lane = payer_world_lane(&world.w, &world.channel);
     ck_assert(lane.vested.raw >= PP_GRAINS_PER_UNIT);
     struct pp_chain_pool pool = pool_of(&world);
     ck_assert_uint_eq(pool.received.raw, (uint64_t)(lane.vested.raw / PP_GRAINS_PER_UNIT));
-    settle_until(&world, "claimPayout");
+    operator_settle_until(&world.w, world.data, "claimPayout");
     pool = pool_of(&world);
     struct pp_units operator= pp_anvil_balance(&world.w.anvil, &world.w.anvil.accounts[4]);
     struct pp_units treasury = pp_anvil_balance(&world.w.anvil, &world.w.anvil.accounts[5]);
@@ -225,11 +191,11 @@ START_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
     bool planned = false;
     for (unsigned i = 0; i < TURNS_MAX && !planned; i++) {
         payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
-        rest_a_moment();
+        operator_rest();
         payer_world_pass(&world.w, 1); /* the report names a block: that one must be over */
         json_t *answer = VERB(&world, &status, "settle", "--data", data, "--key", key, "--rpc", rpc,
                               "--journal", other, "--dry-run");
-        planned = count_of(answer, "done", "postReport") > 0;
+        planned = operator_count(answer, "done", "postReport") > 0;
         ck_assert_int_eq(status, planned ? 0 : 3);
         json_decref(answer);
     }
@@ -365,7 +331,7 @@ START_TEST(settle__killed_between_any_two_steps__settles_once)
         struct pp_claims *claims;
         struct pp_claims_head head;
         payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
-        rest_a_moment();
+        operator_rest();
         ck_assert_ok(pp_claims_open(world.data, &claims, NULL));
         pp_claims_head(claims, &head);
         epochs = head.reports;

@@ -3,6 +3,7 @@
  * processes, the command. */
 #include "cli_run.h"
 #include "http_fixture.h"
+#include "operator_runs.h"
 #include "payer_world.h"
 #include "pp_test.h"
 
@@ -20,7 +21,6 @@
 #include <unistd.h>
 
 #define LANES 2u
-#define TURNS_MAX 40u
 static const char *const lane_names[LANES] = {"1280", "1281"};
 
 struct world {
@@ -58,11 +58,6 @@ static void ask(const struct world *world, const char *path, struct http_reply *
     http_ask(http_dial(port_of(world)), "GET", path, "", NULL, 0, out);
 }
 
-static void rest_a_moment(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 300 * 1000 * 1000}, NULL);
-}
-
 /* Envelope number `seed` on a lane: 20000 bytes that say both. */
 static void envelope_send(struct world *world, unsigned lane, unsigned seed)
 {
@@ -83,7 +78,7 @@ static json_int_t first_of_topic(struct world *world, unsigned lane)
         json_decref(list);
         if (sequence > 0)
             return sequence;
-        rest_a_moment();
+        operator_rest();
     }
 }
 
@@ -200,45 +195,6 @@ END_TEST
 
 /* ---- the operator ---- */
 
-static uint64_t count_of(const json_t *answer, const char *list, const char *kind)
-{
-    size_t index;
-    const json_t *row;
-    uint64_t count = 0;
-    json_array_foreach(pp_json_member(answer, list), index, row) count +=
-        strcmp(pp_json_text(row, "kind"), kind) == 0;
-    return count;
-}
-
-static json_t *operator_run(struct world *world, const char *verb, const char *data, int *out_status)
-{
-    struct cli_run run;
-    bool verify = strcmp(verb, "verify") == 0;
-    CLI_RUN(&run, verb, "--data", data, "--json", verify ? NULL : "--key", world->w.payer_keys[2], "--rpc",
-            world->w.anvil.url, "--passphrase-file", world->w.phrase);
-    *out_status = run.status;
-    json_t *answer = cli_run_json(&run);
-    cli_run_done(&run);
-    return answer;
-}
-
-static void settle_until(struct world *world, const char *kind)
-{
-    for (unsigned i = 0; i < TURNS_MAX; i++) {
-        int status;
-        json_t *answer = operator_run(world, "settle", world->data, &status);
-        ck_assert_msg(status == 0 || status == 3, "settle: %d", status);
-        uint64_t done = count_of(answer, "done", kind);
-        ck_assert(pp_json_bool(answer, "all_final"));
-        json_decref(answer);
-        if (done > 0)
-            return;
-        payer_world_pass(&world->w, PP_ANVIL_VESTING_S + 1);
-        rest_a_moment();
-    }
-    ck_abort_msg("no %s in %u runs of the job", kind, TURNS_MAX);
-}
-
 static struct pp_chain_lane lane_on_chain(const struct world *world, uint32_t lane)
 {
     uint8_t call[128], out[512];
@@ -271,20 +227,20 @@ START_TEST(settle__two_shards__both_lanes_by_one_report)
     for (unsigned i = 0; i < 3; i++)
         for (unsigned lane = 0; lane < LANES; lane++)
             envelope_send(&world, lane, i);
-    settle_until(&world, "postReport");
-    settle_until(&world, "settle");
+    operator_settle_until(&world.w, world.data, "postReport");
+    operator_settle_until(&world.w, world.data, "settle");
     struct pp_chain_lane lanes[LANES];
     for (unsigned i = 0; i < LANES; i++) {
         lanes[i] = lane_on_chain(&world, 1280 + i);
         ck_assert(lanes[i].vested.raw >= PP_GRAINS_PER_UNIT);
     }
-    settle_until(&world, "claimPayout");
+    operator_settle_until(&world.w, world.data, "claimPayout");
     snprintf(one, sizeof one, "%s/shard-001", world.data);
-    json_t *answer = operator_run(&world, "settle", one, &status);
+    json_t *answer = operator_run(&world.w, "settle", one, &status);
     ck_assert_int_eq(status, 1);
     ck_assert_str_eq(cli_run_error(answer), "BAD_CONFIG");
     json_decref(answer);
-    answer = operator_run(&world, "verify", world.data, &status); /* beside the node */
+    answer = operator_run(&world.w, "verify", world.data, &status); /* beside the node */
     ck_assert_int_eq(status, 0);
     ck_assert_uint_eq(pp_json_u64(answer, "stamps"), 6);
     ck_assert_uint_ge(pp_json_u64(answer, "reports"), 1);
@@ -375,7 +331,7 @@ START_TEST(daemons__one_folder__disjoint_lists_work_and_overlapping_are_refused)
         envelope_send(&world, lane, 2);
     daemon_end(other, SIGTERM, 0);
     payer_world_node_stop(&world.w);
-    json_t *answer = operator_run(&world, "verify", world.data, &status);
+    json_t *answer = operator_run(&world.w, "verify", world.data, &status);
     ck_assert_int_eq(status, 0);
     ck_assert_uint_eq(pp_json_u64(answer, "stamps"), 4);
     json_decref(answer);

@@ -5,6 +5,7 @@
 #include "http_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
+#include "served_api.h"
 
 #include "http_api.h"
 
@@ -38,46 +39,13 @@ struct world {
     struct pp_channel_id channel_id;
     struct pp_receipt_key receipt_key;
 
-    uv_loop_t loop;
-    uv_async_t stop;
-    struct pp_http_api *api;
-    struct pp_http_server *server;
-    pthread_t thread;
+    struct served_api served;
     uint16_t port;
-    bool clean;
 };
 
 static uint64_t world_now(void *context)
 {
     return atomic_load(&((struct world *)context)->now_ms);
-}
-
-static void on_api_closed(void *context)
-{
-    struct world *w = context;
-    pp_http_api_free(w->api);
-}
-
-static void on_stopped(void *context)
-{
-    struct world *w = context;
-    pp_http_server_free(w->server);
-    pp_http_api_close(w->api, on_api_closed, w);
-    uv_close((uv_handle_t *)&w->stop, NULL);
-}
-
-static void on_stop(uv_async_t *async)
-{
-    struct world *w = async->data;
-    pp_http_server_stop(w->server, on_stopped, w);
-}
-
-static void *run(void *context)
-{
-    struct world *w = context;
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    w->clean = uv_loop_close(&w->loop) == 0;
-    return NULL;
 }
 
 static void chain_status(void *context, struct pp_http_chain_status *out)
@@ -122,32 +90,22 @@ static void lane_final(struct world *w, const struct pp_channel_config *channel,
 
 static void world_open(struct world *w)
 {
-    char reason[256] = "", listen_reason[128] = "";
-    struct pp_http_limits limits;
+    char reason[256] = "";
     ck_assert_msg(pp_node_open(&w->config, &w->node, reason) == PP_OK, "%s", reason);
     look_at_chain(w);
-    ck_assert_int_eq(uv_loop_init(&w->loop), 0);
-    uv_async_init(&w->loop, &w->stop, on_stop);
-    w->stop.data = w;
     struct pp_http_api_config api = {.node = w->node,
                                      .node_config = &w->config,
                                      .token_decimals = 6,
                                      .realm = "node.test",
                                      .chain_status = chain_status};
     ck_assert_ok(pp_secret_key_address(w->crypto, &w->config.operator_key, &api.operator_address));
-    ck_assert_ok(pp_http_api_open(&w->loop, &api, &w->api));
-    const struct pp_http_app app = pp_http_api_app(w->api);
-    pp_http_limits_default(&limits);
-    ck_assert_ok(pp_http_server_open(&w->loop, "127.0.0.1", 0, &limits, &app, &w->server, listen_reason));
-    w->port = pp_http_server_port(w->server);
-    ck_assert_int_eq(pthread_create(&w->thread, NULL, run, w), 0);
+    served_api_start(&w->served, &api);
+    w->port = w->served.port;
 }
 
 static void world_close(struct world *w)
 {
-    uv_async_send(&w->stop);
-    pthread_join(w->thread, NULL);
-    ck_assert(w->clean);
+    served_api_stop(&w->served);
     pp_node_close(w->node);
 }
 
@@ -1155,13 +1113,14 @@ static void json_grains(json_t *object, const char *name, struct pp_grains grain
 static void post_lane(const struct world *w, const char *action, json_t *object, struct http_reply *out)
 {
     char path[200], hex[2 * 32 + 1];
-    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/%s", pp_hex_print(w->channel_id.bytes, 32, hex), LANE,
-             action);
+    snprintf(path, sizeof path, "/v1/channels/0x%s/lanes/%u/%s", pp_hex_print(w->channel_id.bytes, 32, hex),
+             LANE, action);
     post_json(w, path, object, out);
 }
 
 /* The opening of a session, as JSON; the key that its stamps are made with. */
-static json_t *opening_json(const struct world *w, struct pp_session_opening *opening, struct pp_session_key *key)
+static json_t *opening_json(const struct world *w, struct pp_session_opening *opening,
+                            struct pp_session_key *key)
 {
     static const uint8_t nonce[32] = {7};
     struct http_reply reply;
@@ -1285,7 +1244,8 @@ START_TEST(session__opened_used_and_signed__each_answered_and_again)
         pp_hex_print(b.ids[i].bytes, 32, text + 2);
         ck_assert_str_eq(json_string_value(json_array_get(listed, i)), text);
     }
-    ck_assert_str_eq(pp_json_text(json_object_get(reply.json, "session"), "context"), pp_json_text(root, "context"));
+    ck_assert_str_eq(pp_json_text(json_object_get(reply.json, "session"), "context"),
+                     pp_json_text(root, "context"));
     http_reply_done(&reply);
     json_t *wrong = json_deep_copy(root);
     json_object_set_new(wrong, "count", json_integer(2));
@@ -1304,7 +1264,8 @@ START_TEST(session__opened_used_and_signed__each_answered_and_again)
     for (unsigned again = 0; again < 2; again++) {
         post_lane(&w, "roots", root, &reply);
         ck_assert_msg(reply.status == 200, "%s", (const char *)reply.body);
-        ck_assert_str_eq(pp_json_text(json_object_get(reply.json, "session"), "root"), pp_json_text(root, "context"));
+        ck_assert_str_eq(pp_json_text(json_object_get(reply.json, "session"), "root"),
+                         pp_json_text(root, "context"));
         http_reply_done(&reply);
     }
     check_unsigned(&w, 0, NULL);

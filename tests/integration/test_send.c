@@ -151,19 +151,11 @@ END_TEST
 START_TEST(send__node_killed_in_the_middle__stored_and_paid_once)
 {
     struct sender_world w;
-    int status;
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, MANY, 100, 2000);
     pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--batch", "2", "--connections", "4",
                                 "--patience", "60");
-    for (uint64_t i = 1; i < 4; i++) {
-        while (node_stamps(&w) < i * MANY / 5)
-            ck_assert_int_eq(waitpid(sender, &status, WNOHANG), 0);
-        node_process_kill(&w.node);
-        node_process_start(&w.node);
-    }
-    ck_assert_int_eq(waitpid(sender, &status, 0), sender);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the sender ended with %x", status);
+    sender_outlives_node(&w, sender, MANY / 5, 3, node_stamps);
     world_check(&w, MANY);
     sender_world_done(&w);
 }
@@ -173,24 +165,12 @@ END_TEST
 START_TEST(send__sender_killed_again_and_again__resumed_to_exactly_once)
 {
     struct sender_world w;
-    int status = 0, kills = 0;
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, MANY, 100, 1000);
-    for (long delay_ms = 30;; delay_ms += 10) {
-        pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--batch", "2", "--connections",
-                                    "3", "--resume");
-        const struct timespec pause = {.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000L};
-        nanosleep(&pause, NULL);
-        kill(sender, SIGKILL);
-        ck_assert_int_eq(waitpid(sender, &status, 0), sender);
-        if (WIFEXITED(status))
-            break;
-        kills++;
-        ck_assert_int_lt(kills, 200);
-    }
-    ck_assert_msg(WEXITSTATUS(status) == 0, "the sender ended with %d after %d kills", WEXITSTATUS(status),
-                  kills);
-    ck_assert_int_gt(kills, 5);
+    sender_gets_through(&w,
+                        (const char *const[]){"send", w.folder, "--topic", "t", "--batch", "2",
+                                              "--connections", "3", "--resume", NULL},
+                        30, 10);
     world_check(&w, MANY);
     sender_world_done(&w);
 }

@@ -116,19 +116,11 @@ END_TEST
 START_TEST(send__node_killed_in_the_middle__all_signed_in_the_end)
 {
     struct sender_world w;
-    int status;
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, MANY, 100, 500);
     pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--days", "3", "--batch", "4",
                                 "--connections", "3", "--patience", "60", "--stamp", "session");
-    for (uint64_t i = 1; i < 5; i++) {
-        while (lane_stamps(&w) < i * MANY / 6)
-            ck_assert_int_eq(waitpid(sender, &status, WNOHANG), 0);
-        node_process_kill(&w.node);
-        node_process_start(&w.node);
-    }
-    ck_assert_int_eq(waitpid(sender, &status, 0), sender);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the sender ended with %x", status);
+    sender_outlives_node(&w, sender, MANY / 6, 4, lane_stamps);
     world_check(&w, MANY);
     sender_world_done(&w);
 }
@@ -138,24 +130,12 @@ END_TEST
 START_TEST(send__sender_killed_again_and_again__all_signed_in_the_end)
 {
     struct sender_world w;
-    int status = 0, kills = 0;
     sender_world_make(&w, PLENTY);
     sender_world_files(&w, MANY, 100, 300);
-    for (long delay_ms = 40;; delay_ms += 25) {
-        pid_t sender = SENDER_SPAWN(&w, "send", w.folder, "--topic", "t", "--days", "3", "--batch", "3",
-                                    "--connections", "3", "--resume", "--stamp", "session");
-        const struct timespec pause = {.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000L};
-        nanosleep(&pause, NULL);
-        kill(sender, SIGKILL);
-        ck_assert_int_eq(waitpid(sender, &status, 0), sender);
-        if (WIFEXITED(status))
-            break;
-        kills++;
-        ck_assert_int_lt(kills, 200);
-    }
-    ck_assert_msg(WEXITSTATUS(status) == 0, "the sender ended with %d after %d kills", WEXITSTATUS(status),
-                  kills);
-    ck_assert_int_gt(kills, 5);
+    sender_gets_through(&w,
+                        (const char *const[]){"send", w.folder, "--topic", "t", "--days", "3", "--batch", "3",
+                                              "--connections", "3", "--resume", "--stamp", "session", NULL},
+                        40, 25);
     world_check(&w, MANY);
     sender_world_done(&w);
 }

@@ -8,6 +8,7 @@
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
+#include "served_api.h"
 
 #include "http_api.h"
 #include "http_job.h"
@@ -70,66 +71,25 @@ struct world {
     struct pp_temp_dir dir;
     struct pp_fixture fixture;
     struct disk disk;
-    uv_loop_t loop;
-    uv_async_t stop;
-    struct pp_http_api *api;
-    struct pp_http_server *server;
-    pthread_t thread;
+    struct served_api served;
     uint16_t port;
 };
 
-static void on_api_closed(void *context)
-{
-    struct world *w = context;
-    pp_http_api_free(w->api);
-}
-
-static void on_stopped(void *context)
-{
-    struct world *w = context;
-    pp_http_server_free(w->server);
-    pp_http_api_close(w->api, on_api_closed, w);
-    uv_close((uv_handle_t *)&w->stop, NULL);
-}
-
-static void on_stop(uv_async_t *async)
-{
-    struct world *w = async->data;
-    pp_http_server_stop(w->server, on_stopped, w);
-}
-
-static void *run(void *context)
-{
-    struct world *w = context;
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    ck_assert_int_eq(uv_loop_close(&w->loop), 0);
-    return NULL;
-}
-
 static void world_start(struct world *w)
 {
-    char reason[128] = "";
-    struct pp_http_limits limits;
     memset(w, 0, sizeof *w);
     signal(SIGPIPE, SIG_IGN);
     pp_temp_dir_make(&w->dir);
     pp_fixture_init(&w->fixture, w->dir.path, true);
     pp_fixture_open(&w->fixture);
     pp_fixture_head(&w->fixture, 0, NULL);
-    ck_assert_int_eq(uv_loop_init(&w->loop), 0);
-    uv_async_init(&w->loop, &w->stop, on_stop);
-    w->stop.data = w;
     const struct pp_http_api_config config = {.node = w->fixture.node,
                                               .node_config = &w->fixture.config,
                                               .operator_address = w->fixture.operator_address,
                                               .token_decimals = 6,
                                               .realm = "node.test"};
-    ck_assert_ok(pp_http_api_open(&w->loop, &config, &w->api));
-    const struct pp_http_app app = pp_http_api_app(w->api);
-    pp_http_limits_default(&limits);
-    ck_assert_ok(pp_http_server_open(&w->loop, "127.0.0.1", 0, &limits, &app, &w->server, reason));
-    w->port = pp_http_server_port(w->server);
-    ck_assert_int_eq(pthread_create(&w->thread, NULL, run, w), 0);
+    served_api_start(&w->served, &config);
+    w->port = w->served.port;
 }
 
 /* Nothing runs in the store while nobody asks for anything: from here on its commits are the disk's. */
@@ -142,8 +102,7 @@ static void world_slow_down(struct world *w)
 static void world_end(struct world *w, uint64_t stamps)
 {
     struct pp_verify_summary summary;
-    uv_async_send(&w->stop);
-    pthread_join(w->thread, NULL);
+    served_api_stop(&w->served);
     pp_fixture_verify(&w->fixture, &summary);
     ck_assert_uint_eq(summary.stamps, stamps);
     pp_fixture_done(&w->fixture);

@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <pp/keyfile.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 48
@@ -133,4 +136,46 @@ pid_t sender_spawn(struct sender_world *w, const char *const *arguments)
     for (size_t i = 0; i < count; i++)
         free(argv[i]);
     return pid;
+}
+
+/* ---- kills ---- */
+
+void sender_ends(pid_t sender, int expected_status)
+{
+    int status;
+    ck_assert_int_eq(waitpid(sender, &status, 0), sender);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == expected_status, "the sender ended with %x",
+                  status);
+}
+
+void sender_outlives_node(struct sender_world *w, pid_t sender, uint64_t every, unsigned times,
+                          uint64_t (*stamps_of)(struct sender_world *w))
+{
+    int status;
+    for (uint64_t i = 1; i <= times; i++) {
+        while (stamps_of(w) < i * every)
+            ck_assert_int_eq(waitpid(sender, &status, WNOHANG), 0);
+        node_process_kill(&w->node);
+        node_process_start(&w->node);
+    }
+    sender_ends(sender, 0);
+}
+
+void sender_gets_through(struct sender_world *w, const char *const *arguments, long first_ms, long step_ms)
+{
+    int status = 0, kills = 0;
+    for (long delay_ms = first_ms;; delay_ms += step_ms) {
+        pid_t sender = sender_spawn(w, arguments);
+        const struct timespec pause = {.tv_sec = delay_ms / 1000, .tv_nsec = delay_ms % 1000 * 1000000L};
+        nanosleep(&pause, NULL);
+        kill(sender, SIGKILL);
+        ck_assert_int_eq(waitpid(sender, &status, 0), sender);
+        if (WIFEXITED(status))
+            break;
+        kills++;
+        ck_assert_int_lt(kills, 200);
+    }
+    ck_assert_msg(WEXITSTATUS(status) == 0, "the sender ended with %d after %d kills", WEXITSTATUS(status),
+                  kills);
+    ck_assert_int_gt(kills, 5);
 }

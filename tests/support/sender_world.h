@@ -28,4 +28,13 @@ json_t *sender_run(struct sender_world *w, int expected_status, const char *cons
 pid_t sender_spawn(struct sender_world *w, const char *const *arguments);
 #define SENDER_SPAWN(w, ...) sender_spawn(w, (const char *const[]){__VA_ARGS__, NULL})
 
+/* A sender that was spawned ends by itself with this status. */
+void sender_ends(pid_t sender, int expected_status);
+/* Kills the node and starts it again each time that another `every` stamps are on its lane, so many times, while this sender
+ * sends; then the sender must end well. */
+void sender_outlives_node(struct sender_world *w, pid_t sender, uint64_t every, unsigned times,
+                          uint64_t (*stamps_of)(struct sender_world *w));
+/* Spawns the sender and kills it at ever later moments, until it gets through, more than 5 kills later. */
+void sender_gets_through(struct sender_world *w, const char *const *arguments, long first_ms, long step_ms);
+
 #endif
