@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_NS                                                                                             \
+#define STEP_NS                                                                                              \
     UINT64_C(                                                                                                \
         100000000) /* how long a transaction may stay open: what a writer frees meanwhile is not used again */
 #define ROUNDS_MAX 8u         /* catching up with a node that writes on; what is left then is taken at once */
@@ -164,14 +164,17 @@ static enum pp_error record_take(struct pp_verify_run *run, const struct pp_reco
 static enum pp_error walk_on(struct pp_verify_run *run, struct pp_journal_walk *walk, uint64_t until_ns)
 {
     struct pp_record record;
-    while (!run->stopped) {
+    for (bool moved = false; !run->stopped; moved = true) {
         if (run->derived)
-            PP_TRY(pp_verify_checkpoint(run));
+            PP_TRY(pp_verify_checkpoint(run, run->is_last ? pp_monotonic_ns() + run->step_ns : until_ns));
+        if (run->compare && !run->is_last)
+            return PP_OK; /* the rest of it in the next transaction */
+        pp_verify_checkpoint_leave(run);
         if (!run->index_has_tail && run->head.next_sequence >= run->indexed_end) {
             run->index_has_tail = true;
             run->index_tail = run->head;
         }
-        if (pp_monotonic_ns() >= until_ns)
+        if (moved && pp_monotonic_ns() >= until_ns)
             return PP_OK;
         enum pp_error error = pp_journal_walk_next(walk, &record);
         run->caught_up = error == PP_NOT_FOUND;
@@ -244,8 +247,9 @@ static enum pp_error journal_pass(void *context, struct pp_txn *txn)
     const struct pass *pass = context;
     struct pp_verify_run *run = pass->run;
     run->journal = txn;
+    run->is_last = pass->last;
     PP_TRY(end_look(run));
-    PP_TRY(walk(run, pass->last ? UINT64_MAX : pp_monotonic_ns() + CHUNK_NS));
+    PP_TRY(walk(run, pass->last ? UINT64_MAX : pp_monotonic_ns() + run->step_ns));
     return pass->last && !run->stopped ? ends_compare(run) : PP_OK;
 }
 
@@ -288,7 +292,7 @@ static enum pp_error passes_do(struct pp_verify_run *run)
         do {
             PP_TRY(pass_do(run, false));
             progress_tell(run);
-        } while (!run->caught_up && !run->stopped && run->head.next_sequence <= run->end);
+        } while (!run->caught_up && !run->stopped && (run->compare || run->head.next_sequence <= run->end));
     if (run->stopped)
         return PP_OK;
     return pass_do(run, true);
@@ -346,6 +350,7 @@ static void run_close(struct pp_verify_run *run)
     free(run->scratch);
     free(run->marks);
     free(run->reports);
+    pp_verify_checkpoint_close(run);
     pp_verify_index_close(run);
 }
 
@@ -369,7 +374,8 @@ static void summary_fill(const struct pp_verify_run *run)
 enum pp_error pp_verify_folder(const char *data_dir, const struct pp_verify_config *config,
                                struct pp_verify_summary *out)
 {
-    struct pp_verify_run run = {.config = config, .summary = out};
+    struct pp_verify_run run = {
+        .config = config, .summary = out, .step_ns = config->step_ns ? config->step_ns : STEP_NS};
     *out = (struct pp_verify_summary){0};
     if (sodium_init() < 0)
         return PP_NO_MEMORY;

@@ -1,286 +1,35 @@
-/* The checkpoint, row by row, when the walk stands where it was taken. */
-#include "node.h"
-#include "verify_run.h"
-
-#include <pp/assert.h>
+/* The checkpoint, when the walk stands where it was taken: in steps, so that no transaction stays open for long. Its blocks do not
+ * change while its head counts; when another head does, what is left of it may be gone, and the walk goes on to that one. */
+#include "verify_checkpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BLOCKS_TOLD 64u /* that are missing, of one segment */
+#define BEGINS_MAX 8u   /* with other heads behind the same record */
+#define KEY_MAX 16u     /* of the table's keys; longer ones are nobody's */
 
-/* ---- names for what stands in a row ---- */
-
-/* In the order in which checkpoint.c writes them; a test compares. */
-struct field {
-    const char *name;
-    size_t length;
+enum stage {
+    BLOCKS,
+    KEYS,
+    DONE,
 };
 
-static const struct field head_fields[] = {
-    {"version", 1},
-    {"next sequence", 8},
-    {"time", 8},
-    {"checksum", 16},
-    {"node id", 4},
-    {"shard", 1},
-    {"embedded store", 1},
-    {"chain id", 8},
-    {"contract", 20},
-    {"operator address", 20},
-    {"receipt key", 32},
-    {"day", 4},
-    {"report epoch", 8},
-    {"report hash", 32},
-    {"minute of the load", 8},
-    {"load", 4 * PP_CONGESTION_MINUTES},
-    {"total spent", 12},
-    {"total consumed", 12},
-    {"total refunded", 12},
-    {"total earned", 12},
-    {"total stamps", 8},
-    {"lanes", 4},
-    {"open tickets", 4},
-    {"open sessions", 4},
-    {"unsigned leaves", 4},
-    {"earned by all", 16},
-    {"rate of all", 16},
-    {"day of the rate", 4},
-};
-static const struct field lane_fields[] = {
-    {"version", 1},
-    {"channel id", 32},
-    {"signer", 20},
-    {"taught sequence", 8},
-    {"voucher sequence", 8},
-    {"length", 2},
-    {"lane version", 1},
-    {"lane", 4},
-    {"state", 1},
-    {"spent", 12},
-    {"refunded", 12},
-    {"earned", 12},
-    {"vested", 12},
-    {"cap", 8},
-    {"seq", 4},
-    {"low cap", 8},
-    {"low until seq", 4},
-    {"stamps", 8},
-    {"consumed head", 12},
-    {"holes", 1},
-};
-static const struct field ticket_fields[] = {
-    {"sequence", 8}, {"time", 8},      {"base", 8}, {"storage", 8},        {"congestion", 8},
-    {"bond", 8},     {"stamp id", 32}, {"slot", 4}, {"retention days", 2},
+/* Between two transactions. */
+struct pp_verify_compare {
+    struct pp_checkpoint_head head;
+    uint8_t value[PP_CHECKPOINT_HEAD_MAX_BYTES + PP_RECORD_CHECKSUM_BYTES]; /* the head's, as stored */
+    size_t value_length;
+    struct pp_verify_seen seen;
+    enum stage stage;
+    uint32_t segment;     /* the place in the head's list, + 1: from the newest to 0 */
+    uint32_t block;       /* the next of it */
+    uint8_t key[KEY_MAX]; /* KEYS: the last one that was looked at */
+    size_t key_length;    /* 0: none was */
 };
 
-static const struct field session_fields[] = {
-    {"kind", 1},  {"sequence", 8},  {"session id", 32},     {"from", 12},
-    {"to", 12},   {"not after", 8}, {"node key", 32},       {"sender key", 32},
-    {"root", 32}, {"slot", 4},      {"unsigned leaves", 4},
-};
-static const struct field leaf_fields[] = {
-    {"kind", 1}, {"sequence", 8}, {"stamp id", 32},  {"base", 8},           {"storage", 8}, {"congestion", 8},
-    {"bond", 8}, {"to", 12},      {"stored day", 4}, {"retention days", 2}, {"session", 8},
-};
-
-struct fields {
-    const char *row;
-    const struct field *list;
-    size_t count;
-};
-
-static const struct fields head_names = {"checkpoint head", head_fields,
-                                         sizeof head_fields / sizeof head_fields[0]};
-static const struct fields lane_names = {"checkpoint lane", lane_fields,
-                                         sizeof lane_fields / sizeof lane_fields[0]};
-static const struct fields ticket_names = {"checkpoint ticket", ticket_fields,
-                                           sizeof ticket_fields / sizeof ticket_fields[0]};
-
-static const struct fields session_names = {"checkpoint session", session_fields,
-                                            sizeof session_fields / sizeof session_fields[0]};
-static const struct fields leaf_names = {"checkpoint unsigned leaf", leaf_fields,
-                                         sizeof leaf_fields / sizeof leaf_fields[0]};
-
-static void value_print(const uint8_t *bytes, size_t length, char out[2 * 32 + 1])
-{
-    pp_u128 number = 0;
-    if (length > 12) {
-        pp_hex_print(bytes, length < 32 ? length : 32, out);
-        return;
-    }
-    for (size_t i = 0; i < length; i++)
-        number = number << 8 | bytes[i];
-    pp_grains_print((struct pp_grains){number}, out);
-}
-
-static void row_tell(struct pp_verify_run *run, const struct fields *fields, uint32_t slot,
-                     struct pp_slice expected, struct pp_slice found)
-{
-    size_t at = 0;
-    if (expected.length == found.length && memcmp(expected.bytes, found.bytes, found.length) == 0)
-        return;
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct field *field = &fields->list[i];
-        char texts[2][2 * 32 + 1];
-        if (at + field->length > expected.length || at + field->length > found.length)
-            break;
-        if (memcmp(expected.bytes + at, found.bytes + at, field->length) != 0) {
-            value_print(expected.bytes + at, field->length, texts[0]);
-            value_print(found.bytes + at, field->length, texts[1]);
-            pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields->row, slot,
-                           "%s: expected %s, found %s", field->name, texts[0], texts[1]);
-            return;
-        }
-        at += field->length;
-    }
-    pp_verify_tell(
-        run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, fields->row, slot,
-        "what follows its fields (holes, coming days, refunds) differs: expected %zu bytes, found %zu",
-        expected.length, found.length);
-}
-
-/* ---- rows ---- */
-
-/* What was seen of the checkpoint so far. */
-struct seen {
-    const struct pp_checkpoint_head *head;
-    uint64_t *lanes; /* a bit a lane whose newest row was compared */
-    uint32_t tickets;
-    struct pp_ticket *list;    /* the ledger's, ascending */
-    struct pp_reader sessions; /* the ledger's rows of sessions that no row was compared with yet */
-    uint32_t session_rows;     /* of sessions and leaves */
-};
-
-/* A row may be of an earlier day: lanes that nobody touched are not written again because a day began. */
-static void lane_compare(struct pp_verify_run *run, struct seen *seen, uint32_t slot, struct pp_slice row)
-{
-    uint8_t ours[PP_CHECKPOINT_LANE_MAX_BYTES], theirs[PP_CHECKPOINT_LANE_MAX_BYTES];
-    size_t length, found_length;
-    if (slot >= run->ledger.head.lane_count) {
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
-                       "lane %u: there are only %u", slot, run->ledger.head.lane_count);
-        return;
-    }
-    if (pp_mark_is_set(seen->lanes, slot))
-        return;
-    pp_mark_set(seen->lanes, slot);
-    pp_verify_count(run, PP_VERIFY_CHECKPOINT);
-    enum pp_error error = pp_checkpoint_lane_encode(&run->ledger, slot, ours, sizeof ours, &length);
-    PP_ASSERT(error == PP_OK);
-    error = pp_checkpoint_row_at(row, run->ledger.head.day, theirs, sizeof theirs, &found_length);
-    if (error == PP_OK) /* else as it stands: a field that cannot be differs, too */
-        row = pp_slice(theirs, found_length);
-    row_tell(run, &lane_names, slot, pp_slice(ours, length), row);
-}
-
-static void lanes_compare(struct pp_verify_run *run, struct seen *seen, struct pp_reader *r)
-{
-    uint32_t slot;
-    struct pp_slice row;
-    while (pp_checkpoint_lane_next(r, &slot, &row))
-        lane_compare(run, seen, slot, row);
-    if (r->error != PP_OK)
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
-                       "not rows of lanes");
-}
-
-static void tickets_compare(struct pp_verify_run *run, struct seen *seen, struct pp_reader *r)
-{
-    for (; pp_reader_left(r) >= PP_CHECKPOINT_TICKET_BYTES; seen->tickets++) {
-        uint8_t ours[PP_CHECKPOINT_TICKET_BYTES];
-        const struct pp_slice theirs = pp_slice(pp_read_slice(r, sizeof ours), sizeof ours);
-        struct pp_writer w;
-        size_t length;
-        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
-        if (seen->tickets >= run->ledger.tickets.count)
-            continue;
-        pp_writer_init(&w, ours, sizeof ours);
-        pp_checkpoint_ticket_write(&w, &seen->list[seen->tickets]);
-        enum pp_error error = pp_writer_finish(&w, &length);
-        PP_ASSERT(error == PP_OK);
-        row_tell(run, &ticket_names, PP_SLOT_NONE, pp_slice(ours, length), theirs);
-    }
-    if (pp_reader_left(r) > 0)
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
-                       "not rows of tickets");
-}
-
-static void sessions_compare(struct pp_verify_run *run, struct seen *seen, struct pp_reader *r)
-{
-    struct pp_slice ours, theirs;
-    for (; pp_checkpoint_session_next(r, &theirs); seen->session_rows++) {
-        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
-        if (!pp_checkpoint_session_next(&seen->sessions, &ours))
-            continue;
-        bool is_session = ours.length == PP_CHECKPOINT_SESSION_BYTES;
-        row_tell(run, is_session ? &session_names : &leaf_names, PP_SLOT_NONE, ours, theirs);
-    }
-    if (r->error != PP_OK)
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
-                       "not rows of sessions");
-}
-
-static enum pp_error block_compare(struct pp_verify_run *run, struct seen *seen, uint32_t segment,
-                                   uint32_t block, bool newest)
-{
-    struct pp_checkpoint_key key = pp_checkpoint_block_key(segment, block);
-    struct pp_slice value, body;
-    struct pp_reader r;
-    enum pp_error error =
-        pp_txn_get(run->derived, PP_TABLE_CHECKPOINT, pp_slice(key.bytes, key.length), &value);
-    if (error == PP_NOT_FOUND) {
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
-                       "block %u of segment %u is missing", block, segment);
-        return PP_OK;
-    }
-    PP_TRY(error);
-    if (!pp_checkpoint_value_open(pp_slice(key.bytes, key.length), value, &body)) {
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
-                       "block %u of segment %u: the checksum is not that of its %zu bytes", block, segment,
-                       value.length);
-        return PP_OK;
-    }
-    pp_reader_init(&r, body.bytes, body.length);
-    uint8_t kind = pp_read_u8(&r);
-    if (kind == PP_CHECKPOINT_LANES_BLOCK)
-        lanes_compare(run, seen, &r);
-    else if (kind != PP_CHECKPOINT_TICKETS_BLOCK && kind != PP_CHECKPOINT_SESSIONS_BLOCK)
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
-                       "block %u of segment %u is of an unknown kind %u", block, segment, kind);
-    else if (newest && kind == PP_CHECKPOINT_TICKETS_BLOCK)
-        tickets_compare(run, seen, &r);
-    else if (newest)
-        sessions_compare(run, seen, &r);
-    return PP_OK;
-}
-
-static enum pp_error blocks_compare(struct pp_verify_run *run, struct seen *seen)
-{
-    const struct pp_checkpoint_segments *segments = &seen->head->segments;
-    for (uint32_t i = segments->count; i-- > 0;)
-        for (uint32_t block = 0; block < segments->list[i].blocks; block++) {
-            uint64_t told = run->summary->findings;
-            PP_TRY(block_compare(run, seen, segments->list[i].number, block, i + 1 == segments->count));
-            if (run->summary->findings > told && block > BLOCKS_TOLD)
-                break; /* a head that was made up may name any number of blocks */
-        }
-    return PP_OK;
-}
-
-/* Rows that are missing. */
-static void seen_compare(struct pp_verify_run *run, const struct seen *seen)
-{
-    for (uint32_t slot = 0; slot < run->ledger.head.lane_count; slot++)
-        if (!pp_mark_is_set(seen->lanes, slot))
-            pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint lane", slot,
-                           "the row is missing");
-    pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint ticket", PP_SLOT_NONE, run->ledger.tickets.count,
-                     seen->tickets);
-    pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint session", PP_SLOT_NONE,
-                     run->ledger.sessions.count + run->ledger.sessions.leaf_count, seen->session_rows);
-}
+/* ---- rows that belong to nothing ---- */
 
 /* A segment that the head does not name is one that is being written (the next one, perhaps since a crash), or removed. */
 static bool key_is_ours(const struct pp_checkpoint_head *head, struct pp_slice key)
@@ -295,24 +44,152 @@ static bool key_is_ours(const struct pp_checkpoint_head *head, struct pp_slice k
     return segments->count == 0 || number <= segments->list[segments->count - 1].number + 1;
 }
 
-/* Rows that belong to nothing. */
-static enum pp_error keys_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *head)
+static void key_compare(struct pp_verify_run *run, struct pp_slice key)
 {
-    struct pp_scan scan;
-    uint64_t left;
     char text[2 * 32 + 1];
+    if (!key_is_ours(&run->compare->head, key))
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
+                       "%s belongs to no segment",
+                       pp_hex_print(key.bytes, key.length < 32 ? key.length : 32, text));
+}
+
+/* The first key that was not looked at. Keys that are too long to be remembered are looked at in one go with what precedes. */
+static enum pp_error keys_resume(struct pp_verify_compare *compare, struct pp_scan *scan)
+{
+    const struct pp_slice last = pp_slice(compare->key, compare->key_length);
+    if (compare->key_length == 0)
+        return pp_scan_first(scan);
+    PP_TRY(pp_scan_first_from(scan, last));
+    const bool same =
+        scan->key.length == last.length && memcmp(scan->key.bytes, last.bytes, last.length) == 0;
+    return same ? pp_scan_next(scan) : PP_OK;
+}
+
+static enum pp_error keys_step(struct pp_verify_run *run, uint64_t until_ns)
+{
+    struct pp_verify_compare *compare = run->compare;
+    struct pp_scan scan;
+    uint64_t left; /* pages that lead back would have no end */
     PP_TRY(pp_txn_count(run->derived, PP_TABLE_CHECKPOINT, &left));
     PP_TRY(pp_scan_open(run->derived, PP_TABLE_CHECKPOINT, &scan));
-    enum pp_error error = pp_scan_first(&scan);
-    for (; error == PP_OK && left > 0; left--) {
-        if (!key_is_ours(head, scan.key))
-            pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
-                           "%s belongs to no segment",
-                           pp_hex_print(scan.key.bytes, scan.key.length < 32 ? scan.key.length : 32, text));
+    enum pp_error error = keys_resume(compare, &scan);
+    bool goes_on = true;
+    for (; error == PP_OK && left > 0 && goes_on; left--) {
+        key_compare(run, scan.key);
+        if (scan.key.length <= KEY_MAX) {
+            memcpy(compare->key, scan.key.bytes, scan.key.length);
+            compare->key_length = scan.key.length;
+            goes_on = pp_monotonic_ns() < until_ns;
+        }
         error = pp_scan_next(&scan);
     }
     pp_scan_close(&scan);
+    if (error == PP_NOT_FOUND || (error == PP_OK && goes_on))
+        compare->stage = DONE;
     return error == PP_NOT_FOUND ? PP_OK : error;
+}
+
+/* ---- blocks ---- */
+
+/* From the newest segment to the oldest, a block at a time. */
+static enum pp_error blocks_step(struct pp_verify_run *run, uint64_t until_ns)
+{
+    struct pp_verify_compare *compare = run->compare;
+    const struct pp_checkpoint_segments *segments = &compare->head.segments;
+    while (compare->segment > 0) {
+        const struct pp_checkpoint_segment *segment = &segments->list[compare->segment - 1];
+        const uint64_t told = run->summary->findings;
+        if (compare->block < segment->blocks)
+            PP_TRY(pp_verify_block(run, &compare->seen, segment->number, compare->block,
+                                   compare->segment == segments->count));
+        compare->block++;
+        /* a head that was made up may name any number of blocks */
+        if (compare->block >= segment->blocks ||
+            (run->summary->findings > told && compare->block > BLOCKS_TOLD + 1)) {
+            compare->segment--;
+            compare->block = 0;
+        }
+        if (pp_monotonic_ns() >= until_ns)
+            return PP_OK;
+    }
+    pp_verify_seen_end(run, &compare->seen);
+    compare->stage = KEYS;
+    return PP_OK;
+}
+
+/* ---- from the beginning to the end ---- */
+
+static void compare_end(struct pp_verify_run *run)
+{
+    if (run->compare)
+        pp_verify_seen_done(&run->compare->seen);
+    free(run->compare);
+    run->compare = NULL;
+}
+
+void pp_verify_checkpoint_close(struct pp_verify_run *run)
+{
+    compare_end(run);
+}
+
+void pp_verify_checkpoint_leave(struct pp_verify_run *run)
+{
+    if (run->compare)
+        run->summary->has_checkpoint = false;
+    compare_end(run);
+}
+
+static enum pp_error head_read(struct pp_verify_run *run, struct pp_slice *out)
+{
+    return pp_txn_get(run->derived, PP_TABLE_CHECKPOINT, pp_slice("head", 4), out);
+}
+
+/* No compare is begun when it is no head: that is told. */
+static enum pp_error compare_begin(struct pp_verify_run *run)
+{
+    struct pp_slice value, body;
+    struct pp_verify_compare *compare = calloc(1, sizeof *compare);
+    run->compare = compare;
+    if (!compare)
+        return PP_NO_MEMORY;
+    PP_TRY(head_read(run, &value));
+    bool whole = pp_checkpoint_value_open(pp_slice("head", 4), value, &body);
+    if (!whole || value.length > sizeof compare->value ||
+        pp_checkpoint_head_decode(body, &compare->head) != PP_OK) {
+        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint head", PP_SLOT_NONE,
+                       whole ? "not a head: %zu bytes" : "the checksum is not that of its %zu bytes",
+                       value.length);
+        compare_end(run);
+        return PP_OK;
+    }
+    memcpy(compare->value, value.bytes, value.length);
+    compare->value_length = value.length;
+    compare->segment = compare->head.segments.count;
+    pp_verify_head_row(run, &compare->head, body);
+    return pp_verify_seen_begin(run, &compare->seen);
+}
+
+/* Whether the head is still the one that is compared. */
+static enum pp_error head_look(struct pp_verify_run *run, bool *out)
+{
+    struct pp_slice value;
+    const enum pp_error error = head_read(run, &value);
+    *out = error == PP_OK && value.length == run->compare->value_length &&
+           memcmp(value.bytes, run->compare->value, value.length) == 0;
+    return error == PP_NOT_FOUND ? PP_OK : error;
+}
+
+static enum pp_error compare_step(struct pp_verify_run *run, uint64_t until_ns)
+{
+    struct pp_verify_compare *compare = run->compare;
+    if (compare->stage == BLOCKS)
+        PP_TRY(blocks_step(run, until_ns));
+    if (compare->stage == KEYS)
+        PP_TRY(keys_step(run, until_ns));
+    if (compare->stage == DONE)
+        compare_end(run);
+    return PP_OK;
 }
 
 /* ---- when ---- */
@@ -343,80 +220,28 @@ static void place_compare(struct pp_verify_run *run)
     run->checkpoint_asked = here;
 }
 
-/* The head as it must be: only its segments are its own. */
-static void head_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *found,
-                         struct pp_slice body)
+/* JRN-063: what is left is taken up by the next transaction; in the last one, it is left. */
+enum pp_error pp_verify_checkpoint(struct pp_verify_run *run, uint64_t until_ns)
 {
-    struct pp_checkpoint_head ours = {run->head,
-                                      run->ledger.head,
-                                      run->ledger.tickets.count,
-                                      run->ledger.sessions.count,
-                                      run->ledger.sessions.leaf_count,
-                                      found->segments};
-    uint8_t bytes[PP_CHECKPOINT_HEAD_MAX_BYTES];
-    size_t length;
-    enum pp_error error = pp_checkpoint_head_encode(&ours, bytes, sizeof bytes, &length);
-    PP_ASSERT(error == PP_OK);
-    pp_verify_count(run, PP_VERIFY_CHECKPOINT);
-    row_tell(run, &head_names, PP_SLOT_NONE, pp_slice(bytes, length), body);
-}
-
-static enum pp_error rows_compare(struct pp_verify_run *run, const struct pp_checkpoint_head *head)
-{
-    uint32_t tickets = run->ledger.tickets.count;
-    size_t bytes = pp_checkpoint_sessions_bytes(&run->ledger.sessions);
-    uint8_t *sessions = malloc(bytes + 1);
-    struct seen seen = {.head = head,
-                        .lanes = calloc(run->ledger.head.lane_count / 64 + 1, sizeof *seen.lanes),
-                        .list = calloc((size_t)tickets + 1, sizeof *seen.list)};
-    enum pp_error error = seen.lanes && seen.list && sessions ? PP_OK : PP_NO_MEMORY;
-    if (error == PP_OK)
-        error = pp_checkpoint_sessions_write(&run->ledger.sessions, sessions);
-    if (error == PP_OK) {
-        if (tickets > 0)
-            pp_tickets_list(&run->ledger.tickets, seen.list);
-        pp_reader_init(&seen.sessions, sessions, bytes);
-        error = blocks_compare(run, &seen);
-        seen_compare(run, &seen);
-    }
-    free(sessions);
-    free(seen.lanes);
-    free(seen.list);
-    return error;
-}
-
-static enum pp_error checkpoint_compare(struct pp_verify_run *run, struct pp_checkpoint_head *head)
-{
-    const struct pp_slice key = pp_slice("head", 4);
-    struct pp_slice value, body;
-    PP_TRY(pp_txn_get(run->derived, PP_TABLE_CHECKPOINT, key, &value));
-    bool whole = pp_checkpoint_value_open(key, value, &body);
-    if (!whole || pp_checkpoint_head_decode(body, head) != PP_OK) {
-        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
-        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint head", PP_SLOT_NONE,
-                       whole ? "not a head: %zu bytes" : "the checksum is not that of its %zu bytes",
-                       value.length);
-        return PP_OK;
-    }
-    head_compare(run, head, body);
-    PP_TRY(rows_compare(run, head));
-    return keys_compare(run, head);
-}
-
-enum pp_error pp_verify_checkpoint(struct pp_verify_run *run)
-{
+    bool same = true;
     place_compare(run);
-    if (run->checkpoint_end != run->head.next_sequence || run->checkpoint_compared == run->checkpoint_end)
-        return PP_OK;
-    run->sequence = run->head.next_sequence - 1;
-    run->checkpoint_compared = run->checkpoint_end;
-    run->summary->has_checkpoint = true;
-    struct pp_checkpoint_head *head = malloc(sizeof *head);
-    if (!head)
-        return PP_NO_MEMORY;
-    enum pp_error error = checkpoint_compare(run, head);
-    free(head);
-    return error;
+    if (run->compare)
+        PP_TRY(head_look(run, &same));
+    if (!same) { /* what is gone of it is no finding */
+        pp_verify_checkpoint_leave(run);
+        if (run->checkpoint_end == run->head.next_sequence && run->checkpoint_begins < BEGINS_MAX)
+            run->checkpoint_compared = 0;
+    }
+    if (!run->compare) {
+        if (run->checkpoint_end != run->head.next_sequence || run->checkpoint_compared == run->checkpoint_end)
+            return PP_OK;
+        run->sequence = run->head.next_sequence - 1;
+        run->checkpoint_begins = run->checkpoint_compared == 0 ? run->checkpoint_begins + 1 : 1;
+        run->checkpoint_compared = run->checkpoint_end;
+        run->summary->has_checkpoint = true;
+        PP_TRY(compare_begin(run));
+    }
+    return run->compare ? compare_step(run, until_ns) : PP_OK;
 }
 
 /* JRN-069. One that was taken behind the walk's back, while it went on, is left to the next run. */

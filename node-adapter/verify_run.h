@@ -19,6 +19,7 @@
 #include <pp/voucher.h>
 
 struct pp_stamp_row; /* node.h */
+struct pp_verify_compare;
 
 /* What is known of a sequence number; two bytes each. */
 enum pp_verify_mark {
@@ -80,7 +81,9 @@ struct pp_verify_run {
     struct pp_verify_report *reports; /* in order */
     size_t report_count, report_capacity;
 
+    uint64_t step_ns;
     /* of the transactions that are open */
+    bool is_last; /* they are the last ones */
     struct pp_txn *journal;
     struct pp_txn *derived; /* NULL: there is none */
     struct pp_scan envelopes;
@@ -88,6 +91,8 @@ struct pp_verify_run {
 
     uint64_t checkpoint_end;      /* where the checkpoint stands; 0: there is none */
     uint64_t checkpoint_compared; /* the same, of the one that was compared */
+    struct pp_verify_compare *compare; /* of the checkpoint, between two steps; NULL: none. The walk stands still */
+    unsigned checkpoint_begins;        /* how often, with another head behind the same record */
     uint64_t checkpoint_asked;    /* where the walk last stood when it was asked for */
     uint64_t indexed_end;         /* stamps below are indexed */
     bool index_has_tail;
@@ -168,8 +173,11 @@ PP_MUST_CHECK enum pp_error pp_verify_reports_end(struct pp_verify_run *run);
 /* ---- verify_checkpoint.c ---- */
 /* Where the checkpoint stands. */
 PP_MUST_CHECK enum pp_error pp_verify_checkpoint_look(struct pp_verify_run *run);
-/* Compares it if the walk stands there. */
-PP_MUST_CHECK enum pp_error pp_verify_checkpoint(struct pp_verify_run *run);
+/* Compares it if the walk stands there: at least a block, then as much as there is time for. run->compare is set until all is. */
+PP_MUST_CHECK enum pp_error pp_verify_checkpoint(struct pp_verify_run *run, uint64_t until_ns);
+/* Does not compare the rest of it. */
+void pp_verify_checkpoint_leave(struct pp_verify_run *run);
+void pp_verify_checkpoint_close(struct pp_verify_run *run);
 PP_MUST_CHECK enum pp_error pp_verify_checkpoint_end(struct pp_verify_run *run);
 
 /* ---- verify_index.c ---- */

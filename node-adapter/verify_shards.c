@@ -139,7 +139,7 @@ static enum pp_error reports_check(struct walk *walk, const char *root)
 static enum pp_error shard_verify(struct walk *walk, const char *root, uint8_t shard)
 {
     struct pp_verify_summary one;
-    const struct pp_verify_config config = {on_finding, on_progress, walk};
+    const struct pp_verify_config config = {on_finding, on_progress, walk, walk->config->step_ns};
     char path[PP_PATH_MAX];
     PP_TRY(pp_shards_path(root, shard, path, sizeof path));
     walk->shard = shard;

@@ -88,8 +88,9 @@ struct pp_verify_summary {
 struct pp_verify_config {
     void (*finding)(void *context, const struct pp_verify_finding *finding);
     void (*progress)(void *context,
-                     const struct pp_verify_progress *progress); /* may be NULL; about ten a second */
+                     const struct pp_verify_progress *progress); /* may be NULL; between two transactions */
     void *context;
+    uint64_t step_ns; /* how long a transaction of the walk stays open, about; 0: 100 ms (JRN-063) */
 };
 
 PP_MUST_CHECK enum pp_error pp_verify_dir(const char *data_dir, const struct pp_verify_config *config,
