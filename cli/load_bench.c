@@ -99,6 +99,7 @@ static enum pp_error sessions_turn(struct load_bench *bench, const struct pp_quo
                                             .lanes = bench->lanes,
                                             .now_ms = quote->issued_ms,
                                             .until_ms = quote->expires_ms + LOAD_DRAIN_NS / 1000000,
+                                            .life_ms = bench->session_life_ms,
                                             .share = share_of(bench),
                                             .limit = load_place_limit()};
     enum pp_error error = load_sessions_sign(&bench->sessions, &need);

@@ -33,6 +33,7 @@ struct load_bench {
     uint32_t lanes_count; /* a multiple of threads */
     const struct pp_domain *domain;
     const struct cli_node_terms *terms;
+    uint64_t session_life_ms;      /* about as long as all of it takes */
     struct load_sessions sessions; /* of kind SESSION: load_bench_sessions made room */
     struct load_place *place;      /* in process; NULL: the money is real */
     /* over HTTP; NULL: into the engine */

@@ -78,7 +78,7 @@ static enum pp_error session_sign(struct load_sessions *sessions, const struct l
                                                  .lane = lane->lane,
                                                  .node_key = sessions->node_key,
                                                  .chunk = chunk_of(lane, need),
-                                                 .not_after_ms = need->now_ms + LOAD_SESSION_LIFE_MS}};
+                                                 .not_after_ms = need->now_ms + need->life_ms}};
     randombytes_buf(nonce, sizeof nonce);
     pp_session_sender_secret(&lane->key, nonce, &secret); /* SESSION-003 */
     pp_session_public(&secret, &open->opening.sender_key);

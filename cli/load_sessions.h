@@ -12,8 +12,9 @@
 #include "exchange.h"
 #include "load_traffic.h"
 
-#define LOAD_SESSION_LIFE_MS 86340000u /* a minute less than the longest that a node takes (SESSION-013) */
-#define LOAD_OPENERS_MAX 16u           /* openings at a time, so that they share a flush */
+#define LOAD_SESSION_LIFE_MAX_MS                                                                             \
+    86340000u                /* a minute less than the longest that a node takes (SESSION-013) */
+#define LOAD_OPENERS_MAX 16u /* openings at a time, so that they share a flush */
 
 struct load_session {
     struct pp_hash id;
@@ -41,6 +42,7 @@ struct load_sessions_need {
     const struct pp_domain *domain;
     struct load_lane *lanes;   /* sessions->count */
     uint64_t now_ms, until_ms; /* by the node's clock: none may end before */
+    uint64_t life_ms;          /* of a new one: a lane may have four, and the next load wants one, too */
     struct pp_grains share;    /* what each lane may spend */
     struct pp_grains limit;    /* lanes without a wallet: where their line ends */
 };

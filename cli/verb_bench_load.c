@@ -82,6 +82,13 @@ static int choices_check(struct cli *cli, const struct choices *c, size_t folder
     return CLI_OK;
 }
 
+/* Twice the time of sending, for signing takes time, too; where that is not enough, another session follows. */
+static uint64_t session_life_ms(const struct choices *c)
+{
+    const uint64_t life_ms = (c->seconds * (c->search ? LOAD_STEPS_MAX : 1) * 2 + 120) * 1000;
+    return life_ms < LOAD_SESSION_LIFE_MAX_MS ? life_ms : LOAD_SESSION_LIFE_MAX_MS;
+}
+
 static void bench_fill(struct cli *cli, const struct choices *c, struct load *load)
 {
     load->bench.cli = cli;
@@ -93,6 +100,7 @@ static void bench_fill(struct cli *cli, const struct choices *c, struct load *lo
                                             .charges = c->charges};
     load->bench.arrivals = strcmp(c->arrivals, "uniform") == 0 ? LOAD_UNIFORM : LOAD_POISSON;
     load->bench.seed = c->seed;
+    load->bench.session_life_ms = session_life_ms(c);
     load->bench.check_percent = c->charges ? 0 : (unsigned)c->check;
     load->bench.target_pid = c->pid;
 }
