@@ -74,18 +74,29 @@ function write(dir, name, value) {
   renameSync(`${path}.${process.pid}`, path);
 }
 
+// The escrow answers for its annex at its own address: its ABI is that of both.
+function withAnnex(contracts) {
+  const escrow = contracts['src/Pennypost.sol'].Pennypost;
+  const annex = contracts['src/PennypostAnnex.sol'].PennypostAnnex;
+  const known = new Set(escrow.abi.map((item) => JSON.stringify(item)));
+  const added = annex.abi.filter((item) => item.type !== 'constructor' && !known.has(JSON.stringify(item)));
+  escrow.abi = [...escrow.abi, ...added];
+  escrow.evm.methodIdentifiers = { ...annex.evm.methodIdentifiers, ...escrow.evm.methodIdentifiers };
+  return contracts;
+}
+
 // Returns whether anything had to be compiled.
 export function build(outDir) {
   const sources = sourcesUnder(join(here, 'src'));
   const key = createHash('sha256')
-    .update(JSON.stringify([sources, settings, versionOf('solc'), versionOf('@openzeppelin/contracts')]))
+    .update(JSON.stringify([readFileSync(fileURLToPath(import.meta.url), 'utf8'), sources, settings, versionOf('solc'), versionOf('@openzeppelin/contracts')]))
     .digest('hex');
   const stamp = join(outDir, 'stamp.json');
   if (existsSync(stamp) && JSON.parse(readFileSync(stamp, 'utf8')).key === key) return false;
 
   mkdirSync(outDir, { recursive: true });
   const names = [];
-  for (const [file, contracts] of Object.entries(compile(sources))) {
+  for (const [file, contracts] of Object.entries(withAnnex(compile(sources)))) {
     if (!file.startsWith('src/')) continue;
     for (const [contractName, { abi, evm }] of Object.entries(contracts)) {
       names.push(contractName);

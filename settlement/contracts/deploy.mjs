@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Deploys the escrow, and a test dollar if no token is named; prints one JSON object.
+// Deploys the escrow with its annex, and a test dollar if no token is named; prints one JSON object.
 //   node deploy.mjs --rpc URL --build DIR --config FILE      (FILE - : standard input)
 // FILE: {
 //   "token": "0x..."            absent: a TestDollar is deployed, and "mint" [{ "to", "amount" }] is carried out
@@ -87,10 +87,12 @@ export async function deploy({ rpc, buildDir, config }) {
   const owner = config.owner ?? wallet.account.address;
   const protocolShare = config.protocolShare ?? 0;
   const operators = config.operators ?? [];
-  const receipt = await create('Pennypost', [token, config.treasury, protocolShare, timers, operators, owner]);
+  const annex = (await create('PennypostAnnex', [])).contractAddress;
+  const receipt = await create('Pennypost', [token, config.treasury, protocolShare, timers, operators, owner, annex]);
   return {
     chainId,
     contract: receipt.contractAddress,
+    annex,
     token,
     deployBlock: Number(receipt.blockNumber),
     deployer: wallet.account.address,

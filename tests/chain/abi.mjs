@@ -2,7 +2,7 @@
 // Method: the tables of the page are parsed and compared, both ways, with the ABI; the type hashes in the sources with
 // those of the vectors; the vectors with what their generators make now.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toEventSelector, toFunctionSelector } from 'viem';
 import { formatAbiItem } from 'viem/utils';
@@ -10,13 +10,29 @@ import { artifact } from '../../settlement/contracts/build.mjs';
 import { contractsDir, root } from '../support/chain/paths.mjs';
 import { check } from '../support/chain/suite.mjs';
 
-const page = readFileSync(join(root, 'specs/chain.md'), 'utf8');
+const pageFile = join(root, 'specs/chain.md');
 const sourceDir = join(root, 'settlement/contracts/src');
 const sources = Object.fromEntries(
   readdirSync(sourceDir).filter((f) => f.endsWith('.sol')).map((f) => [f, readFileSync(join(sourceDir, f), 'utf8')]),
 );
 const { abi } = artifact(contractsDir, 'IPennypost');
 const contract = artifact(contractsDir, 'Pennypost');
+
+const items = (type) => abi.filter((x) => x.type === type).sort((a, b) => (a.name < b.name ? -1 : 1));
+const selectorOf = (x) => (x.type === 'event' ? toEventSelector(x) : toFunctionSelector({ ...x, type: 'function' }));
+const rowOf = (x) => `| \`${selectorOf(x)}\` | \`${formatAbiItem(x)}\` |`;
+
+// `node tests/chain/abi.mjs --write` makes the three tables anew.
+if (process.argv.includes('--write')) {
+  let text = readFileSync(pageFile, 'utf8');
+  for (const [title, type] of [['Functions', 'function'], ['Events', 'event'], ['Errors', 'error']]) {
+    const [before, after] = text.split(`### ${title}\n`);
+    const rest = after.replace(/(\| `0x[0-9a-f]+` \| `[^`]+` \|\n)+/, `${items(type).map(rowOf).join('\n')}\n`);
+    text = `${before}### ${title}\n${rest}`;
+  }
+  writeFileSync(pageFile, text);
+}
+const page = readFileSync(pageFile, 'utf8');
 
 const section = (title) => page.split(`### ${title}\n`)[1].split('\n##')[0];
 const rows = (title) => [...section(title).matchAll(/^\| `(0x[0-9a-f]+)` \| `([^`]+)` \|$/gm)].map((m) => `${m[1]} ${m[2]}`);
@@ -27,8 +43,6 @@ function same(actual, expected, what) {
   if (missing.length || extra.length || actual.length === 0)
     throw new Error(`${what}: not in the page: ${missing.join('; ') || 'none'}; not in the contract: ${extra.join('; ') || 'none'}`);
 }
-
-const items = (type) => abi.filter((x) => x.type === type);
 
 await check('chain_page__functions__are_those_compiled', () =>
   same(rows('Functions'), items('function').map((x) => `${toFunctionSelector(x)} ${formatAbiItem(x)}`), 'functions'));
@@ -51,26 +65,47 @@ await check('contract__every_call_of_the_interface__is_there', () => {
 });
 
 await check('contract__every_error_of_the_interface__is_used', () => {
-  const code = Object.entries(sources).filter(([f]) => f !== 'IPennypost.sol').map(([, text]) => text).join('\n');
+  const code = Object.entries(sources).filter(([f]) => !f.startsWith('IPennypost')).map(([, text]) => text).join('\n');
   for (const { name } of items('error'))
-    if (!new RegExp(`revert ${name}\\(`).test(code)) throw new Error(`${name} is never raised`);
+    if (!new RegExp(`revert (?:IPennypostTypes\\.)?${name}\\(`).test(code)) throw new Error(`${name} is never raised`);
 });
 
 await check('contract__every_error__has_a_test', () => {
   const dir = join(root, 'settlement/contracts/test');
   const tests = readdirSync(dir).filter((f) => f.endsWith('.sol')).map((f) => readFileSync(join(dir, f), 'utf8')).join('\n');
   for (const { name } of items('error'))
-    if (!tests.includes(`IPennypost.${name}.selector`)) throw new Error(`no test expects ${name}`);
+    if (!tests.includes(`Types.${name}.selector`)) throw new Error(`no test expects ${name}`);
 });
 
 await check('contract__deployed_code__fits_the_limit', () => {
-  const size = contract.deployedBytecode.length / 2 - 1;
-  if (size >= 24576) throw new Error(`${size} bytes, at most 24575`);
+  for (const name of ['Pennypost', 'PennypostAnnex']) {
+    const size = artifact(contractsDir, name).deployedBytecode.length / 2 - 1;
+    if (size > 24576) throw new Error(`${name}: ${size} bytes, at most 24576`);
+  }
+});
+
+// What differs in the two parts would be read as something else by the other.
+await check('annex__selectors__are_not_those_of_the_escrow_too', () => {
+  const own = (file) => new Set([...sources['IPennypost.sol'].split(`interface ${file} `)[1].split('\n}')[0].matchAll(/function (\w+)\(/g)].map((m) => m[1]));
+  const front = own('IPennypostFront');
+  for (const name of own('IPennypostAnnex')) if (front.has(name)) throw new Error(`${name} is in both`);
+});
+
+// Each call's description names its caller, what it changes and every error; NAME-checks only, the tests do the rest.
+await check('interface__every_changing_call__says_who_what_and_which_errors', () => {
+  const errors = new Set([...items('error').map((x) => x.name), 'OwnableUnauthorizedAccount', 'Panic']);
+  for (const [, doc, name, tail] of sources['IPennypost.sol'].matchAll(/((?:    \/\/\/.*\n)*)    function (\w+)\(([^;]*);/g)) {
+    if (/\bview\b/.test(tail)) continue;
+    const text = doc.replace(/^ *\/\/\/ ?/gm, '').replace(/\s+/g, ' ');
+    const found = /@notice .*@dev Caller: (.*?) Changes: (.*?) Reverts: (.*?)(@param|$)/.exec(text);
+    if (!found) throw new Error(`${name}: no caller, changes and reverts`);
+    for (const word of found[3].matchAll(/\b[A-Z][a-z]+[A-Z]\w+|\bPanic\b/g)) if (!errors.has(word[0])) throw new Error(`${name}: ${word[0]} is no error`);
+  }
 });
 
 await check('chain_page__enums__are_those_of_the_interface', () => {
   for (const name of ['ChannelState', 'OperatorState', 'SkipReason']) {
-    const body = new RegExp(`enum ${name} \\{([^}]*)\\}`).exec(sources['IPennypost.sol'])[1];
+    const body = new RegExp(`enum ${name} \\{([^}]*)\\}`).exec(sources['IPennypostTypes.sol'])[1];
     const members = [...body.replace(/\/\/.*$/gm, '').matchAll(/\w+/g)].map((m, i) => `${i} ${m[0]}`);
     const text = `${name}: ${members.join(', ')}.`;
     if (!page.includes(text)) throw new Error(`the page does not say "${text}"`);

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Channels} from "./Channels.sol";
-import {IPennypost} from "./IPennypost.sol";
+import {IPennypostFront} from "./IPennypost.sol";
 import {Reports} from "./Reports.sol";
 import {Settlement} from "./Settlement.sol";
 
@@ -11,10 +11,7 @@ import {Settlement} from "./Settlement.sol";
 /// @dev Spent and refunded merge by maximum; `vested` never falls. A voucher is stored only together with the refund
 ///      that it acknowledges; its `refundAck` is a condition and never becomes a refund itself.
 abstract contract Claims is Channels, Reports {
-    uint128 internal received; // units, ever credited to the pool
-
-    /// @inheritdoc IPennypost
-    /// @dev Reverts with ChannelNotLive, InvalidSignature (refund, then voucher), RefundMissing and NotHigher.
+    /// @inheritdoc IPennypostFront
     function postVoucher(
         ChannelConfig calldata config,
         uint32 lane,
@@ -37,8 +34,7 @@ abstract contract Claims is Channels, Reports {
         emit VoucherPosted(channelId, lane, voucher.spent, voucher.refundAck, voucher.context);
     }
 
-    /// @inheritdoc IPennypost
-    /// @dev Reverts with ChannelNotLive, NotHigher and InvalidSignature.
+    /// @inheritdoc IPennypostFront
     function postRefund(ChannelConfig calldata config, uint32 lane, Refund calldata refund) external {
         (bytes32 channelId,) = _liveChannel(config);
         Lane storage state = lanes[channelId][lane];
@@ -49,8 +45,7 @@ abstract contract Claims is Channels, Reports {
         emit RefundPosted(channelId, lane, refund.refunded, refund.reasons);
     }
 
-    /// @inheritdoc IPennypost
-    /// @dev Reverts with ReportUnknown and ReportNotVested, and on calldata that is no encoding of the arguments.
+    /// @inheritdoc IPennypostFront
     function settle(EpochReport calldata report, LaneClaim[] calldata claims) external {
         (bytes32 reportHash,) = _requireVested(report);
         uint256 credit = 0;
@@ -65,7 +60,7 @@ abstract contract Claims is Channels, Reports {
         private
         returns (uint64 credit)
     {
-        bytes32 channelId = channelIdOf(claim.config);
+        bytes32 channelId = _channelIdOf(claim.config);
         Lane memory lane = lanes[channelId][claim.lane];
         (SkipReason reason, bytes32 expected, bytes32 actual) = _mergeClaim(channelId, lanesRoot, claim, lane);
         if (reason == SkipReason.NONE) {

@@ -4,18 +4,15 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Claims} from "./Claims.sol";
-import {IPennypost} from "./IPennypost.sol";
+import {IPennypostFront} from "./IPennypost.sol";
 
 /// @title The pool: it pays only out of what it has received, cumulatively, by the newest vested report.
 abstract contract Payouts is Claims {
     using SafeERC20 for IERC20;
 
-    uint128 private claimed; // units, ever paid out
-    mapping(uint32 nodeId => uint128) private claimedBy;
+    address public immutable override treasury;
 
-    /// @inheritdoc IPennypost
-    /// @dev Reverts with ReportUnknown, ReportNotVested, ReportSuperseded, PayeeMismatch, PayoutTotalMismatch,
-    ///      PayoutProofInvalid, NothingToClaim and PoolExceeded; with Panic(0x11) if the proof's sums exceed 128 bits.
+    /// @inheritdoc IPennypostFront
     function claimPayout(
         EpochReport calldata report,
         uint32 nodeId,
@@ -36,17 +33,22 @@ abstract contract Payouts is Claims {
         claimed = uint128(total);
         claimedBy[nodeId] = amount;
         emit PayoutClaimed(nodeId, payee, reportHash, due, amount);
-        IERC20(token).safeTransfer(payee, due);
+        IERC20(TOKEN).safeTransfer(payee, due);
     }
 
-    /// @inheritdoc IPennypost
+    /// @inheritdoc IPennypostFront
     function pool() external view returns (uint128, uint128) {
         return (received, claimed);
     }
 
-    /// @inheritdoc IPennypost
+    /// @inheritdoc IPennypostFront
     function payoutClaimed(uint32 nodeId) external view returns (uint128) {
         return claimedBy[nodeId];
+    }
+
+    /// @dev Where payouts of a node go; nodeId 0 is the treasury.
+    function _payeeOf(uint32 nodeId) private view returns (address) {
+        return nodeId == 0 ? treasury : operators[nodeId].payee;
     }
 
     /// @dev CHAIN-013. The sums on the way up are hashed in, so no leaf can take more than the total leaves for it.

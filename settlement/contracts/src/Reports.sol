@@ -1,45 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypost} from "./IPennypost.sol";
-import {Registry} from "./Registry.sol";
-import {SignedTypes} from "./SignedTypes.sol";
+import {IPennypostFront} from "./IPennypost.sol";
+import {Quorum} from "./Quorum.sol";
+import {Timing} from "./Timing.sol";
 
 /// @title Epoch reports: what a quorum of operators says was earned, and who receives it.
-abstract contract Reports is SignedTypes, Registry {
-    /// @dev One slot; 64 bits are free: room for a revocation.
-    struct Report {
-        uint64 epoch;
-        uint64 vestsAt; // 0: never posted
-        uint64 supersededAt; // when its successor vests; 0: there is none
-    }
-
-    struct Head {
-        uint64 epoch;
-        uint64 blockNumber;
-        uint64 endTime;
-    }
-
-    mapping(bytes32 reportHash => Report) private reports;
-    bytes32 private headHash;
-    Head private head;
-
-    /// @inheritdoc IPennypost
-    /// @dev Reverts, in this order, with ReportPreviousMismatch, ReportEpochNotNewer, ReportBlockNotNewer,
-    ///      ReportEndTimeNotNewer, ReportEpochInFuture, ReportBlockInFuture, ReportEndTimeInFuture, ReportTooOld,
-    ///      LengthMismatch, OperatorSetMismatch, OperatorSetRetired, InvalidSignature and QuorumMissing.
+abstract contract Reports is Quorum, IPennypostFront {
+    /// @inheritdoc IPennypostFront
     function postReport(
         EpochReport calldata report,
         uint32[] calldata nodeIds,
         address[] calldata operatorKeys,
         Signature[] calldata signatures
     ) external {
-        _checkSuccession(report);
-        _checkSet(report, nodeIds, operatorKeys);
-        bytes32 reportHash = reportHashOf(report);
+        Timers memory t = timing;
+        _checkSuccession(report, t);
+        _checkSet(report, nodeIds, operatorKeys, Timing.reportAge(t));
+        bytes32 reportHash = _reportHashOf(report);
         uint256 signers = _countSigners(reportHash, operatorKeys, signatures);
 
-        uint64 vestsAt = _now() + VESTING;
+        uint64 vestsAt = _now() + t.vesting;
         if (headHash != 0) reports[headHash].supersededAt = vestsAt;
         reports[reportHash] = Report({epoch: report.epoch, vestsAt: vestsAt, supersededAt: 0});
         headHash = reportHash;
@@ -47,28 +28,20 @@ abstract contract Reports is SignedTypes, Registry {
         emit ReportPosted(report.epoch, reportHash, report, vestsAt, signers);
     }
 
-    /// @inheritdoc IPennypost
+    /// @inheritdoc IPennypostFront
     function reportOf(bytes32 reportHash) external view returns (ReportView memory) {
         Report storage report = reports[reportHash];
         return ReportView(report.epoch, report.vestsAt, report.supersededAt);
     }
 
-    /// @inheritdoc IPennypost
+    /// @inheritdoc IPennypostFront
     function lastReport() external view returns (ReportHead memory) {
         return ReportHead(headHash, head.epoch, head.blockNumber, head.endTime);
     }
 
-    /// @dev For `settle`: any report past its window. What lanes earned only grows, so an older one is harmless.
-    function _requireVested(EpochReport calldata report)
-        internal
-        view
-        returns (bytes32 reportHash, uint64 supersededAt)
-    {
-        reportHash = reportHashOf(report);
-        Report storage known = reports[reportHash];
-        if (known.vestsAt == 0) revert ReportUnknown(reportHash);
-        if (_now() < known.vestsAt) revert ReportNotVested(known.vestsAt, _now());
-        supersededAt = known.supersededAt;
+    /// @inheritdoc IPennypostFront
+    function reportHashOf(EpochReport calldata report) external view returns (bytes32) {
+        return _reportHashOf(report);
     }
 
     /// @dev For `claimPayout`: only the newest report past its window.
@@ -79,7 +52,7 @@ abstract contract Reports is SignedTypes, Registry {
     }
 
     /// @dev CHAIN-040, CHAIN-041, CHAIN-042.
-    function _checkSuccession(EpochReport calldata report) private view {
+    function _checkSuccession(EpochReport calldata report, Timers memory t) private view {
         if (report.previous != headHash) revert ReportPreviousMismatch(headHash, report.previous);
         if (headHash != 0) {
             if (report.epoch <= head.epoch) revert ReportEpochNotNewer(head.epoch, report.epoch);
@@ -88,42 +61,28 @@ abstract contract Reports is SignedTypes, Registry {
             }
             if (report.endTime <= head.endTime) revert ReportEndTimeNotNewer(head.endTime, report.endTime);
         }
-        uint64 currentEpoch = _now() / EPOCH;
+        uint64 currentEpoch = _now() / t.epoch;
         if (report.epoch > currentEpoch) revert ReportEpochInFuture(currentEpoch, report.epoch);
         if (report.blockNumber >= block.number) {
             revert ReportBlockInFuture(uint64(block.number), report.blockNumber);
         }
         if (report.endTime > _now()) revert ReportEndTimeInFuture(_now(), report.endTime);
-        if (report.endTime + REPORT_AGE < _now()) revert ReportTooOld(_now() - REPORT_AGE, report.endTime);
+        uint64 age = Timing.reportAge(t);
+        if (report.endTime + age < _now()) revert ReportTooOld(_now() - age, report.endTime);
     }
 
     /// @dev CHAIN-043, CHAIN-044: the set at the named block signs, and not long after it was replaced.
-    function _checkSet(EpochReport calldata report, uint32[] calldata nodeIds, address[] calldata operatorKeys)
-        private
-        view
-    {
+    function _checkSet(
+        EpochReport calldata report,
+        uint32[] calldata nodeIds,
+        address[] calldata operatorKeys,
+        uint64 age
+    ) private view {
         if (nodeIds.length != operatorKeys.length) revert LengthMismatch(nodeIds.length, operatorKeys.length);
-        (bytes32 setHash, uint64 replacedAt) = operatorSetAt(report.blockNumber);
+        (bytes32 setHash, uint64 replacedAt) = _operatorSetAt(report.blockNumber);
         if (report.operatorSet != setHash) revert OperatorSetMismatch(setHash, report.operatorSet);
         bytes32 given = keccak256(abi.encode(nodeIds, operatorKeys));
         if (given != setHash) revert OperatorSetMismatch(setHash, given);
-        if (replacedAt != 0 && replacedAt + REPORT_AGE < _now()) revert OperatorSetRetired(replacedAt, _now());
-    }
-
-    /// @dev CHAIN-045: more than 2/3 by count; one place per operator, so no signature counts twice.
-    function _countSigners(bytes32 reportHash, address[] calldata operatorKeys, Signature[] calldata signatures)
-        private
-        pure
-        returns (uint256 signers)
-    {
-        uint256 count = operatorKeys.length;
-        if (signatures.length != count) revert LengthMismatch(count, signatures.length);
-        for (uint256 i = 0; i < count; i++) {
-            if (signatures[i].v == 0) continue;
-            _requireSigned(operatorKeys[i], reportHash, signatures[i]);
-            signers++;
-        }
-        uint256 needed = 2 * count / 3 + 1;
-        if (signers < needed) revert QuorumMissing(needed, signers, count);
+        if (replacedAt != 0 && replacedAt + age < _now()) revert OperatorSetRetired(replacedAt, _now());
     }
 }

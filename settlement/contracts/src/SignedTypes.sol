@@ -3,10 +3,10 @@ pragma solidity ^0.8.28;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {IPennypost} from "./IPennypost.sol";
+import {IPennypostTypes} from "./IPennypostTypes.sol";
 
 /// @title The EIP-712 types that the contract verifies, and their digests (specs/vectors/eip712.json).
-abstract contract SignedTypes is EIP712, IPennypost {
+abstract contract SignedTypes is EIP712, IPennypostTypes {
     bytes32 internal constant CHANNEL_TYPE = keccak256("Channel(address payer,address signer,uint64 nonce)");
     bytes32 internal constant VOUCHER_TYPE =
         keccak256("Voucher(bytes32 channelId,uint32 lane,uint96 spent,uint96 refundAck,bytes32 context)");
@@ -20,13 +20,11 @@ abstract contract SignedTypes is EIP712, IPennypost {
 
     constructor() EIP712("Pennypost", "1") {}
 
-    /// @inheritdoc IPennypost
-    function channelIdOf(ChannelConfig calldata config) public view returns (bytes32) {
+    function _channelIdOf(ChannelConfig calldata config) internal view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(CHANNEL_TYPE, config.payer, config.signer, config.nonce)));
     }
 
-    /// @inheritdoc IPennypost
-    function reportHashOf(EpochReport calldata report) public view returns (bytes32) {
+    function _reportHashOf(EpochReport calldata report) internal view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPE, report)));
     }
 

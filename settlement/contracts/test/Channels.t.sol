@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypost} from "../src/IPennypost.sol";
+import {IPennypostTypes as Types} from "../src/IPennypostTypes.sol";
 import {Fixture} from "./support/Fixture.sol";
 
 /// @dev Goal: opening, topping up, allocating, and every reason to refuse them. Method: one call a test on a fresh
@@ -17,7 +17,7 @@ contract ChannelsTest is Fixture {
 
     function openAs(
         address sender,
-        IPennypost.ChannelConfig memory config,
+        Types.ChannelConfig memory config,
         uint64 deposit,
         uint32[] memory lanes,
         uint64[] memory caps,
@@ -55,8 +55,8 @@ contract ChannelsTest is Fixture {
         bytes32 returned = post.open(configOf(0), 100, toArray(LANE, LANE2), toUnits(60, 40));
 
         assertEq(returned, id, "id");
-        IPennypost.ChannelView memory channel = post.channelOf(id);
-        assertTrue(channel.state == IPennypost.ChannelState.OPEN, "OPEN");
+        Types.ChannelView memory channel = post.channelOf(id);
+        assertTrue(channel.state == Types.ChannelState.OPEN, "OPEN");
         assertEq(channel.deposit, 100, "deposit");
         assertEq(channel.allocated, 100, "allocated");
         assertEq(channel.closableAt, 0, "closableAt");
@@ -89,60 +89,60 @@ contract ChannelsTest is Fixture {
     }
 
     function test_open__not_the_payer__refused() public {
-        bytes memory err = abi.encodeWithSelector(IPennypost.NotPayer.selector, PAYER, STRANGER);
+        bytes memory err = abi.encodeWithSelector(Types.NotPayer.selector, PAYER, STRANGER);
         openAs(STRANGER, configOf(0), 100, toArray(LANE), toUnits(100), err);
     }
 
     function test_open__no_signer__refused() public {
-        IPennypost.ChannelConfig memory config = configOf(0);
+        Types.ChannelConfig memory config = configOf(0);
         config.signer = address(0);
-        bytes memory err = abi.encodeWithSelector(IPennypost.ZeroAddress.selector, bytes32("signer"));
+        bytes memory err = abi.encodeWithSelector(Types.ZeroAddress.selector, bytes32("signer"));
         openAs(PAYER, config, 100, toArray(LANE), toUnits(100), err);
     }
 
     function test_open__nothing_deposited__refused() public {
-        bytes memory err = abi.encodeWithSelector(IPennypost.ZeroAmount.selector, bytes32("deposit"));
+        bytes memory err = abi.encodeWithSelector(Types.ZeroAmount.selector, bytes32("deposit"));
         openAs(PAYER, configOf(0), 0, new uint32[](0), new uint64[](0), err);
     }
 
     function test_open__nonce_used_or_skipped__refused() public {
-        bytes memory err = abi.encodeWithSelector(IPennypost.WrongNonce.selector, uint64(0), uint64(1));
+        bytes memory err = abi.encodeWithSelector(Types.WrongNonce.selector, uint64(0), uint64(1));
         openAs(PAYER, configOf(1), 100, toArray(LANE), toUnits(100), err);
         openOne(100, 100);
-        err = abi.encodeWithSelector(IPennypost.WrongNonce.selector, uint64(1), uint64(0));
+        err = abi.encodeWithSelector(Types.WrongNonce.selector, uint64(1), uint64(0));
         openAs(PAYER, configOf(0), 100, toArray(LANE), toUnits(100), err);
     }
 
     function test_open__lists_of_different_length__refused() public {
-        bytes memory err = abi.encodeWithSelector(IPennypost.LengthMismatch.selector, 1, 2);
+        bytes memory err = abi.encodeWithSelector(Types.LengthMismatch.selector, 1, 2);
         refuseOpen(toArray(LANE), toUnits(1, 2), err);
     }
 
     function test_open__lanes_out_of_order_or_twice__refused() public {
-        bytes memory err = abi.encodeWithSelector(IPennypost.LanesNotAscending.selector, LANE2, LANE);
+        bytes memory err = abi.encodeWithSelector(Types.LanesNotAscending.selector, LANE2, LANE);
         refuseOpen(toArray(LANE2, LANE), toUnits(1, 2), err);
-        err = abi.encodeWithSelector(IPennypost.LanesNotAscending.selector, LANE, LANE);
+        err = abi.encodeWithSelector(Types.LanesNotAscending.selector, LANE, LANE);
         refuseOpen(toArray(LANE, LANE), toUnits(1, 2), err);
     }
 
     function test_open__lane_of_an_unknown_node__refused() public {
         bytes memory err = abi.encodeWithSelector(
-            IPennypost.OperatorNotActive.selector, uint32(9), IPennypost.OperatorState.NONE
+            Types.OperatorNotActive.selector, uint32(9), Types.OperatorState.NONE
         );
         refuseOpen(toArray(9 << 8), toUnits(1), err);
     }
 
     function test_open__cap_of_zero__refused() public {
         refuseOpen(
-            toArray(LANE), toUnits(0), abi.encodeWithSelector(IPennypost.CapNotRaised.selector, LANE, uint64(0), uint64(0))
+            toArray(LANE), toUnits(0), abi.encodeWithSelector(Types.CapNotRaised.selector, LANE, uint64(0), uint64(0))
         );
     }
 
     function test_open__caps_above_the_deposit__refused() public {
-        bytes memory err = abi.encodeWithSelector(IPennypost.CapsExceedDeposit.selector, 101, 100);
+        bytes memory err = abi.encodeWithSelector(Types.CapsExceedDeposit.selector, 101, 100);
         refuseOpen(toArray(LANE, LANE2), toUnits(60, 41), err);
         uint256 sum = uint256(type(uint64).max) * 2;
-        err = abi.encodeWithSelector(IPennypost.CapsExceedDeposit.selector, sum, 100);
+        err = abi.encodeWithSelector(Types.CapsExceedDeposit.selector, sum, 100);
         refuseOpen(toArray(LANE, LANE2), toUnits(type(uint64).max, type(uint64).max), err);
     }
 
@@ -183,19 +183,19 @@ contract ChannelsTest is Fixture {
 
     function test_topUp__bad_calls__refused() public {
         bytes32 id = openOne(100, 60);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.NotPayer.selector, PAYER, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(Types.NotPayer.selector, PAYER, STRANGER));
         vm.prank(STRANGER);
         post.topUp(configOf(0), 50, toArray(LANE), toUnits(110));
 
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.ZeroAmount.selector, bytes32("amount")));
+        vm.expectRevert(abi.encodeWithSelector(Types.ZeroAmount.selector, bytes32("amount")));
         vm.prank(PAYER);
         post.topUp(configOf(0), 0, toArray(LANE), toUnits(80));
 
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.CapNotRaised.selector, LANE, uint64(60), uint64(60)));
+        vm.expectRevert(abi.encodeWithSelector(Types.CapNotRaised.selector, LANE, uint64(60), uint64(60)));
         vm.prank(PAYER);
         post.topUp(configOf(0), 50, toArray(LANE), toUnits(60));
 
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.CapsExceedDeposit.selector, 151, 150));
+        vm.expectRevert(abi.encodeWithSelector(Types.CapsExceedDeposit.selector, 151, 150));
         vm.prank(PAYER);
         post.topUp(configOf(0), 50, toArray(LANE), toUnits(151));
 
@@ -205,7 +205,7 @@ contract ChannelsTest is Fixture {
 
         bytes32 unknown = post.channelIdOf(configOf(1));
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.ChannelNotOpen.selector, unknown, IPennypost.ChannelState.NONE)
+            abi.encodeWithSelector(Types.ChannelNotOpen.selector, unknown, Types.ChannelState.NONE)
         );
         vm.prank(PAYER);
         post.topUp(configOf(1), 50, toArray(LANE), toUnits(50));
@@ -213,7 +213,7 @@ contract ChannelsTest is Fixture {
         vm.prank(PAYER);
         post.requestClose(configOf(0));
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.ChannelNotOpen.selector, id, IPennypost.ChannelState.CLOSING)
+            abi.encodeWithSelector(Types.ChannelNotOpen.selector, id, Types.ChannelState.CLOSING)
         );
         vm.prank(PAYER);
         post.topUp(configOf(0), 50, toArray(LANE), toUnits(110));
@@ -231,22 +231,22 @@ contract ChannelsTest is Fixture {
 
     function test_allocate__bad_calls__refused() public {
         bytes32 id = openOne(100, 60);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.NotPayer.selector, PAYER, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(Types.NotPayer.selector, PAYER, STRANGER));
         vm.prank(STRANGER);
         post.allocate(configOf(0), toArray(LANE), toUnits(70));
 
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.ZeroAmount.selector, bytes32("lanes")));
+        vm.expectRevert(abi.encodeWithSelector(Types.ZeroAmount.selector, bytes32("lanes")));
         vm.prank(PAYER);
         post.allocate(configOf(0), new uint32[](0), new uint64[](0));
 
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.CapsExceedDeposit.selector, 101, 100));
+        vm.expectRevert(abi.encodeWithSelector(Types.CapsExceedDeposit.selector, 101, 100));
         vm.prank(PAYER);
         post.allocate(configOf(0), toArray(LANE), toUnits(101));
 
         vm.prank(PAYER);
         post.requestClose(configOf(0));
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.ChannelNotOpen.selector, id, IPennypost.ChannelState.CLOSING)
+            abi.encodeWithSelector(Types.ChannelNotOpen.selector, id, Types.ChannelState.CLOSING)
         );
         vm.prank(PAYER);
         post.allocate(configOf(0), toArray(LANE), toUnits(70));

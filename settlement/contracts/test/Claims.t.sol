@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypost} from "../src/IPennypost.sol";
+import {IPennypostTypes as Types} from "../src/IPennypostTypes.sol";
 import {Vm} from "./support/Base.sol";
 import {Fixture} from "./support/Fixture.sol";
 
@@ -26,7 +26,7 @@ contract ClaimsTest is Fixture {
         bytes32 indexed channelId,
         uint32 indexed lane,
         uint256 indexed index,
-        IPennypost.SkipReason reason,
+        Types.SkipReason reason,
         bytes32 expected,
         bytes32 actual
     );
@@ -38,12 +38,12 @@ contract ClaimsTest is Fixture {
         id = openOne(100, 60);
     }
 
-    function postVoucher(IPennypost.Voucher memory v, IPennypost.Refund memory r, bytes memory err) private {
+    function postVoucher(Types.Voucher memory v, Types.Refund memory r, bytes memory err) private {
         if (err.length > 0) vm.expectRevert(err);
         post.postVoucher(configOf(0), LANE, v, r);
     }
 
-    function postRefund(IPennypost.Refund memory r, bytes memory err) private {
+    function postRefund(Types.Refund memory r, bytes memory err) private {
         if (err.length > 0) vm.expectRevert(err);
         post.postRefund(configOf(0), LANE, r);
     }
@@ -52,16 +52,16 @@ contract ClaimsTest is Fixture {
 
     // CHAIN-030
     function test_postVoucher__signed__stores_the_highest() public {
-        IPennypost.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 500, 0);
+        Types.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 500, 0);
         vm.expectEmit(true, true, true, true, address(post));
         emit VoucherPosted(id, LANE, 500, 0, v.context);
         postVoucher(v, noRefund(), "");
         assertEq(post.laneOf(id, LANE).spent, 500, "spent");
-        postVoucher(v, noRefund(), abi.encodeWithSelector(IPennypost.NotHigher.selector, uint96(500), uint96(500)));
+        postVoucher(v, noRefund(), abi.encodeWithSelector(Types.NotHigher.selector, uint96(500), uint96(500)));
         postVoucher(
             voucher(SIGNER_KEY, id, LANE, 499, 0),
             noRefund(),
-            abi.encodeWithSelector(IPennypost.NotHigher.selector, uint96(500), uint96(499))
+            abi.encodeWithSelector(Types.NotHigher.selector, uint96(500), uint96(499))
         );
         postVoucher(voucher(SIGNER_KEY, id, LANE, type(uint96).max, 0), noRefund(), "");
         assertEq(post.laneOf(id, LANE).spent, type(uint96).max, "above the cap is stored; the cap clamps later");
@@ -69,9 +69,9 @@ contract ClaimsTest is Fixture {
 
     // CHAIN-031: a voucher travels with the refund that it needs.
     function test_postVoucher__with_its_refund__stores_both() public {
-        IPennypost.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 500, 40);
-        postVoucher(v, noRefund(), abi.encodeWithSelector(IPennypost.RefundMissing.selector, uint96(40), uint96(0)));
-        IPennypost.Refund memory r = refund(OPERATOR_KEY + 1, id, LANE, 50);
+        Types.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 500, 40);
+        postVoucher(v, noRefund(), abi.encodeWithSelector(Types.RefundMissing.selector, uint96(40), uint96(0)));
+        Types.Refund memory r = refund(OPERATOR_KEY + 1, id, LANE, 50);
         vm.expectEmit(true, true, true, true, address(post));
         emit RefundPosted(id, LANE, 50, r.reasons);
         postVoucher(v, r, "");
@@ -85,18 +85,18 @@ contract ClaimsTest is Fixture {
         postVoucher(
             voucher(SIGNER_KEY, id, LANE, 600, 600),
             noRefund(),
-            abi.encodeWithSelector(IPennypost.RefundMissing.selector, uint96(600), uint96(0))
+            abi.encodeWithSelector(Types.RefundMissing.selector, uint96(600), uint96(0))
         );
         assertEq(post.laneOf(id, LANE).refunded, 0, "R is the operator's");
     }
 
     function test_postVoucher__bad_signature__refused() public {
         bytes memory err =
-            abi.encodeWithSelector(IPennypost.InvalidSignature.selector, vm.addr(SIGNER_KEY), vm.addr(STRANGER_KEY));
+            abi.encodeWithSelector(Types.InvalidSignature.selector, vm.addr(SIGNER_KEY), vm.addr(STRANGER_KEY));
         postVoucher(voucher(STRANGER_KEY, id, LANE, 500, 0), noRefund(), err);
 
-        err = abi.encodeWithSelector(IPennypost.InvalidSignature.selector, vm.addr(SIGNER_KEY), address(0));
-        IPennypost.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 500, 0);
+        err = abi.encodeWithSelector(Types.InvalidSignature.selector, vm.addr(SIGNER_KEY), address(0));
+        Types.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 500, 0);
         v.signature.v = 0;
         postVoucher(v, noRefund(), err);
         v.signature.v = 29;
@@ -109,7 +109,7 @@ contract ClaimsTest is Fixture {
         v.signature.v = v.signature.v == 27 ? 28 : 27;
         postVoucher(v, noRefund(), err);
 
-        err = abi.encodeWithSelector(IPennypost.InvalidSignature.selector, operator(1), operator(2));
+        err = abi.encodeWithSelector(Types.InvalidSignature.selector, operator(1), operator(2));
         postVoucher(
             voucher(SIGNER_KEY, id, LANE, 500, 40), refund(OPERATOR_KEY + 2, id, LANE, 40), err
         );
@@ -117,20 +117,20 @@ contract ClaimsTest is Fixture {
 
     // A signature names channel, lane, contract and chain; for another of each it recovers somebody else.
     function test_postVoucher__signed_for_another_place__refused() public {
-        IPennypost.Voucher memory v = voucher(SIGNER_KEY, id, LANE2, 500, 0);
-        vm.expectPartialRevert(IPennypost.InvalidSignature.selector); // whatever address it recovers
+        Types.Voucher memory v = voucher(SIGNER_KEY, id, LANE2, 500, 0);
+        vm.expectPartialRevert(Types.InvalidSignature.selector); // whatever address it recovers
         post.postVoucher(configOf(0), LANE, v, noRefund());
         v = voucher(SIGNER_KEY, id, LANE, 500, 0);
         vm.chainId(5);
-        vm.expectPartialRevert(IPennypost.ChannelNotLive.selector); // even the channel's id is another there
+        vm.expectPartialRevert(Types.ChannelNotLive.selector); // even the channel's id is another there
         post.postVoucher(configOf(0), LANE, v, noRefund());
     }
 
     function test_postVoucher__unknown_channel__refused() public {
         bytes32 unknown = post.channelIdOf(configOf(1));
-        IPennypost.Voucher memory v = voucher(SIGNER_KEY, unknown, LANE, 500, 0);
+        Types.Voucher memory v = voucher(SIGNER_KEY, unknown, LANE, 500, 0);
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.ChannelNotLive.selector, unknown, IPennypost.ChannelState.NONE)
+            abi.encodeWithSelector(Types.ChannelNotLive.selector, unknown, Types.ChannelState.NONE)
         );
         post.postVoucher(configOf(1), LANE, v, noRefund());
     }
@@ -139,45 +139,45 @@ contract ClaimsTest is Fixture {
 
     // CHAIN-033
     function test_postRefund__signed__stores_the_highest() public {
-        IPennypost.Refund memory r = refund(OPERATOR_KEY + 1, id, LANE, 70);
+        Types.Refund memory r = refund(OPERATOR_KEY + 1, id, LANE, 70);
         postRefund(r, "");
         assertEq(post.laneOf(id, LANE).refunded, 70, "refunded");
-        postRefund(r, abi.encodeWithSelector(IPennypost.NotHigher.selector, uint96(70), uint96(70)));
+        postRefund(r, abi.encodeWithSelector(Types.NotHigher.selector, uint96(70), uint96(70)));
         postRefund(
             refund(SIGNER_KEY, id, LANE, 71),
-            abi.encodeWithSelector(IPennypost.InvalidSignature.selector, operator(1), vm.addr(SIGNER_KEY))
+            abi.encodeWithSelector(Types.InvalidSignature.selector, operator(1), vm.addr(SIGNER_KEY))
         );
     }
 
     function test_postRefund__lane_of_no_operator__refused() public {
-        IPennypost.Refund memory r = refund(OPERATOR_KEY + 9, id, 9 << 8, 71);
+        Types.Refund memory r = refund(OPERATOR_KEY + 9, id, 9 << 8, 71);
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.InvalidSignature.selector, address(0), operator(9))
+            abi.encodeWithSelector(Types.InvalidSignature.selector, address(0), operator(9))
         );
         post.postRefund(configOf(0), 9 << 8, r);
         // and a signature that recovers nothing does not match the missing operator's zero key
         r.signature.v = 0;
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.InvalidSignature.selector, address(0), address(0)));
+        vm.expectRevert(abi.encodeWithSelector(Types.InvalidSignature.selector, address(0), address(0)));
         post.postRefund(configOf(0), 9 << 8, r);
     }
 
     // ------------------------------------------------------------------------------------------------ settle
 
-    function settleOne(IPennypost.LaneClaim memory claim) private {
+    function settleOne(Types.LaneClaim memory claim) private {
         settleUnder(claim, leafHash(id, claim.lane, claim.leaf));
     }
 
-    function settleUnder(IPennypost.LaneClaim memory claim, bytes32 root) private {
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](1);
+    function settleUnder(Types.LaneClaim memory claim, bytes32 root) private {
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](1);
         claims[0] = claim;
         post.settle(postVested(root, 0, 0), claims);
     }
 
-    function skipped(IPennypost.LaneClaim memory claim, IPennypost.SkipReason reason, bytes32 expected, bytes32 actual)
+    function skipped(Types.LaneClaim memory claim, Types.SkipReason reason, bytes32 expected, bytes32 actual)
         private
     {
-        IPennypost.EpochReport memory report = postVested(leafHash(id, claim.lane, claim.leaf), 0, 0);
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](1);
+        Types.EpochReport memory report = postVested(leafHash(id, claim.lane, claim.leaf), 0, 0);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](1);
         claims[0] = claim;
         bytes32 channelId = post.channelIdOf(claim.config);
         bytes32 before = keccak256(abi.encode(post.laneOf(channelId, claim.lane), post.channelOf(channelId)));
@@ -190,18 +190,18 @@ contract ClaimsTest is Fixture {
 
     // CHAIN-034
     function test_settle__complete_claim__credits_the_pool() public {
-        IPennypost.LaneClaim memory claim = claimOf(id, LANE, 0, 30 * UNIT + 7);
+        Types.LaneClaim memory claim = claimOf(id, LANE, 0, 30 * UNIT + 7);
         claim.voucher = voucher(SIGNER_KEY, id, LANE, 50 * UNIT, 10 * UNIT);
         claim.refund = refund(OPERATOR_KEY + 1, id, LANE, 10 * UNIT);
-        IPennypost.EpochReport memory report = postVested(leafHash(id, LANE, claim.leaf), 0, 0);
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](1);
+        Types.EpochReport memory report = postVested(leafHash(id, LANE, claim.leaf), 0, 0);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](1);
         claims[0] = claim;
         bytes32 hash = post.reportHashOf(report);
         vm.expectEmit(true, true, true, true, address(post));
         emit LaneSettled(id, LANE, hash, 50 * UNIT, 10 * UNIT, 30 * UNIT + 7, 30 * UNIT + 7, 30);
         post.settle(report, claims);
 
-        IPennypost.LaneView memory lane = post.laneOf(id, LANE);
+        Types.LaneView memory lane = post.laneOf(id, LANE);
         assertEq(lane.spent, 50 * UNIT, "S");
         assertEq(lane.refunded, 10 * UNIT, "R");
         assertEq(lane.vested, 30 * UNIT + 7, "vested in grains");
@@ -235,7 +235,7 @@ contract ClaimsTest is Fixture {
 
     function test_settle__lower_voucher_unsigned__is_ignored() public {
         postVoucher(voucher(SIGNER_KEY, id, LANE, 20 * UNIT, 0), noRefund(), "");
-        IPennypost.LaneClaim memory claim = claimOf(id, LANE, 0, 20 * UNIT);
+        Types.LaneClaim memory claim = claimOf(id, LANE, 0, 20 * UNIT);
         claim.voucher = voucher(STRANGER_KEY, id, LANE, 19 * UNIT, 0);
         settleOne(claim);
         assertEq(post.channelOf(id).credited, 20, "stale is harmless");
@@ -243,7 +243,7 @@ contract ClaimsTest is Fixture {
 
     function test_settle__refund_after_vesting__takes_nothing_back() public {
         settleOne(claimOf(id, LANE, 20 * UNIT, 20 * UNIT));
-        IPennypost.LaneClaim memory claim = claimOf(id, LANE, 0, 20 * UNIT);
+        Types.LaneClaim memory claim = claimOf(id, LANE, 0, 20 * UNIT);
         claim.refund = refund(OPERATOR_KEY + 1, id, LANE, 15 * UNIT);
         settleOne(claim);
         assertEq(post.laneOf(id, LANE).refunded, 15 * UNIT, "R is kept");
@@ -257,10 +257,10 @@ contract ClaimsTest is Fixture {
     }
 
     function test_settle__older_report_after_a_newer__changes_nothing() public {
-        IPennypost.LaneClaim memory claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
-        IPennypost.EpochReport memory older = postVested(leafHash(id, LANE, claim.leaf), 0, 0);
+        Types.LaneClaim memory claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
+        Types.EpochReport memory older = postVested(leafHash(id, LANE, claim.leaf), 0, 0);
         settleOne(claimOf(id, LANE, 20 * UNIT, 9 * UNIT));
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](1);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](1);
         claims[0] = claim;
         post.settle(older, claims);
         assertEq(post.channelOf(id).credited, 9, "pool");
@@ -268,29 +268,29 @@ contract ClaimsTest is Fixture {
 
     // CHAIN-036: each reason
     function test_settle__bad_claims__skipped_with_the_reason() public {
-        IPennypost.LaneClaim memory claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
+        Types.LaneClaim memory claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
         claim.config.nonce = 9;
-        skipped(claim, IPennypost.SkipReason.CHANNEL_UNKNOWN, bytes32(uint256(1)), bytes32(0));
+        skipped(claim, Types.SkipReason.CHANNEL_UNKNOWN, bytes32(uint256(1)), bytes32(0));
 
         claim = claimOf(id, LANE, 0, 5 * UNIT);
         claim.voucher = voucher(STRANGER_KEY, id, LANE, 20 * UNIT, 0);
-        skipped(claim, IPennypost.SkipReason.VOUCHER_SIGNATURE, word(vm.addr(SIGNER_KEY)), word(vm.addr(STRANGER_KEY)));
+        skipped(claim, Types.SkipReason.VOUCHER_SIGNATURE, word(vm.addr(SIGNER_KEY)), word(vm.addr(STRANGER_KEY)));
 
         claim.voucher = voucher(SIGNER_KEY, id, LANE, 20 * UNIT, 3);
-        skipped(claim, IPennypost.SkipReason.REFUND_MISSING, bytes32(uint256(3)), bytes32(0));
+        skipped(claim, Types.SkipReason.REFUND_MISSING, bytes32(uint256(3)), bytes32(0));
 
         claim.refund = refund(OPERATOR_KEY + 2, id, LANE, 3);
-        skipped(claim, IPennypost.SkipReason.REFUND_SIGNATURE, word(operator(1)), word(operator(2)));
+        skipped(claim, Types.SkipReason.REFUND_SIGNATURE, word(operator(1)), word(operator(2)));
 
         claim.refund = refund(OPERATOR_KEY + 1, id, LANE, 2);
-        skipped(claim, IPennypost.SkipReason.REFUND_MISSING, bytes32(uint256(3)), bytes32(uint256(2)));
+        skipped(claim, Types.SkipReason.REFUND_MISSING, bytes32(uint256(3)), bytes32(uint256(2)));
 
         claim = claimOf(id, LANE, 0, 5 * UNIT); // no voucher anywhere
-        skipped(claim, IPennypost.SkipReason.NO_CHANGE, bytes32(0), bytes32(0));
+        skipped(claim, Types.SkipReason.NO_CHANGE, bytes32(0), bytes32(0));
 
         claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
         settleOne(claim);
-        skipped(claim, IPennypost.SkipReason.NO_CHANGE, bytes32(uint256(5 * UNIT)), bytes32(uint256(5 * UNIT)));
+        skipped(claim, Types.SkipReason.NO_CHANGE, bytes32(uint256(5 * UNIT)), bytes32(uint256(5 * UNIT)));
     }
 
     function word(address a) private pure returns (bytes32) {
@@ -298,14 +298,14 @@ contract ClaimsTest is Fixture {
     }
 
     function test_settle__leaf_not_in_the_report__skipped() public {
-        IPennypost.LaneClaim memory claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
+        Types.LaneClaim memory claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
         bytes32 root = leafHash(id, LANE, claim.leaf);
-        IPennypost.EpochReport memory report = postVested(root, 0, 0);
+        Types.EpochReport memory report = postVested(root, 0, 0);
         claim.leaf.earned++;
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](1);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](1);
         claims[0] = claim;
         vm.expectEmit(true, true, true, true, address(post));
-        emit ClaimSkipped(id, LANE, 0, IPennypost.SkipReason.BAD_PROOF, root, leafHash(id, LANE, claim.leaf));
+        emit ClaimSkipped(id, LANE, 0, Types.SkipReason.BAD_PROOF, root, leafHash(id, LANE, claim.leaf));
         post.settle(report, claims);
     }
 
@@ -316,7 +316,7 @@ contract ClaimsTest is Fixture {
         post.finalizeClose(configOf(0));
         skipped(
             claimOf(id, LANE, 20 * UNIT, 5 * UNIT),
-            IPennypost.SkipReason.CHANNEL_CLOSED,
+            Types.SkipReason.CHANNEL_CLOSED,
             bytes32(uint256(1)),
             bytes32(uint256(3))
         );
@@ -326,7 +326,7 @@ contract ClaimsTest is Fixture {
     function test_settle__batch_with_bad_claims__credits_the_good() public {
         vm.prank(PAYER);
         post.allocate(configOf(0), toArray(LANE2), toUnits(40));
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](4);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](4);
         claims[0] = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
         claims[1] = claimOf(id, LANE2, 20 * UNIT, 6 * UNIT);
         bytes32 a = leafHash(id, LANE, claims[0].leaf);
@@ -336,7 +336,7 @@ contract ClaimsTest is Fixture {
         claims[2] = claims[0];
         claims[3] = claimOf(id, LANE, 20 * UNIT, 60 * UNIT);
         bytes32 root = a < b ? keccak256(abi.encodePacked(a, b)) : keccak256(abi.encodePacked(b, a));
-        IPennypost.EpochReport memory report = postVested(root, 0, 0);
+        Types.EpochReport memory report = postVested(root, 0, 0);
         vm.recordLogs();
         post.settle(report, claims);
         Vm.Log[] memory logs = vm.getRecordedLogs();
@@ -350,16 +350,16 @@ contract ClaimsTest is Fixture {
     }
 
     function test_settle__report_unknown_or_unvested__refused() public {
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](0);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](0);
         nextBlock(61);
-        IPennypost.EpochReport memory report = reportFor(0);
-        bytes memory err = abi.encodeWithSelector(IPennypost.ReportUnknown.selector, reportDigest(report));
+        Types.EpochReport memory report = reportFor(0);
+        bytes memory err = abi.encodeWithSelector(Types.ReportUnknown.selector, reportDigest(report));
         vm.expectRevert(err);
         post.settle(report, claims);
         submit(report);
         uint64 vestsAt = time() + 100;
         vm.warp(vestsAt - 1);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.ReportNotVested.selector, vestsAt, vestsAt - 1));
+        vm.expectRevert(abi.encodeWithSelector(Types.ReportNotVested.selector, vestsAt, vestsAt - 1));
         post.settle(report, claims);
         vm.warp(vestsAt);
         post.settle(report, claims);
@@ -375,7 +375,7 @@ contract ClaimsTest is Fixture {
         assertEq(post.laneOf(id, LANE).refunded, 5, "refunded");
         vm.expectRevert(
             abi.encodeWithSelector(
-                IPennypost.OperatorNotActive.selector, uint32(1), IPennypost.OperatorState.REMOVED
+                Types.OperatorNotActive.selector, uint32(1), Types.OperatorState.REMOVED
             )
         );
         vm.prank(PAYER);

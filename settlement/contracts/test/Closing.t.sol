@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypost} from "../src/IPennypost.sol";
+import {IPennypostTypes as Types} from "../src/IPennypostTypes.sol";
 import {Fixture} from "./support/Fixture.sol";
 
 /// @dev Goal: the two ways out (together at once, alone after the challenge period) and releases. Method: real
@@ -19,13 +19,13 @@ contract ClosingTest is Fixture {
     }
 
     function releaseLane(bytes32 id, uint96 oldCap, uint96 newCap, uint64 seq) private {
-        IPennypost.LaneRelease[] memory list = new IPennypost.LaneRelease[](1);
+        Types.LaneRelease[] memory list = new Types.LaneRelease[](1);
         list[0] = releaseOf(OPERATOR_KEY + 1, id, LANE, oldCap, newCap, seq);
         post.release(configOf(0), list);
     }
 
-    function refuseRelease(IPennypost.LaneRelease memory signedRelease, bytes memory err) private {
-        IPennypost.LaneRelease[] memory list = new IPennypost.LaneRelease[](1);
+    function refuseRelease(Types.LaneRelease memory signedRelease, bytes memory err) private {
+        Types.LaneRelease[] memory list = new Types.LaneRelease[](1);
         list[0] = signedRelease;
         vm.expectRevert(err);
         post.release(configOf(0), list);
@@ -38,12 +38,12 @@ contract ClosingTest is Fixture {
         vm.expectEmit(true, true, true, true, address(post));
         emit CloseRequested(id, closableAt);
         requestClose();
-        IPennypost.ChannelView memory channel = post.channelOf(id);
-        assertTrue(channel.state == IPennypost.ChannelState.CLOSING, "CLOSING");
+        Types.ChannelView memory channel = post.channelOf(id);
+        assertTrue(channel.state == Types.ChannelState.CLOSING, "CLOSING");
         assertEq(channel.closableAt, closableAt, "closableAt");
 
         vm.warp(closableAt - 1);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.CloseTooEarly.selector, closableAt, closableAt - 1));
+        vm.expectRevert(abi.encodeWithSelector(Types.CloseTooEarly.selector, closableAt, closableAt - 1));
         post.finalizeClose(configOf(0));
 
         vm.warp(closableAt);
@@ -51,7 +51,7 @@ contract ClosingTest is Fixture {
         vm.prank(STRANGER);
         post.finalizeClose(configOf(0));
         assertEq(dollar.balanceOf(PAYER) - before, 100, "all deferred postage returns");
-        assertTrue(post.channelOf(id).state == IPennypost.ChannelState.CLOSED, "CLOSED");
+        assertTrue(post.channelOf(id).state == Types.ChannelState.CLOSED, "CLOSED");
         assertEq(post.channelOf(id).closableAt, 0, "no time to show");
     }
 
@@ -83,7 +83,7 @@ contract ClosingTest is Fixture {
         vm.prank(PAYER);
         bytes32 id = post.open(configOf(0), 100, new uint32[](0), new uint64[](0));
         requestClose();
-        assertTrue(post.channelOf(id).state == IPennypost.ChannelState.CLOSED, "CLOSED");
+        assertTrue(post.channelOf(id).state == Types.ChannelState.CLOSED, "CLOSED");
         assertEq(dollar.balanceOf(PAYER), 1e15, "all back");
     }
 
@@ -92,28 +92,28 @@ contract ClosingTest is Fixture {
         requestClose();
         settleLane(id, LANE, 25 * UNIT, 25 * UNIT);
         uint64 closableAt = post.channelOf(id).closableAt;
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.CloseTooEarly.selector, closableAt, time()));
+        vm.expectRevert(abi.encodeWithSelector(Types.CloseTooEarly.selector, closableAt, time()));
         post.finalizeClose(configOf(0));
         releaseLane(id, 60, 25, 0);
         post.finalizeClose(configOf(0));
-        assertTrue(post.channelOf(id).state == IPennypost.ChannelState.CLOSED, "CLOSED");
+        assertTrue(post.channelOf(id).state == Types.ChannelState.CLOSED, "CLOSED");
         assertEq(dollar.balanceOf(address(post)), 25, "pool");
     }
 
     function test_requestClose__bad_calls__refused() public {
         bytes32 id = openOne(100, 60);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.NotPayer.selector, PAYER, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(Types.NotPayer.selector, PAYER, STRANGER));
         vm.prank(STRANGER);
         post.requestClose(configOf(0));
 
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.ChannelNotClosing.selector, id, IPennypost.ChannelState.OPEN)
+            abi.encodeWithSelector(Types.ChannelNotClosing.selector, id, Types.ChannelState.OPEN)
         );
         post.finalizeClose(configOf(0));
 
         requestClose();
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.ChannelNotOpen.selector, id, IPennypost.ChannelState.CLOSING)
+            abi.encodeWithSelector(Types.ChannelNotOpen.selector, id, Types.ChannelState.CLOSING)
         );
         vm.prank(PAYER);
         post.requestClose(configOf(0));
@@ -127,29 +127,29 @@ contract ClosingTest is Fixture {
         post.finalizeClose(configOf(0));
 
         bytes memory err =
-            abi.encodeWithSelector(IPennypost.ChannelNotClosing.selector, id, IPennypost.ChannelState.CLOSED);
+            abi.encodeWithSelector(Types.ChannelNotClosing.selector, id, Types.ChannelState.CLOSED);
         vm.expectRevert(err);
         post.finalizeClose(configOf(0));
 
         bytes memory notLive =
-            abi.encodeWithSelector(IPennypost.ChannelNotLive.selector, id, IPennypost.ChannelState.CLOSED);
-        IPennypost.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 1, 0);
+            abi.encodeWithSelector(Types.ChannelNotLive.selector, id, Types.ChannelState.CLOSED);
+        Types.Voucher memory v = voucher(SIGNER_KEY, id, LANE, 1, 0);
         vm.expectRevert(notLive);
         post.postVoucher(configOf(0), LANE, v, noRefund());
 
-        IPennypost.Refund memory r = refund(OPERATOR_KEY + 1, id, LANE, 1);
+        Types.Refund memory r = refund(OPERATOR_KEY + 1, id, LANE, 1);
         vm.expectRevert(notLive);
         post.postRefund(configOf(0), LANE, r);
 
         refuseRelease(releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 0, 0), notLive);
 
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.ChannelNotOpen.selector, id, IPennypost.ChannelState.CLOSED)
+            abi.encodeWithSelector(Types.ChannelNotOpen.selector, id, Types.ChannelState.CLOSED)
         );
         vm.prank(PAYER);
         post.requestClose(configOf(0));
 
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.WrongNonce.selector, uint64(1), uint64(0)));
+        vm.expectRevert(abi.encodeWithSelector(Types.WrongNonce.selector, uint64(1), uint64(0)));
         vm.prank(PAYER);
         post.open(configOf(0), 100, toArray(LANE), toUnits(100));
     }
@@ -173,7 +173,7 @@ contract ClosingTest is Fixture {
     function test_release__two_lanes_in_one_call__lowers_both() public {
         vm.prank(PAYER);
         bytes32 id = post.open(configOf(0), 100, toArray(LANE, LANE2), toUnits(60, 40));
-        IPennypost.LaneRelease[] memory list = new IPennypost.LaneRelease[](2);
+        Types.LaneRelease[] memory list = new Types.LaneRelease[](2);
         list[0] = releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 0, 0);
         list[1] = releaseOf(OPERATOR_KEY + 2, id, LANE2, 40, 5, 0);
         post.release(configOf(0), list);
@@ -182,12 +182,12 @@ contract ClosingTest is Fixture {
 
     function test_release__again_after_the_cap_rose__is_stale() public {
         bytes32 id = openOne(100, 60);
-        IPennypost.LaneRelease memory first = releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 10, 0);
+        Types.LaneRelease memory first = releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 10, 0);
         releaseLane(id, 60, 10, 0);
         vm.prank(PAYER);
         post.allocate(configOf(0), toArray(LANE), toUnits(60));
         refuseRelease(
-            first, abi.encodeWithSelector(IPennypost.ReleaseStale.selector, LANE, uint64(60), uint96(60), uint64(2), uint64(0))
+            first, abi.encodeWithSelector(Types.ReleaseStale.selector, LANE, uint64(60), uint96(60), uint64(2), uint64(0))
         );
     }
 
@@ -196,27 +196,27 @@ contract ClosingTest is Fixture {
         settleLane(id, LANE, 25 * UNIT + 1, 25 * UNIT + 1);
         refuseRelease(
             releaseOf(OPERATOR_KEY + 1, id, LANE, 61, 30, 0),
-            abi.encodeWithSelector(IPennypost.ReleaseStale.selector, LANE, uint64(60), uint96(61), uint64(0), uint64(0))
+            abi.encodeWithSelector(Types.ReleaseStale.selector, LANE, uint64(60), uint96(61), uint64(0), uint64(0))
         );
         refuseRelease(
             releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 60, 0),
-            abi.encodeWithSelector(IPennypost.CapNotLowered.selector, LANE, uint64(60), uint96(60))
+            abi.encodeWithSelector(Types.CapNotLowered.selector, LANE, uint64(60), uint96(60))
         );
         refuseRelease(
             releaseOf(OPERATOR_KEY + 1, id, LANE, 60, type(uint96).max, 0),
-            abi.encodeWithSelector(IPennypost.CapNotLowered.selector, LANE, uint64(60), type(uint96).max)
+            abi.encodeWithSelector(Types.CapNotLowered.selector, LANE, uint64(60), type(uint96).max)
         );
         refuseRelease(
             releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 25, 0),
-            abi.encodeWithSelector(IPennypost.CapBelowVested.selector, LANE, 25e6, uint96(25e6 + 1))
+            abi.encodeWithSelector(Types.CapBelowVested.selector, LANE, 25e6, uint96(25e6 + 1))
         );
         refuseRelease(
             releaseOf(OPERATOR_KEY + 2, id, LANE, 60, 30, 0),
-            abi.encodeWithSelector(IPennypost.InvalidSignature.selector, operator(1), operator(2))
+            abi.encodeWithSelector(Types.InvalidSignature.selector, operator(1), operator(2))
         );
-        IPennypost.LaneRelease memory none = releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 30, 0);
+        Types.LaneRelease memory none = releaseOf(OPERATOR_KEY + 1, id, LANE, 60, 30, 0);
         none.signature.v = 0;
-        refuseRelease(none, abi.encodeWithSelector(IPennypost.InvalidSignature.selector, operator(1), address(0)));
+        refuseRelease(none, abi.encodeWithSelector(Types.InvalidSignature.selector, operator(1), address(0)));
     }
 
     /// @dev Whatever vests, the two parts sum to the deposit and the payer's part is never short.
@@ -229,7 +229,7 @@ contract ClosingTest is Fixture {
         settleLane(id, LANE, spent, earned);
         uint96 vested = post.laneOf(id, LANE).vested;
         requestClose();
-        if (post.channelOf(id).state == IPennypost.ChannelState.CLOSING) {
+        if (post.channelOf(id).state == Types.ChannelState.CLOSING) {
             vm.warp(time() + 300);
             post.finalizeClose(configOf(0));
         }

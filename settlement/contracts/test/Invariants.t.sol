@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IPennypost} from "../src/IPennypost.sol";
+import {IPennypostTypes as Types} from "../src/IPennypostTypes.sol";
 import {Fixture} from "./support/Fixture.sol";
 
 /// @dev One network driven at random: payers open, top up, release and close; operators refund what they like, honest or
@@ -45,7 +46,7 @@ contract Driver is Fixture {
     function pickOpen(uint256 seed) private view returns (bool found, uint64 nonce) {
         if (opened == 0) return (false, 0);
         nonce = uint64(seed % opened);
-        found = post.channelOf(idOf(nonce)).state != IPennypost.ChannelState.CLOSED;
+        found = post.channelOf(idOf(nonce)).state != Types.ChannelState.CLOSED;
     }
 
     function open(uint64 deposit, uint64 cap) external {
@@ -59,7 +60,7 @@ contract Driver is Fixture {
 
     function topUp(uint256 seed, uint64 amount, uint64 cap) external {
         (bool found, uint64 nonce) = pickOpen(seed);
-        if (!found || post.channelOf(idOf(nonce)).state != IPennypost.ChannelState.OPEN) return;
+        if (!found || post.channelOf(idOf(nonce)).state != Types.ChannelState.OPEN) return;
         amount = uint64(bound(amount, 1, 1e9));
         uint32 lane = pickLane(seed >> 8);
         uint64 old = post.laneOf(idOf(nonce), lane).cap;
@@ -74,11 +75,11 @@ contract Driver is Fixture {
         if (!found) return;
         uint32 lane = pickLane(seed >> 8);
         bytes32 id = idOf(nonce);
-        IPennypost.LaneView memory state = post.laneOf(id, lane);
+        Types.LaneView memory state = post.laneOf(id, lane);
         uint64 least = uint64((uint256(state.vested) + 1e6 - 1) / 1e6);
         if (least >= state.cap) return;
         cap = seed % 2 == 0 ? least : uint64(bound(cap, least, state.cap - 1));
-        IPennypost.LaneRelease[] memory list = new IPennypost.LaneRelease[](1);
+        Types.LaneRelease[] memory list = new Types.LaneRelease[](1);
         list[0] = releaseOf(OPERATOR_KEY + (lane >> 8), id, lane, state.cap, cap, state.seq);
         post.release(configOf(nonce), list);
     }
@@ -88,7 +89,7 @@ contract Driver is Fixture {
         if (!found) return;
         uint32 lane = pickLane(seed >> 8);
         bytes32 id = idOf(nonce);
-        IPennypost.LaneView memory state = post.laneOf(id, lane);
+        Types.LaneView memory state = post.laneOf(id, lane);
         refunded = uint96(bound(refunded, 0, 1e15));
         if (seed % 3 == 0 && refunded > state.refunded) {
             post.postRefund(configOf(nonce), lane, refund(OPERATOR_KEY + (lane >> 8), id, lane, refunded));
@@ -105,7 +106,7 @@ contract Driver is Fixture {
         uint32 lane = pickLane(seed >> 8);
         bytes32 id = idOf(nonce);
         earned = uint96(bound(earned, 0, 2e15));
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](2);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](2);
         claims[0].config = configOf(nonce);
         claims[0].lane = lane;
         claims[0].leaf = leaf(earned);
@@ -116,7 +117,7 @@ contract Driver is Fixture {
         cumulative[0] += uint128(share % (received / 8 + 1));
         cumulative[1] += uint128((share >> 64) % (received / 4 + 1));
         nextBlock(61);
-        IPennypost.EpochReport memory report =
+        Types.EpochReport memory report =
             reportFor(leafHash(id, lane, claims[0].leaf), payouts(), cumulative[0] + cumulative[1]);
         submit(report);
         nextBlock(100);
@@ -140,11 +141,11 @@ contract Driver is Fixture {
     }
 
     /// @dev Refused when the quorum promised more than the pool has: that is the invariant at work.
-    function payOut(IPennypost.EpochReport memory report, uint32 nodeId, address to) private {
-        IPennypost.SumProofStep[] memory proof = new IPennypost.SumProofStep[](1);
+    function payOut(Types.EpochReport memory report, uint32 nodeId, address to) private {
+        Types.SumProofStep[] memory proof = new Types.SumProofStep[](1);
         proof[0] = nodeId == 0
-            ? IPennypost.SumProofStep(payoutLeaf(1, payee(1), cumulative[1]), cumulative[1], false)
-            : IPennypost.SumProofStep(payoutLeaf(0, TREASURY, cumulative[0]), cumulative[0], true);
+            ? Types.SumProofStep(payoutLeaf(1, payee(1), cumulative[1]), cumulative[1], false)
+            : Types.SumProofStep(payoutLeaf(0, TREASURY, cumulative[0]), cumulative[0], true);
         uint256 before = dollar.balanceOf(to);
         try post.claimPayout(report, nodeId, to, cumulative[nodeId], proof) {} catch {}
         paid += dollar.balanceOf(to) - before;
@@ -154,11 +155,11 @@ contract Driver is Fixture {
         (bool found, uint64 nonce) = pickOpen(seed);
         if (!found || seed % 4 != 0) return;
         uint256 before = dollar.balanceOf(PAYER);
-        if (post.channelOf(idOf(nonce)).state == IPennypost.ChannelState.OPEN) {
+        if (post.channelOf(idOf(nonce)).state == Types.ChannelState.OPEN) {
             vm.prank(PAYER);
             post.requestClose(configOf(nonce));
         }
-        if (wait && post.channelOf(idOf(nonce)).state == IPennypost.ChannelState.CLOSING) {
+        if (wait && post.channelOf(idOf(nonce)).state == Types.ChannelState.CLOSING) {
             nextBlock(300);
             post.finalizeClose(configOf(nonce));
         }
@@ -230,10 +231,10 @@ contract InvariantsTest {
         uint256 creditedInAll = 0;
         for (uint64 n = 0; n < driver.opened(); n++) {
             bytes32 id = driver.idOf(n);
-            IPennypost.ChannelView memory channel = post.channelOf(id);
+            Types.ChannelView memory channel = post.channelOf(id);
             (uint256 caps, uint256 floors, uint256 ceils) = (0, 0, 0);
             for (uint256 i = 0; i < 3; i++) {
-                IPennypost.LaneView memory lane = post.laneOf(id, laneIds[i]);
+                Types.LaneView memory lane = post.laneOf(id, laneIds[i]);
                 most(lane.vested, uint256(lane.cap) * 1e6, "vested within the cap");
                 most(lane.vested, lane.spent, "vested within what was signed");
                 caps += lane.cap;
@@ -245,7 +246,7 @@ contract InvariantsTest {
             same(channel.vestedCeil, ceils, "vestedCeil is the sum of the ceilings");
             most(caps, channel.deposit, "caps within the deposit");
             creditedInAll += floors;
-            if (channel.state != IPennypost.ChannelState.CLOSED) heldForPayers += channel.deposit - floors;
+            if (channel.state != Types.ChannelState.CLOSED) heldForPayers += channel.deposit - floors;
         }
         (uint128 received, uint128 claimed) = post.pool();
         same(received, creditedInAll, "the pool received what the lanes credited");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypost} from "../src/IPennypost.sol";
+import {IPennypost, IPennypostFront} from "../src/IPennypost.sol";
+import {IPennypostTypes as Types} from "../src/IPennypostTypes.sol";
 import {TestDollar} from "../src/testing/TestDollar.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {FeeDollar, GreedyDollar, ReentrantDollar, WideDollar} from "./support/Tokens.sol";
@@ -9,31 +10,31 @@ import {FeeDollar, GreedyDollar, ReentrantDollar, WideDollar} from "./support/To
 /// @dev Goal: no deployment breaks the timer inequality or holds a token that the sums cannot count; odd tokens cannot
 ///      drain the escrow. Method: constructors with one wrong parameter; tokens that cheat.
 contract ParametersTest is Fixture {
-    function refuse(IPennypost.Timers memory timers, bytes memory err) private {
-        IPennypost.OperatorInit[] memory none = new IPennypost.OperatorInit[](0);
+    function refuse(Types.Timers memory timers, bytes memory err) private {
+        Types.OperatorInit[] memory none = new Types.OperatorInit[](0);
         vm.expectRevert(err);
         this.create(address(dollar), TREASURY, 500, timers, none);
     }
 
     function refuseToken(address token, address treasury, uint16 share, bytes memory err) private {
-        IPennypost.OperatorInit[] memory none = new IPennypost.OperatorInit[](0);
+        Types.OperatorInit[] memory none = new Types.OperatorInit[](0);
         vm.expectRevert(err);
         this.create(token, treasury, share, timersOfTest(), none);
     }
 
     // CHAIN-060
     function test_deploy__timers_break_the_inequality__refused() public {
-        IPennypost.Timers memory t = timersOfTest(); // needs 10 + 5 + 2 * 60 + 20 + 100 + 30 = 285
+        Types.Timers memory t = timersOfTest(); // needs 10 + 5 + 2 * 60 + 20 + 100 + 30 = 285
         t.challenge = 284;
-        refuse(t, abi.encodeWithSelector(IPennypost.TimersInconsistent.selector, 285, 284));
+        refuse(t, abi.encodeWithSelector(Types.TimersInconsistent.selector, 285, 284));
         t.challenge = 285;
         this.create(address(dollar), TREASURY, 500, t, operatorsOf(1));
         t.missedEpochs = 2;
-        refuse(t, abi.encodeWithSelector(IPennypost.TimersInconsistent.selector, 345, 285));
+        refuse(t, abi.encodeWithSelector(Types.TimersInconsistent.selector, 345, 285));
     }
 
     function testFuzz_deploy__any_timers__hold_the_inequality_or_revert(uint16[7] memory x, uint8 k) public {
-        IPennypost.Timers memory t = IPennypost.Timers(x[0], x[1], x[2], k, x[3], x[4], x[5], x[6]);
+        Types.Timers memory t = Types.Timers(x[0], x[1], x[2], k, x[3], x[4], x[5], x[6]);
         uint256 needed = uint256(x[0]) + x[1] + (1 + uint256(k)) * x[2] + x[3] + x[4] + x[5];
         try this.create(address(dollar), TREASURY, 500, t, operatorsOf(1)) returns (IPennypost made) {
             assertTrue(needed <= x[6] && k >= 1, "inequality, k >= 1");
@@ -49,14 +50,14 @@ contract ParametersTest is Fixture {
             v[i] = 0;
             uint256 most = i == 3 ? 100 : 366 days;
             bytes32 name = bytes32(bytes(names[i]));
-            refuse(pack(v), abi.encodeWithSelector(IPennypost.TimerOutOfRange.selector, name, 0, 1, most));
+            refuse(pack(v), abi.encodeWithSelector(Types.TimerOutOfRange.selector, name, 0, 1, most));
             v[i] = uint32(most + 1);
-            refuse(pack(v), abi.encodeWithSelector(IPennypost.TimerOutOfRange.selector, name, most + 1, 1, most));
+            refuse(pack(v), abi.encodeWithSelector(Types.TimerOutOfRange.selector, name, most + 1, 1, most));
         }
     }
 
-    function pack(uint32[8] memory v) private pure returns (IPennypost.Timers memory) {
-        return IPennypost.Timers(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+    function pack(uint32[8] memory v) private pure returns (Types.Timers memory) {
+        return Types.Timers(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
     }
 
     function test_views__after_deployment__show_the_parameters() public view {
@@ -70,22 +71,22 @@ contract ParametersTest is Fixture {
     function test_deploy__token_with_other_decimals__refused() public {
         address five = address(new WideDollar(5));
         address ten = address(new WideDollar(10));
-        bytes4 selector = IPennypost.TokenDecimalsUnsupported.selector;
+        bytes4 selector = Types.TokenDecimalsUnsupported.selector;
         refuseToken(five, TREASURY, 500, abi.encodeWithSelector(selector, uint8(5), uint8(6), uint8(9)));
         refuseToken(ten, TREASURY, 500, abi.encodeWithSelector(selector, uint8(10), uint8(6), uint8(9)));
         this.create(address(new WideDollar(9)), TREASURY, 500, timersOfTest(), operatorsOf(1));
     }
 
     function test_deploy__zero_addresses_or_share_above_all__refused() public {
-        refuseToken(address(0), TREASURY, 500, abi.encodeWithSelector(IPennypost.ZeroAddress.selector, bytes32("token")));
+        refuseToken(address(0), TREASURY, 500, abi.encodeWithSelector(Types.ZeroAddress.selector, bytes32("token")));
         refuseToken(
-            address(dollar), address(0), 500, abi.encodeWithSelector(IPennypost.ZeroAddress.selector, bytes32("treasury"))
+            address(dollar), address(0), 500, abi.encodeWithSelector(Types.ZeroAddress.selector, bytes32("treasury"))
         );
         refuseToken(
             address(dollar),
             TREASURY,
             10_001,
-            abi.encodeWithSelector(IPennypost.ProtocolShareTooHigh.selector, uint16(10_001), uint16(10_000))
+            abi.encodeWithSelector(Types.ProtocolShareTooHigh.selector, uint16(10_001), uint16(10_000))
         );
     }
 
@@ -101,7 +102,7 @@ contract ParametersTest is Fixture {
     // CHAIN-026
     function test_open__token_takes_a_fee__refused() public {
         post = onToken(new FeeDollar());
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.TransferMismatch.selector, 100, 99));
+        vm.expectRevert(abi.encodeWithSelector(Types.TransferMismatch.selector, 100, 99));
         vm.prank(PAYER);
         post.open(configOf(0), 100, toArray(LANE), toUnits(100));
     }
@@ -120,7 +121,7 @@ contract ParametersTest is Fixture {
         post = onToken(token);
         vm.prank(PAYER);
         post.open(configOf(0), 100, new uint32[](0), new uint64[](0));
-        token.arm(address(post), abi.encodeCall(IPennypost.finalizeClose, (configOf(0))));
+        token.arm(address(post), abi.encodeCall(IPennypostFront.finalizeClose, (configOf(0))));
         vm.expectRevert(abi.encodeWithSignature("ReentrancyGuardReentrantCall()"));
         vm.prank(PAYER);
         post.requestClose(configOf(0));

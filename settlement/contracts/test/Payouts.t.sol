@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypost} from "../src/IPennypost.sol";
+import {IPennypostTypes as Types} from "../src/IPennypostTypes.sol";
 import {Fixture} from "./support/Fixture.sol";
 
 /// @dev Goal: a payout is one cumulative number, provable, from the newest vested report, never above what was
@@ -14,8 +14,8 @@ contract PayoutsTest is Fixture {
     struct Tree {
         bytes32 root;
         uint128 total;
-        IPennypost.SumProofStep[] treasuryProof;
-        IPennypost.SumProofStep[] nodeProof;
+        Types.SumProofStep[] treasuryProof;
+        Types.SumProofStep[] nodeProof;
     }
 
     bytes32 internal id;
@@ -29,10 +29,10 @@ contract PayoutsTest is Fixture {
     function step(bytes32 hash, uint128 sum, bool onLeft)
         private
         pure
-        returns (IPennypost.SumProofStep[] memory proof)
+        returns (Types.SumProofStep[] memory proof)
     {
-        proof = new IPennypost.SumProofStep[](1);
-        proof[0] = IPennypost.SumProofStep(hash, sum, onLeft);
+        proof = new Types.SumProofStep[](1);
+        proof[0] = Types.SumProofStep(hash, sum, onLeft);
     }
 
     function treeOf(uint128 forTreasury, uint128 forNode) private pure returns (Tree memory tree) {
@@ -44,14 +44,14 @@ contract PayoutsTest is Fixture {
         tree.nodeProof = step(left, forTreasury, true);
     }
 
-    function reportOf(Tree memory tree) private returns (IPennypost.EpochReport memory) {
+    function reportOf(Tree memory tree) private returns (Types.EpochReport memory) {
         return postVested(0, tree.root, tree.total);
     }
 
     // CHAIN-050
     function test_claimPayout__both_leaves__pays_what_is_due() public {
         Tree memory tree = treeOf(5, 95);
-        IPennypost.EpochReport memory report = reportOf(tree);
+        Types.EpochReport memory report = reportOf(tree);
         bytes32 hash = post.reportHashOf(report);
         vm.expectEmit(true, true, true, true, address(post));
         emit PayoutClaimed(1, payee(1), hash, 95, 95);
@@ -77,26 +77,26 @@ contract PayoutsTest is Fixture {
 
     function test_claimPayout__again_or_less__refused() public {
         Tree memory tree = treeOf(5, 35);
-        IPennypost.EpochReport memory report = reportOf(tree);
+        Types.EpochReport memory report = reportOf(tree);
         post.claimPayout(report, 1, payee(1), 35, tree.nodeProof);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.NothingToClaim.selector, uint128(35), uint128(35)));
+        vm.expectRevert(abi.encodeWithSelector(Types.NothingToClaim.selector, uint128(35), uint128(35)));
         post.claimPayout(report, 1, payee(1), 35, tree.nodeProof);
         tree = treeOf(5, 30);
         report = reportOf(tree);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.NothingToClaim.selector, uint128(35), uint128(30)));
+        vm.expectRevert(abi.encodeWithSelector(Types.NothingToClaim.selector, uint128(35), uint128(30)));
         post.claimPayout(report, 1, payee(1), 30, tree.nodeProof);
         tree = treeOf(0, 35);
         report = reportOf(tree);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.NothingToClaim.selector, uint128(0), uint128(0)));
+        vm.expectRevert(abi.encodeWithSelector(Types.NothingToClaim.selector, uint128(0), uint128(0)));
         post.claimPayout(report, 0, TREASURY, 0, tree.treasuryProof);
     }
 
     // CHAIN-051
     function test_claimPayout__more_than_received__refused() public {
         Tree memory tree = treeOf(6, 95);
-        IPennypost.EpochReport memory report = reportOf(tree);
+        Types.EpochReport memory report = reportOf(tree);
         post.claimPayout(report, 1, payee(1), 95, tree.nodeProof);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.PoolExceeded.selector, 101, 100));
+        vm.expectRevert(abi.encodeWithSelector(Types.PoolExceeded.selector, 101, 100));
         post.claimPayout(report, 0, TREASURY, 6, tree.treasuryProof);
     }
 
@@ -104,20 +104,20 @@ contract PayoutsTest is Fixture {
     function test_claimPayout__report_not_vested_unknown_or_superseded__refused() public {
         Tree memory tree = treeOf(5, 35);
         nextBlock(61);
-        IPennypost.EpochReport memory report = reportFor(0, tree.root, tree.total);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.ReportUnknown.selector, reportDigest(report)));
+        Types.EpochReport memory report = reportFor(0, tree.root, tree.total);
+        vm.expectRevert(abi.encodeWithSelector(Types.ReportUnknown.selector, reportDigest(report)));
         post.claimPayout(report, 1, payee(1), 35, tree.nodeProof);
 
         submit(report);
         uint64 vestsAt = time() + 100;
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.ReportNotVested.selector, vestsAt, time()));
+        vm.expectRevert(abi.encodeWithSelector(Types.ReportNotVested.selector, vestsAt, time()));
         post.claimPayout(report, 1, payee(1), 35, tree.nodeProof);
 
         nextBlock(61);
         submit(reportFor(0));
         uint64 supersededAt = time() + 100;
         vm.warp(supersededAt);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.ReportSuperseded.selector, supersededAt, supersededAt));
+        vm.expectRevert(abi.encodeWithSelector(Types.ReportSuperseded.selector, supersededAt, supersededAt));
         post.claimPayout(report, 1, payee(1), 35, tree.nodeProof);
         vm.warp(supersededAt - 1);
         post.claimPayout(report, 1, payee(1), 35, tree.nodeProof);
@@ -125,28 +125,28 @@ contract PayoutsTest is Fixture {
 
     function test_claimPayout__wrong_payee__refused() public {
         Tree memory tree = treeOf(5, 35);
-        IPennypost.EpochReport memory report = reportOf(tree);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.PayeeMismatch.selector, payee(1), STRANGER));
+        Types.EpochReport memory report = reportOf(tree);
+        vm.expectRevert(abi.encodeWithSelector(Types.PayeeMismatch.selector, payee(1), STRANGER));
         post.claimPayout(report, 1, STRANGER, 35, tree.nodeProof);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.PayeeMismatch.selector, TREASURY, payee(1)));
+        vm.expectRevert(abi.encodeWithSelector(Types.PayeeMismatch.selector, TREASURY, payee(1)));
         post.claimPayout(report, 0, payee(1), 5, tree.treasuryProof);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.PayeeMismatch.selector, address(0), STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(Types.PayeeMismatch.selector, address(0), STRANGER));
         post.claimPayout(report, 9, STRANGER, 5, tree.treasuryProof);
     }
 
     function test_claimPayout__proof_of_something_else__refused() public {
         Tree memory tree = treeOf(5, 35);
-        IPennypost.EpochReport memory report = reportOf(tree);
-        vm.expectRevert(abi.encodeWithSelector(IPennypost.PayoutTotalMismatch.selector, uint128(40), uint128(41)));
+        Types.EpochReport memory report = reportOf(tree);
+        vm.expectRevert(abi.encodeWithSelector(Types.PayoutTotalMismatch.selector, uint128(40), uint128(41)));
         post.claimPayout(report, 1, payee(1), 36, tree.nodeProof);
 
         // the sums still add up, but not to this root: the missing unit is taken from the neighbour
-        IPennypost.SumProofStep[] memory proof = step(tree.nodeProof[0].hash, 4, true);
+        Types.SumProofStep[] memory proof = step(tree.nodeProof[0].hash, 4, true);
         bytes32 hash = keccak256(
             abi.encodePacked(uint8(1), proof[0].hash, uint128(4), payoutLeaf(1, payee(1), 36), uint128(36))
         );
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.PayoutProofInvalid.selector, tree.root, rootOf(hash, 40))
+            abi.encodeWithSelector(Types.PayoutProofInvalid.selector, tree.root, rootOf(hash, 40))
         );
         post.claimPayout(report, 1, payee(1), 36, proof);
 
@@ -155,7 +155,7 @@ contract PayoutsTest is Fixture {
             abi.encodePacked(uint8(1), payoutLeaf(1, payee(1), 35), uint128(35), proof[0].hash, uint128(5))
         );
         vm.expectRevert(
-            abi.encodeWithSelector(IPennypost.PayoutProofInvalid.selector, tree.root, rootOf(hash, 40))
+            abi.encodeWithSelector(Types.PayoutProofInvalid.selector, tree.root, rootOf(hash, 40))
         );
         post.claimPayout(report, 1, payee(1), 35, proof);
 
@@ -169,7 +169,7 @@ contract PayoutsTest is Fixture {
         for (uint256 i = 0; i < cumulative.length; i++) {
             uint128 amount = uint128(bound(cumulative[i], 0, 150));
             Tree memory tree = treeOf(5, amount);
-            IPennypost.EpochReport memory report = reportOf(tree);
+            Types.EpochReport memory report = reportOf(tree);
             try post.claimPayout(report, 1, payee(1), amount, tree.nodeProof) {
                 paid = amount;
             } catch {}

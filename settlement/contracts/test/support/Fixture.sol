@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IPennypost} from "../../src/IPennypost.sol";
+import {IPennypostTypes as Types} from "../../src/IPennypostTypes.sol";
 import {TestDollar} from "../../src/testing/TestDollar.sol";
 import {Base} from "./Base.sol";
 
@@ -24,13 +25,14 @@ abstract contract Fixture is Base {
     TestDollar internal dollar;
     IPennypost internal post;
     bytes private code;
+    bytes private annexCode;
+    address internal annex; // of the last escrow deployed
 
     function setUp() public virtual {
         vm.warp(START);
         vm.roll(1000);
         dollar = new TestDollar();
-        string memory built = vm.readFile(string.concat(vm.envString("PENNYPOST_CONTRACTS"), "/Pennypost.json"));
-        code = vm.parseJsonBytes(built, ".bytecode");
+        (code, annexCode) = (built("Pennypost"), built("PennypostAnnex"));
         post = deploy(address(dollar), 3);
         dollar.mint(PAYER, 1e15);
         vm.prank(PAYER);
@@ -38,8 +40,13 @@ abstract contract Fixture is Base {
         nextBlock(1);
     }
 
-    function timersOfTest() internal pure returns (IPennypost.Timers memory) {
-        return IPennypost.Timers({
+    function built(string memory name) private view returns (bytes memory) {
+        string memory path = string.concat(vm.envString("PENNYPOST_CONTRACTS"), "/", name, ".json");
+        return vm.parseJsonBytes(vm.readFile(path), ".bytecode");
+    }
+
+    function timersOfTest() internal pure returns (Types.Timers memory) {
+        return Types.Timers({
             freshness: 10,
             replication: 5,
             epoch: 60,
@@ -60,25 +67,29 @@ abstract contract Fixture is Base {
         address token,
         address treasury,
         uint16 share,
-        IPennypost.Timers memory timers,
-        IPennypost.OperatorInit[] memory operators
+        Types.Timers memory timers,
+        Types.OperatorInit[] memory operators
     ) public returns (IPennypost) {
-        bytes memory init = abi.encodePacked(code, abi.encode(token, treasury, share, timers, operators, OWNER));
-        address deployed;
+        annex = deployed(annexCode);
+        return IPennypost(
+            deployed(abi.encodePacked(code, abi.encode(token, treasury, share, timers, operators, OWNER, annex)))
+        );
+    }
+
+    function deployed(bytes memory init) internal returns (address made) {
         assembly ("memory-safe") {
-            deployed := create(0, add(init, 32), mload(init))
-            if iszero(deployed) {
+            made := create(0, add(init, 32), mload(init))
+            if iszero(made) {
                 returndatacopy(0, 0, returndatasize())
                 revert(0, returndatasize())
             }
         }
-        return IPennypost(deployed);
     }
 
-    function operatorsOf(uint32 count) internal pure returns (IPennypost.OperatorInit[] memory list) {
-        list = new IPennypost.OperatorInit[](count);
+    function operatorsOf(uint32 count) internal pure returns (Types.OperatorInit[] memory list) {
+        list = new Types.OperatorInit[](count);
         for (uint32 i = 0; i < count; i++) {
-            list[i] = IPennypost.OperatorInit(i + 1, operator(i + 1), payee(i + 1));
+            list[i] = Types.OperatorInit(i + 1, operator(i + 1), payee(i + 1));
         }
     }
 
@@ -101,8 +112,8 @@ abstract contract Fixture is Base {
 
     // ------------------------------------------------------------------------------------------------ channels
 
-    function configOf(uint64 nonce) internal pure returns (IPennypost.ChannelConfig memory) {
-        return IPennypost.ChannelConfig(PAYER, vm.addr(SIGNER_KEY), nonce);
+    function configOf(uint64 nonce) internal pure returns (Types.ChannelConfig memory) {
+        return Types.ChannelConfig(PAYER, vm.addr(SIGNER_KEY), nonce);
     }
 
     function openOne(uint64 deposit, uint64 cap) internal returns (bytes32 channelId) {
@@ -125,15 +136,15 @@ abstract contract Fixture is Base {
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
-    function signed(uint256 key, bytes32 structHash) internal view returns (IPennypost.Signature memory) {
+    function signed(uint256 key, bytes32 structHash) internal view returns (Types.Signature memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digestOf(structHash));
-        return IPennypost.Signature(r, s, v);
+        return Types.Signature(r, s, v);
     }
 
     function voucher(uint256 key, bytes32 channelId, uint32 lane, uint96 spent, uint96 refundAck)
         internal
         view
-        returns (IPennypost.Voucher memory)
+        returns (Types.Voucher memory)
     {
         bytes32 context = keccak256(abi.encode(spent, refundAck));
         bytes32 hash = keccak256(
@@ -146,13 +157,13 @@ abstract contract Fixture is Base {
                 context
             )
         );
-        return IPennypost.Voucher(spent, refundAck, context, signed(key, hash));
+        return Types.Voucher(spent, refundAck, context, signed(key, hash));
     }
 
     function refund(uint256 key, bytes32 channelId, uint32 lane, uint96 refunded)
         internal
         view
-        returns (IPennypost.Refund memory)
+        returns (Types.Refund memory)
     {
         bytes32 reasons = keccak256(abi.encode("reasons", refunded));
         bytes32 hash = keccak256(
@@ -164,16 +175,16 @@ abstract contract Fixture is Base {
                 reasons
             )
         );
-        return IPennypost.Refund(refunded, reasons, signed(key, hash));
+        return Types.Refund(refunded, reasons, signed(key, hash));
     }
 
-    function noVoucher() internal pure returns (IPennypost.Voucher memory none) {}
-    function noRefund() internal pure returns (IPennypost.Refund memory none) {}
+    function noVoucher() internal pure returns (Types.Voucher memory none) {}
+    function noRefund() internal pure returns (Types.Refund memory none) {}
 
     function releaseOf(uint256 key, bytes32 channelId, uint32 lane, uint96 oldCap, uint96 newCap, uint64 seq)
         internal
         view
-        returns (IPennypost.LaneRelease memory)
+        returns (Types.LaneRelease memory)
     {
         bytes32 hash = keccak256(
             abi.encode(
@@ -185,29 +196,29 @@ abstract contract Fixture is Base {
                 seq
             )
         );
-        return IPennypost.LaneRelease(lane, oldCap, newCap, seq, signed(key, hash));
+        return Types.LaneRelease(lane, oldCap, newCap, seq, signed(key, hash));
     }
 
     // ------------------------------------------------------------------------------------------------ reports
 
-    function leaf(uint96 earned) internal pure returns (IPennypost.LaneLeaf memory l) {
+    function leaf(uint96 earned) internal pure returns (Types.LaneLeaf memory l) {
         l.earned = earned;
     }
 
-    function leafHash(bytes32 channelId, uint32 lane, IPennypost.LaneLeaf memory l) internal pure returns (bytes32) {
+    function leafHash(bytes32 channelId, uint32 lane, Types.LaneLeaf memory l) internal pure returns (bytes32) {
         bytes memory encoded =
             abi.encode(channelId, lane, l.spent, l.refunded, l.earned, l.forfeited, l.owed);
         return keccak256(abi.encodePacked(keccak256(encoded)));
     }
 
-    function reportFor(bytes32 lanesRoot) internal view returns (IPennypost.EpochReport memory) {
+    function reportFor(bytes32 lanesRoot) internal view returns (Types.EpochReport memory) {
         return reportFor(lanesRoot, 0, 0);
     }
 
     function reportFor(bytes32 lanesRoot, bytes32 payoutRoot, uint128 payoutTotal)
         internal
         view
-        returns (IPennypost.EpochReport memory report)
+        returns (Types.EpochReport memory report)
     {
         report.epoch = time() / 60;
         report.previous = post.lastReport().reportHash;
@@ -219,7 +230,7 @@ abstract contract Fixture is Base {
         report.endTime = time() - 1;
     }
 
-    function reportDigest(IPennypost.EpochReport memory r) internal view returns (bytes32) {
+    function reportDigest(Types.EpochReport memory r) internal view returns (bytes32) {
         return digestOf(
             keccak256(
                 abi.encode(
@@ -240,36 +251,36 @@ abstract contract Fixture is Base {
     }
 
     /// @dev Signed by the operators whose bit is set; bit i is the i-th of the current set.
-    function signaturesOf(IPennypost.EpochReport memory report, uint256 bits)
+    function signaturesOf(Types.EpochReport memory report, uint256 bits)
         internal
         view
-        returns (IPennypost.Signature[] memory signatures)
+        returns (Types.Signature[] memory signatures)
     {
         (, uint32[] memory nodeIds,) = post.operatorSet();
-        signatures = new IPennypost.Signature[](nodeIds.length);
+        signatures = new Types.Signature[](nodeIds.length);
         for (uint256 i = 0; i < nodeIds.length; i++) {
             if (bits >> i & 1 == 0) continue;
             (uint8 v, bytes32 r, bytes32 s) = vm.sign(OPERATOR_KEY + nodeIds[i], reportDigest(report));
-            signatures[i] = IPennypost.Signature(r, s, v);
+            signatures[i] = Types.Signature(r, s, v);
         }
     }
 
-    function submit(IPennypost.EpochReport memory report) internal {
+    function submit(Types.EpochReport memory report) internal {
         (, uint32[] memory nodeIds, address[] memory keys) = post.operatorSet();
         post.postReport(report, nodeIds, keys, signaturesOf(report, type(uint256).max));
     }
 
     /// @dev Expects the named error from posting `report`, signed by all.
-    function submitExpecting(IPennypost.EpochReport memory report, bytes memory err) internal {
+    function submitExpecting(Types.EpochReport memory report, bytes memory err) internal {
         (, uint32[] memory nodeIds, address[] memory keys) = post.operatorSet();
-        IPennypost.Signature[] memory signatures = signaturesOf(report, type(uint256).max);
+        Types.Signature[] memory signatures = signaturesOf(report, type(uint256).max);
         vm.expectRevert(err);
         post.postReport(report, nodeIds, keys, signatures);
     }
 
     function postVested(bytes32 lanesRoot, bytes32 payoutRoot, uint128 payoutTotal)
         internal
-        returns (IPennypost.EpochReport memory report)
+        returns (Types.EpochReport memory report)
     {
         nextBlock(61);
         report = reportFor(lanesRoot, payoutRoot, payoutTotal);
@@ -282,7 +293,7 @@ abstract contract Fixture is Base {
     function claimOf(bytes32 channelId, uint32 lane, uint96 spent, uint96 earned)
         internal
         view
-        returns (IPennypost.LaneClaim memory claim)
+        returns (Types.LaneClaim memory claim)
     {
         claim.config = configOf(0);
         claim.lane = lane;
@@ -293,9 +304,9 @@ abstract contract Fixture is Base {
 
     /// @dev Settles one lane by a report of its own.
     function settleLane(bytes32 channelId, uint32 lane, uint96 spent, uint96 earned) internal {
-        IPennypost.LaneClaim[] memory claims = new IPennypost.LaneClaim[](1);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](1);
         claims[0] = claimOf(channelId, lane, spent, earned);
-        IPennypost.EpochReport memory report = postVested(leafHash(channelId, lane, leaf(earned)), 0, 0);
+        Types.EpochReport memory report = postVested(leafHash(channelId, lane, leaf(earned)), 0, 0);
         post.settle(report, claims);
     }
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Parameters} from "./Parameters.sol";
+import {Registry} from "./Registry.sol";
+
+/// @title The rare calls of the escrow: code only, which the escrow runs on its own storage by delegatecall.
+/// @notice Deployed once, before the escrow, which names it for good. Its own storage holds no operator, no channel and
+///         no report, so a call that is made to it directly has nothing to move.
+contract PennypostAnnex is Registry, Parameters {
+    /// @dev Nobody owns the annex itself.
+    constructor() Ownable(address(0xdead)) {}
+}
