@@ -89,9 +89,9 @@ struct batch {
 static enum pp_error logs_ask(struct chain_poll *poll, uint64_t from, uint64_t to,
                               const struct pp_channel_id *channel, struct batch *out)
 {
-    static const enum pp_abi_event wanted[] = {PP_LOG_CHANNEL_OPENED, PP_LOG_LANE_CAP_CHANGED,
-                                               PP_LOG_CLOSE_REQUESTED, PP_LOG_CHANNEL_CLOSED,
-                                               PP_LOG_LANE_SETTLED};
+    static const enum pp_abi_event wanted[] = {
+        PP_LOG_CHANNEL_OPENED, PP_LOG_LANE_CAP_CHANGED, PP_LOG_CLOSE_REQUESTED, PP_LOG_CHANNEL_CLOSED,
+        PP_LOG_LANE_SETTLED,   PP_LOG_THAW_REQUESTED,   PP_LOG_THAW_CANCELLED,  PP_LOG_CLOSE_CANCELLED};
     struct pp_hash topics[sizeof wanted / sizeof wanted[0]];
     size_t count = channel ? 1 : sizeof wanted / sizeof wanted[0]; /* of one channel: its opening */
     for (size_t i = 0; i < count; i++)

@@ -115,6 +115,22 @@ static void read_fields(struct pp_reader *r, struct pp_log_event *event)
         event->payout.amount = word_read_units_u128(r);
         event->payout.cumulative = word_read_units_u128(r);
         return;
+    case PP_LOG_THAW_REQUESTED:
+        pp_read_bytes(r, event->channel_id.bytes, 32);
+        event->lane = word_read_u32(r);
+        event->thaw.cap = pp_units(word_read_u64(r));
+        event->thaw.thaw_at_s = word_read_u64(r);
+        event->thaw.seq = word_read_u64(r);
+        return;
+    case PP_LOG_THAW_CANCELLED:
+        pp_read_bytes(r, event->channel_id.bytes, 32);
+        event->lane = word_read_u32(r);
+        event->thaw.cap = pp_units(word_read_u64(r));
+        event->thaw.seq = word_read_u64(r);
+        return;
+    case PP_LOG_CLOSE_CANCELLED:
+        pp_read_bytes(r, event->channel_id.bytes, 32);
+        return;
     case PP_LOG_COUNT:
         break;
     }

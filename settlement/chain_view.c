@@ -108,9 +108,15 @@ static enum pp_error event_of(const struct pp_chain_view *view, const struct pp_
         if (out->cap_changed.seq > UINT32_MAX)
             return PP_CHAIN_NONSENSE;
         return out->lane == view->lane ? PP_OK : PP_NOT_FOUND;
+    case PP_LOG_THAW_REQUESTED:
+    case PP_LOG_THAW_CANCELLED:
+        if (out->thaw.seq > UINT32_MAX)
+            return PP_CHAIN_NONSENSE;
+        return out->lane == view->lane ? PP_OK : PP_NOT_FOUND;
     case PP_LOG_LANE_SETTLED:
         return out->lane == view->lane ? PP_OK : PP_NOT_FOUND;
     case PP_LOG_CLOSE_REQUESTED:
+    case PP_LOG_CLOSE_CANCELLED:
     case PP_LOG_CHANNEL_CLOSED:
         return PP_OK;
     case PP_LOG_CHANNEL_OPENED:
@@ -170,10 +176,19 @@ static struct pp_chain_event cap_event(const struct pp_chain_view *view, enum pp
                                        const struct pp_view_channel *channel)
 {
     struct pp_chain_event event = lane_event(view, kind, log_event, log);
+    bool thaw = log_event->kind != PP_LOG_LANE_CAP_CHANGED;
     event.config = channel->config;
-    event.cap = log_event->cap_changed.new_cap;
-    event.seq = (uint32_t)log_event->cap_changed.seq;
+    event.cap = thaw ? log_event->thaw.cap : log_event->cap_changed.new_cap;
+    event.seq = (uint32_t)(thaw ? log_event->thaw.seq : log_event->cap_changed.seq);
     return event;
+}
+
+/* VIEW-004: a thaw takes from the moment it is asked for, for it may be final before what is admitted meanwhile is claimed. */
+static bool lowers(const struct pp_log_event *log_event)
+{
+    return log_event->kind == PP_LOG_THAW_REQUESTED ||
+           (log_event->kind == PP_LOG_LANE_CAP_CHANGED &&
+            log_event->cap_changed.new_cap.raw < log_event->cap_changed.old_cap.raw);
 }
 
 static enum pp_error give_closing(struct pp_chain_view *view, struct pp_view_channel *channel,
@@ -211,6 +226,18 @@ static enum pp_error final_closed(struct pp_chain_view *view, struct pp_view_cha
     return PP_OK;
 }
 
+/* VIEW-005. */
+static enum pp_error final_close_cancelled(struct pp_chain_view *view, struct pp_view_channel *channel,
+                                           const struct pp_log_event *log_event,
+                                           const struct pp_chain_log *log, pp_chain_sink *sink, void *context)
+{
+    struct pp_chain_event event = lane_event(view, PP_CHAIN_CLOSE_UNDONE, log_event, log);
+    PP_TRY(sink(context, &event));
+    channel->closing_given = false;
+    channel->closing_final = false;
+    return PP_OK;
+}
+
 static enum pp_error final_log(struct pp_chain_view *view, const struct pp_chain_log *log,
                                pp_chain_sink *sink, void *context)
 {
@@ -228,6 +255,8 @@ static enum pp_error final_log(struct pp_chain_view *view, const struct pp_chain
         channel->closing_final = true;
         return PP_OK;
     }
+    if (event.kind == PP_LOG_CLOSE_CANCELLED)
+        return final_close_cancelled(view, channel, &event, log, sink, context);
     struct pp_chain_event cap = cap_event(view, PP_CHAIN_LANE_FINAL, &event, log, channel);
     PP_TRY(sink(context, &cap));
     channel->seen = true;
@@ -264,16 +293,15 @@ static enum pp_error recent_cap(struct pp_chain_view *view, struct pp_view_chann
                                 const struct pp_log_event *log_event, const struct pp_chain_log *log,
                                 pp_chain_sink *sink, void *context)
 {
-    bool lowered = log_event->cap_changed.new_cap.raw < log_event->cap_changed.old_cap.raw;
-    uint32_t seq = (uint32_t)log_event->cap_changed.seq;
-    if (lowered ? channel->low_given && channel->low_seq == seq : channel->seen)
-        return PP_OK;
+    bool lowered = lowers(log_event);
     struct pp_chain_event event =
         cap_event(view, lowered ? PP_CHAIN_CAP_LOWERED : PP_CHAIN_LANE_SEEN, log_event, log, channel);
+    if (lowered ? channel->low_given && channel->low_seq == event.seq : channel->seen)
+        return PP_OK;
     PP_TRY(sink(context, &event));
     if (lowered) {
         channel->low_given = true;
-        channel->low_seq = seq;
+        channel->low_seq = event.seq;
     }
     channel->seen = true;
     return PP_OK;
@@ -289,7 +317,9 @@ static enum pp_error recent_log(struct pp_chain_view *view, const struct pp_chai
     struct pp_view_channel *channel = channel_find(view, &event.channel_id);
     if (!channel)
         return PP_NOT_FOUND;
-    if (event.kind == PP_LOG_LANE_CAP_CHANGED)
+    if (event.kind == PP_LOG_CLOSE_CANCELLED)
+        return PP_OK; /* it adds: when it is final */
+    if (event.kind != PP_LOG_CLOSE_REQUESTED && event.kind != PP_LOG_CHANNEL_CLOSED)
         return recent_cap(view, channel, &event, log, sink, context);
     return give_closing(view, channel, &event, log, sink, context);
 }

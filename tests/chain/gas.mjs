@@ -38,7 +38,14 @@ async function channelsAndLanes(net) {
   await one('postVoucher, with its refund', 'postVoucher', [config, 256, await net.voucher(id, 256, 7n * UNIT, UNIT), refund]);
   await one('postRefund', 'postRefund', [config, 256, await net.refund(id, 256, 2n * UNIT)]);
   await one('release, 1 lane', 'release', [config, [await net.release(id, 256, 26n * UNIT, 20n * UNIT, 1n)]]);
+  await one('requestThaw', 'requestThaw', [config, 257, 10n * UNIT]);
+  await one('cancelThaw', 'cancelThaw', [config, 257]);
+  await net.send(net.payer, 'requestThaw', [config, 257, 10n * UNIT]);
+  await net.elapse(net.timers.challenge);
+  await one('finalizeThaw', 'finalizeThaw', [config, 257], net.accounts[0]);
   await one('requestClose', 'requestClose', [config]);
+  await one('cancelClose', 'cancelClose', [config]);
+  await net.send(net.payer, 'requestClose', [config]);
   await net.elapse(net.timers.challenge);
   await one('finalizeClose', 'finalizeClose', [config], net.accounts[0]);
   const idle = await open(null, [], []);

@@ -230,6 +230,81 @@ START_TEST(view__close__at_once_and_undone)
 }
 END_TEST
 
+static struct pp_chain_log thaw_log(const struct world *world, uint64_t nonce, uint64_t block,
+                                    uint64_t target, uint64_t seq)
+{
+    const uint64_t words[] = {target, 9000, seq};
+    struct pp_chain_log log = log_of(world, PP_LOG_THAW_REQUESTED, nonce, block, words, 3);
+    log.topic_count = 3;
+    word_u64(log.topics[2].bytes, LANE);
+    return log;
+}
+
+static struct pp_chain_log thaw_cancelled_log(const struct world *world, uint64_t nonce, uint64_t block,
+                                              uint64_t cap, uint64_t seq)
+{
+    const uint64_t words[] = {cap, seq};
+    struct pp_chain_log log = log_of(world, PP_LOG_THAW_CANCELLED, nonce, block, words, 2);
+    log.topic_count = 3;
+    word_u64(log.topics[2].bytes, LANE);
+    return log;
+}
+
+/* Goal: a thaw limits admission from the latest block on, its withdrawal only when it is final (VIEW-004). */
+START_TEST(view__thaw__lowers_at_once_and_a_cancelled_one_raises_when_final)
+{
+    struct world world;
+    world_init(&world);
+    learn(&world, 1);
+    struct pp_chain_log logs[] = {cap_log(&world, 1, LANE, 5, 0, 25, 0), thaw_log(&world, 1, 20, 10, 1),
+                                  thaw_cancelled_log(&world, 1, 21, 25, 2)};
+    ck_assert_ok(turn_final(&world, 10, logs, 1));
+    ck_assert_ok(turn_recent(&world, 25, logs + 1, 2));
+    ck_assert_uint_eq(world.count, 1);
+    expect(&world, 0, PP_CHAIN_CAP_LOWERED, 1);
+    ck_assert_uint_eq(world.events[0].cap.raw, 10);
+    ck_assert_uint_eq(world.events[0].seq, 1);
+    ck_assert_ok(turn_recent(&world, 25, logs + 1, 2));
+    ck_assert_uint_eq(world.count, 0);
+    ck_assert_ok(turn_final(&world, 22, logs + 1, 2));
+    ck_assert_uint_eq(world.count, 2);
+    expect(&world, 1, PP_CHAIN_LANE_FINAL, 1);
+    ck_assert_uint_eq(world.events[0].cap.raw, 10);
+    ck_assert_uint_eq(world.events[1].cap.raw, 25);
+    ck_assert_uint_eq(world.events[1].seq, 2);
+    struct pp_chain_log seq = thaw_log(&world, 1, 30, 10, UINT64_C(1) << 32);
+    ck_assert_error(turn_final(&world, 31, &seq, 1), PP_CHAIN_NONSENSE);
+    pp_chain_view_done(&world.view);
+}
+END_TEST
+
+/* Goal: a cancelled close is undone when the cancellation is final, and a later close counts again (VIEW-005). */
+START_TEST(view__close_cancelled__undone_when_final)
+{
+    struct world world;
+    world_init(&world);
+    learn(&world, 1);
+    struct pp_chain_log logs[] = {close_log(&world, 1, 20),
+                                  log_of(&world, PP_LOG_CLOSE_CANCELLED, 1, 21, NULL, 0),
+                                  close_log(&world, 1, 30)};
+    ck_assert_ok(turn_final(&world, 10, NULL, 0));
+    ck_assert_ok(turn_recent(&world, 25, logs, 2));
+    ck_assert_uint_eq(world.count, 1);
+    expect(&world, 0, PP_CHAIN_CLOSING, 1);
+    ck_assert_ok(turn_final(&world, 20, logs, 1));
+    ck_assert_uint_eq(world.count, 0);
+    ck_assert_ok(turn_recent(&world, 25, logs + 1, 1));
+    ck_assert_uint_eq(world.count, 0);
+    ck_assert_ok(turn_final(&world, 22, logs + 1, 1));
+    ck_assert_uint_eq(world.count, 1);
+    expect(&world, 0, PP_CHAIN_CLOSE_UNDONE, 1);
+    ck_assert_ok(turn_recent(&world, 31, logs + 2, 1));
+    ck_assert_uint_eq(world.count, 1);
+    expect(&world, 0, PP_CHAIN_CLOSING, 1);
+    pp_chain_view_done(&world.view);
+}
+END_TEST
+
 /* Goal: a close that needs no waiting takes the money at once: admission stops with the latest block. */
 START_TEST(view__close_at_once__closing_then_closed)
 {
@@ -451,6 +526,8 @@ PP_TEST(view__opening__seen_then_final)
 PP_TEST(view__cap_changes__raised_final_lowered_at_once)
 PP_TEST(view__close__at_once_and_undone)
 PP_TEST(view__close_at_once__closing_then_closed)
+PP_TEST(view__thaw__lowers_at_once_and_a_cancelled_one_raises_when_final)
+PP_TEST(view__close_cancelled__undone_when_final)
 PP_TEST(view__settled_and_foreign_logs__only_ours)
 PP_TEST(view_check__blocks__ok_nonsense_reorg_stale)
 PP_TEST(view__lying_logs__nonsense)

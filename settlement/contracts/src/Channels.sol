@@ -121,20 +121,23 @@ abstract contract Channels is Deposits, IPennypostFront {
         return channel.allocated == channel.credited + channel.dustLanes;
     }
 
+    /// @dev CHAIN-024. While a thaw is pending, what may be admitted is what the release lowers.
     function _release(bytes32 channelId, LaneRelease calldata signed) private returns (uint64 freed) {
         Lane storage lane = lanes[channelId][signed.lane];
-        uint64 cap = lane.cap;
-        if (signed.oldCap != cap || signed.seq != lane.seq) {
-            revert ReleaseStale(signed.lane, cap, signed.oldCap, lane.seq, signed.seq);
+        (uint64 cap, uint64 seq) = (lane.cap, lane.seq);
+        uint64 admitted = lane.thawAt != 0 && lane.thawTarget < cap ? lane.thawTarget : cap;
+        if (signed.oldCap != admitted || signed.seq != seq) {
+            revert ReleaseStale(signed.lane, admitted, signed.oldCap, seq, signed.seq);
         }
-        if (signed.newCap >= cap) revert CapNotLowered(signed.lane, cap, signed.newCap);
+        if (signed.newCap >= admitted) revert CapNotLowered(signed.lane, admitted, signed.newCap);
         uint256 newCapGrains = uint256(signed.newCap) * Settlement.GRAINS_PER_UNIT;
         if (newCapGrains < lane.vested) revert CapBelowVested(signed.lane, newCapGrains, lane.vested);
         _requireSigned(_operatorKeyOf(signed.lane), _releaseDigest(channelId, signed), signed.signature);
 
         uint64 newCap = uint64(signed.newCap); // below cap
         lane.cap = newCap;
-        emit LaneCapChanged(channelId, signed.lane, cap, newCap, _bumpSeq(lane, cap));
+        lane.seq = uint48(++seq);
+        emit LaneCapChanged(channelId, signed.lane, cap, newCap, seq);
         return cap - newCap;
     }
 

@@ -60,6 +60,7 @@ abstract contract Deposits is Store {
             _requireActive(laneId >> 8);
             Lane storage lane = lanes[channelId][laneId];
             uint64 oldCap = lane.cap;
+            if (lane.thawAt != 0) revert ThawPending(laneId, lane.thawAt);
             if (caps[i] <= oldCap) revert CapNotRaised(laneId, oldCap, caps[i]);
             sum += caps[i] - oldCap;
             lane.cap = caps[i];

@@ -22,7 +22,7 @@ interface IPennypostFront is IPennypostTypes {
     /// @dev Caller: config.payer.
     ///      Changes: the channel's deposit, the named lanes' caps.
     ///      Reverts: NotPayer, ZeroAmount, ChannelNotOpen, LengthMismatch, LanesNotAscending, OperatorNotActive,
-    ///      CapNotRaised, CapsExceedDeposit, TransferMismatch, the token's errors; Panic(0x11) if the deposit would
+    ///      ThawPending, CapNotRaised, CapsExceedDeposit, TransferMismatch, the token's errors; Panic(0x11) if the deposit would
     ///      not fit 64 bits.
     function topUp(ChannelConfig calldata config, uint64 amount, uint32[] calldata lanes, uint64[] calldata caps)
         external;
@@ -31,7 +31,7 @@ interface IPennypostFront is IPennypostTypes {
     /// @dev Caller: config.payer.
     ///      Changes: the named lanes' caps.
     ///      Reverts: NotPayer, ZeroAmount (no lane named), ChannelNotOpen, LengthMismatch, LanesNotAscending,
-    ///      OperatorNotActive, CapNotRaised, CapsExceedDeposit.
+    ///      OperatorNotActive, ThawPending, CapNotRaised, CapsExceedDeposit.
     function allocate(ChannelConfig calldata config, uint32[] calldata lanes, uint64[] calldata caps) external;
 
     /// @notice Starts the way out: closes at once if every cap is ceil(vested / 10^6), else CLOSING.
@@ -123,6 +123,35 @@ interface IPennypostFront is IPennypostTypes {
 
 /// @title The calls that the escrow hands to its annex: rare ones.
 interface IPennypostAnnex is IPennypostTypes {
+    // ------------------------------------------------------------------------------------------------ payers
+
+    /// @notice Asks for a lower cap. Until it is finalized or cancelled, the node admits up to min(cap, target), the
+    ///         lane's cap cannot be raised, and a LaneRelease names min(cap, target) as the old cap.
+    /// @dev Caller: config.payer.
+    ///      Changes: the lane's pending thaw, and its seq.
+    ///      Reverts: NotPayer, ChannelNotOpen, ThawPending, CapNotLowered.
+    /// @param target units
+    function requestThaw(ChannelConfig calldata config, uint32 lane, uint64 target) external;
+
+    /// @notice Takes a pending thaw back.
+    /// @dev Caller: config.payer.
+    ///      Changes: the lane's pending thaw, and its seq.
+    ///      Reverts: NotPayer, ChannelNotOpen, ThawNotPending.
+    function cancelThaw(ChannelConfig calldata config, uint32 lane) external;
+
+    /// @notice Lowers the cap after the challenge period: to the target, but never below what vested, nor below what is
+    ///         claimed by then (spent - refunded).
+    /// @dev Caller: anyone.
+    ///      Changes: the lane's cap, seq and pending thaw.
+    ///      Reverts: ChannelNotLive, ThawNotPending, ThawTooEarly.
+    function finalizeThaw(ChannelConfig calldata config, uint32 lane) external;
+
+    /// @notice Takes a requested close back: the channel is OPEN again, as if it had never been requested.
+    /// @dev Caller: config.payer.
+    ///      Changes: the channel's state.
+    ///      Reverts: NotPayer, ChannelNotClosing.
+    function cancelClose(ChannelConfig calldata config) external;
+
     // ------------------------------------------------------------------------------------------------ registry
 
     /// @notice Announces a new operator; it may be applied after challenge + one epoch.
@@ -152,6 +181,8 @@ interface IPennypostAnnex is IPennypostTypes {
 
     // ------------------------------------------------------------------------------------------------ views
 
+    /// @return target units; with `thawAt` 0 there is no pending thaw
+    function thawOf(bytes32 channelId, uint32 lane) external view returns (uint64 target, uint64 thawAt);
     function operatorOf(uint32 nodeId) external view returns (OperatorView memory);
     function operatorSet()
         external

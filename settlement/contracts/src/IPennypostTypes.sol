@@ -167,6 +167,10 @@ interface IPennypostTypes {
     event LaneCapChanged(
         bytes32 indexed channelId, uint32 indexed lane, uint64 oldCap, uint64 newCap, uint64 seq
     );
+    event ThawRequested(
+        bytes32 indexed channelId, uint32 indexed lane, uint64 target, uint64 thawAt, uint64 seq
+    );
+    event ThawCancelled(bytes32 indexed channelId, uint32 indexed lane, uint64 cap, uint64 seq);
     event VoucherPosted(
         bytes32 indexed channelId, uint32 indexed lane, uint96 spent, uint96 refundAck, bytes32 context
     );
@@ -190,6 +194,7 @@ interface IPennypostTypes {
         bytes32 actual
     );
     event CloseRequested(bytes32 indexed channelId, uint64 closableAt);
+    event CloseCancelled(bytes32 indexed channelId);
     event ChannelClosed(bytes32 indexed channelId, address indexed payer, uint64 toPool, uint64 toPayer);
     event ReportPosted(
         uint64 indexed epoch, bytes32 indexed reportHash, EpochReport report, uint64 vestsAt, uint256 signers
@@ -227,6 +232,10 @@ interface IPennypostTypes {
     error ChannelNotClosing(bytes32 channelId, ChannelState actual);
     error ChannelNotLive(bytes32 channelId, ChannelState actual);
     error CloseTooEarly(uint64 closableAt, uint64 currentTime);
+
+    error ThawPending(uint32 lane, uint64 thawAt);
+    error ThawNotPending(uint32 lane);
+    error ThawTooEarly(uint64 thawAt, uint64 currentTime);
 
     error InvalidSignature(address expected, address actual);
     error NotHigher(uint96 known, uint96 offered);

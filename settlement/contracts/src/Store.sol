@@ -22,13 +22,15 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
         uint40 closableAt;
     }
 
-    /// @dev CHAIN-003: two slots. 112 bits of the second are free: room for a pending thaw (target u64, time u40).
+    /// @dev CHAIN-003: two slots. thawAt = 0: no thaw is pending.
     struct Lane {
         uint96 spent;
         uint96 refunded;
         uint64 cap;
         uint96 vested;
         uint48 seq;
+        uint64 thawTarget;
+        uint40 thawAt;
     }
 
     struct Operator {

@@ -70,7 +70,10 @@
     X(CLOSE_REQUESTED, "CloseRequested", "(bytes32,uint64)", 1)                                              \
     X(CHANNEL_CLOSED, "ChannelClosed", "(bytes32,address,uint64,uint64)", 2)                                 \
     X(REPORT_POSTED, "ReportPosted", "(uint64,bytes32," PP_ABI_T_REPORT ",uint64,uint256)", 2)               \
-    X(PAYOUT_CLAIMED, "PayoutClaimed", "(uint32,address,bytes32,uint128,uint128)", 3)
+    X(PAYOUT_CLAIMED, "PayoutClaimed", "(uint32,address,bytes32,uint128,uint128)", 3)                        \
+    X(THAW_REQUESTED, "ThawRequested", "(bytes32,uint32,uint64,uint64,uint64)", 2)                           \
+    X(THAW_CANCELLED, "ThawCancelled", "(bytes32,uint32,uint64,uint64)", 2)                                  \
+    X(CLOSE_CANCELLED, "CloseCancelled", "(bytes32)", 1)
 
 enum pp_abi_function {
 #define X(upper, name, arguments) PP_ABI_##upper,
@@ -356,6 +359,11 @@ struct pp_log_event {
             struct pp_hash report;
             struct pp_units amount, cumulative;
         } payout;
+        struct {
+            struct pp_units cap; /* what may be admitted from here on: the target, or the cap again */
+            uint64_t thaw_at_s;  /* 0: cancelled */
+            uint64_t seq;
+        } thaw;
     };
 };
 

@@ -18,15 +18,16 @@ struct pp_channel_config {
 };
 
 enum pp_chain_event_kind {
-    PP_CHAIN_LANE_SEEN = 1,    /* the channel's opening is in the latest block, not yet final: PENDING */
-    PP_CHAIN_LANE_FINAL = 2,   /* opening or raised cap is final: cap, seq */
-    PP_CHAIN_CAP_LOWERED = 3,  /* a release in the latest block: cap, seq */
-    PP_CHAIN_CLOSING = 4,      /* requestClose in the latest block: admission stops; no day after time_s earns */
+    PP_CHAIN_LANE_SEEN = 1,   /* the channel's opening is in the latest block, not yet final: PENDING */
+    PP_CHAIN_LANE_FINAL = 2,  /* opening or raised cap is final: cap, seq */
+    PP_CHAIN_CAP_LOWERED = 3, /* a release, or a thaw asked for, in the latest block: cap, seq */
+    PP_CHAIN_CLOSING = 4, /* requestClose in the latest block: admission stops; no day after time_s earns */
     PP_CHAIN_CLOSE_UNDONE = 5, /* the close was reorganized away, or cancelled */
     PP_CHAIN_SETTLED = 6,      /* vested and refunded as the contract has them, after a settle (finalized) */
     PP_CHAIN_CLOSED = 7,       /* finalizeClose is final: the lane is SETTLED */
-    PP_CHAIN_HEAD = 8,         /* a new view: latest and finalized block, their times; freshness is judged by it */
-    PP_CHAIN_CONFLICT = 9,     /* reorganization below the finalized block, or endpoints disagree: FREEZE until the next
+    PP_CHAIN_HEAD = 8, /* a new view: latest and finalized block, their times; freshness is judged by it */
+    PP_CHAIN_CONFLICT =
+        9, /* reorganization below the finalized block, or endpoints disagree: FREEZE until the next
                                 * HEAD, which a view in conflict does not send */
 };
 
@@ -45,10 +46,11 @@ struct pp_chain_event {
     uint64_t finalized_time_s;       /* HEAD */
     struct pp_hash finalized_hash;   /* HEAD */
     struct pp_units received_total;  /* HEAD: what the pool has received, at the finalized block */
-    struct pp_hash last_report;      /* HEAD: what the next report's `previous` must name, at the latest block; zero: none */
-    uint64_t last_report_epoch;      /* HEAD */
-    uint64_t last_report_block;      /* HEAD: the next report's block and end must be above these */
-    uint64_t last_report_end_s;      /* HEAD */
+    struct pp_hash
+        last_report; /* HEAD: what the next report's `previous` must name, at the latest block; zero: none */
+    uint64_t last_report_epoch; /* HEAD */
+    uint64_t last_report_block; /* HEAD: the next report's block and end must be above these */
+    uint64_t last_report_end_s; /* HEAD */
 };
 
 #endif
