@@ -36,6 +36,10 @@ async function channelsAndLanes(net) {
   await one('postVoucher, later', 'postVoucher', [config, 256, await net.voucher(id, 256, 6n * UNIT), noRefund]);
   const refund = await net.refund(id, 256, UNIT);
   await one('postVoucher, with its refund', 'postVoucher', [config, 256, await net.voucher(id, 256, 7n * UNIT, UNIT), refund]);
+  const delegation = await net.delegation(id, 256, 100n * UNIT, 7);
+  const delegated = await net.voucher(id, 256, 8n * UNIT, UNIT, undefined, net.delegateKey);
+  await one('postDelegatedVoucher', 'postDelegatedVoucher', [config, 256, delegated, noRefund, delegation]);
+  await one('revokeDelegate', 'revokeDelegate', [config, 7]);
   await one('postRefund', 'postRefund', [config, 256, await net.refund(id, 256, 2n * UNIT)]);
   await one('release, 1 lane', 'release', [config, [await net.release(id, 256, 26n * UNIT, 20n * UNIT, 1n)]]);
   await one('requestThaw', 'requestThaw', [config, 257, 10n * UNIT]);
@@ -130,6 +134,10 @@ async function measure() {
     await channelsAndLanes(three);
     await three.report();
     note('postReport, 3 operators sign', (await three.report()).receipt.gasUsed);
+    const { report } = await three.report({ vest: false });
+    const set = await three.read('operatorSet');
+    const revoking = await Promise.all(three.nodes.map((n) => three.signed(n.key, 'RevokeReport', { epoch: report.epoch, report: three.digest('EpochReport', report) })));
+    note('revokeReport, 3 operators sign', (await three.send(three.accounts[0], 'revokeReport', [[report], set[1], set[2], revoking])).gasUsed);
     await registry(three);
   } finally {
     await three.stop();

@@ -111,6 +111,17 @@ static void check_event(const struct pp_log_event *event, const json_t *values)
     ck_abort_msg("an event of no kind");
 }
 
+/* Events that concern no lane, or that a call's own result tells. */
+static bool is_unread(const char *name)
+{
+    static const char *const beginnings[] = {"Operator", "DelegateRevoked", "ReportRevoked", "Stake",
+                                             "Owed",     "LaneRetired",     "Parameters"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Goal: every event reads as another implementation wrote it. Method: viem's vectors; those that this program does not
  * read are NOT_FOUND. */
 START_TEST(abi_read_event__vectors_of_viem__same_values)
@@ -128,7 +139,7 @@ START_TEST(abi_read_event__vectors_of_viem__same_values)
             cut_amounts(&log);
         }
         enum pp_error error = pp_abi_read_event(&log, &event);
-        if (strncmp(name, "Operator", 8) == 0) {
+        if (is_unread(name)) {
             ck_assert_error(error, PP_NOT_FOUND);
             continue;
         }

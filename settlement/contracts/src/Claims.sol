@@ -6,11 +6,12 @@ import {Channels} from "./Channels.sol";
 import {IPennypostFront} from "./IPennypost.sol";
 import {Reports} from "./Reports.sol";
 import {Settlement} from "./Settlement.sol";
+import {Vouchers} from "./Vouchers.sol";
 
 /// @title What lanes owe: vouchers, refunds, and their settlement by a report.
 /// @dev Spent and refunded merge by maximum; `vested` never falls. A voucher is stored only together with the refund
 ///      that it acknowledges; its `refundAck` is a condition and never becomes a refund itself.
-abstract contract Claims is Channels, Reports {
+abstract contract Claims is Channels, Reports, Vouchers {
     /// @inheritdoc IPennypostFront
     function postVoucher(
         ChannelConfig calldata config,
@@ -19,19 +20,7 @@ abstract contract Claims is Channels, Reports {
         Refund calldata refund
     ) external {
         (bytes32 channelId,) = _liveChannel(config);
-        Lane storage state = lanes[channelId][lane];
-        if (voucher.spent <= state.spent) revert NotHigher(state.spent, voucher.spent);
-        uint96 refunded = state.refunded;
-        if (refund.signature.v != 0 && refund.refunded > refunded) {
-            _requireSigned(_operatorKeyOf(lane), _refundDigest(channelId, lane, refund), refund.signature);
-            refunded = refund.refunded;
-            emit RefundPosted(channelId, lane, refunded, refund.reasons);
-        }
-        if (voucher.refundAck > refunded) revert RefundMissing(voucher.refundAck, refunded);
-        _requireSigned(config.signer, _voucherDigest(channelId, lane, voucher), voucher.signature);
-
-        (state.spent, state.refunded) = (voucher.spent, refunded);
-        emit VoucherPosted(channelId, lane, voucher.spent, voucher.refundAck, voucher.context);
+        _postVoucher(channelId, lane, voucher, refund, config.signer);
     }
 
     /// @inheritdoc IPennypostFront

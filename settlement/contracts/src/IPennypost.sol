@@ -71,7 +71,7 @@ interface IPennypostFront is IPennypostTypes {
     ///         ClaimSkipped, and holds nothing up.
     /// @dev Caller: anyone.
     ///      Changes: spent, refunded and vested of the lanes, their channels' sums, what the pool received.
-    ///      Reverts: ReportUnknown, ReportNotVested; without data on calldata that encodes no arguments.
+    ///      Reverts: ReportIsRevoked, ReportUnknown, ReportNotVested; without data on calldata that encodes no arguments.
     function settle(EpochReport calldata report, LaneClaim[] calldata claims) external;
 
     // ------------------------------------------------------------------------------------------------ reports, payouts
@@ -94,8 +94,8 @@ interface IPennypostFront is IPennypostTypes {
     /// @notice Pays what `nodeId` may take by the newest vested report and has not taken; the money goes to `payee`.
     /// @dev Caller: anyone.
     ///      Changes: what was claimed, by this node and in all.
-    ///      Reverts: ReportUnknown, ReportNotVested, ReportSuperseded, PayeeMismatch, PayoutTotalMismatch,
-    ///      PayoutProofInvalid, NothingToClaim, PoolExceeded, the token's errors; Panic(0x11) if the proof's sums
+    ///      Reverts: ReportIsRevoked, ReportUnknown, ReportNotVested, ReportSuperseded, PayeeMismatch,
+    ///      PayoutTotalMismatch, PayoutProofInvalid, NothingToClaim, PoolExceeded, the token's errors; Panic(0x11) if the proof's sums
     ///      exceed 128 bits.
     /// @param amount cumulative units, as in the leaf
     function claimPayout(
@@ -152,6 +152,44 @@ interface IPennypostAnnex is IPennypostTypes {
     ///      Reverts: NotPayer, ChannelNotClosing.
     function cancelClose(ChannelConfig calldata config) external;
 
+    // ------------------------------------------------------------------------------------------------ delegates
+
+    /// @notice Stores a higher voucher that a delegate signed, with the refund that it needs (signature.v = 0: none).
+    /// @dev Caller: anyone.
+    ///      Changes: the lane's spent, and its refunded if the refund given is higher.
+    ///      Reverts: ChannelNotLive, DelegateLaneMismatch, DelegateLimitExceeded, DelegateExpired, InvalidSignature
+    ///      (delegation), NotHigher, InvalidSignature (refund), RefundMissing, InvalidSignature (voucher).
+    function postDelegatedVoucher(
+        ChannelConfig calldata config,
+        uint32 lane,
+        Voucher calldata voucher,
+        Refund calldata refund,
+        Delegation calldata delegation
+    ) external;
+
+    /// @notice Revokes the delegation with this index; its vouchers may be posted for a challenge period more.
+    /// @dev Caller: config.payer or config.signer.
+    ///      Changes: until when that delegate's vouchers are taken.
+    ///      Reverts: NotPayer, ChannelNotLive, DelegateRevokedAlready.
+    function revokeDelegate(ChannelConfig calldata config, uint32 index) external;
+
+    // ------------------------------------------------------------------------------------------------ reports
+
+    /// @notice Takes back a report that has not vested, and with it every later one. They never count again.
+    /// @dev Caller: anyone.
+    ///      Changes: the named reports are revoked; the one before them is the last again.
+    ///      Reverts: ReportNotLast (none named), ReportIsRevoked, ReportUnknown, ReportVestedAlready, LengthMismatch,
+    ///      OperatorSetMismatch, InvalidSignature, QuorumMissing, ReportPreviousMismatch, ReportNotLast.
+    /// @param voided the report, and all that were posted after it, in their order
+    /// @param nodeIds the set that signed the first of them
+    /// @param signatures over RevokeReport of the first; one per operator, v = 0 for those that did not sign
+    function revokeReport(
+        EpochReport[] calldata voided,
+        uint32[] calldata nodeIds,
+        address[] calldata operatorKeys,
+        Signature[] calldata signatures
+    ) external;
+
     // ------------------------------------------------------------------------------------------------ registry
 
     /// @notice Announces a new operator; it may be applied after challenge + one epoch.
@@ -183,6 +221,8 @@ interface IPennypostAnnex is IPennypostTypes {
 
     /// @return target units; with `thawAt` 0 there is no pending thaw
     function thawOf(bytes32 channelId, uint32 lane) external view returns (uint64 target, uint64 thawAt);
+    /// @return effectiveAt until when its vouchers are taken; 0: not revoked
+    function delegateRevokedAt(bytes32 channelId, uint32 index) external view returns (uint64 effectiveAt);
     function operatorOf(uint32 nodeId) external view returns (OperatorView memory);
     function operatorSet()
         external

@@ -85,6 +85,16 @@ interface IPennypostTypes {
         Signature signature;
     }
 
+    /// @dev The channel is the call's.
+    struct Delegation {
+        address key;
+        uint96 maxSpent;
+        uint32 lane;
+        uint64 notAfter;
+        uint32 index;
+        Signature signature;
+    }
+
     struct EpochReport {
         uint64 epoch;
         bytes32 previous;
@@ -146,14 +156,14 @@ interface IPennypostTypes {
     }
 
     struct ReportView {
-        uint64 epoch; // 0 and vestsAt 0: unknown
+        uint64 epoch; // vestsAt 0: unknown or revoked
         uint64 vestsAt;
         uint64 supersededAt; // when the next report vests; 0 if there is none
     }
 
     struct ReportHead {
-        bytes32 reportHash; // 0 before the first report
-        uint64 epoch;
+        bytes32 reportHash; // the last that is not revoked; 0: none
+        uint64 epoch; // from here on, of the highest ever posted
         uint64 blockNumber;
         uint64 endTime;
     }
@@ -174,6 +184,7 @@ interface IPennypostTypes {
     event VoucherPosted(
         bytes32 indexed channelId, uint32 indexed lane, uint96 spent, uint96 refundAck, bytes32 context
     );
+    event DelegateRevoked(bytes32 indexed channelId, uint32 indexed index, uint64 effectiveAt);
     event RefundPosted(bytes32 indexed channelId, uint32 indexed lane, uint96 refunded, bytes32 reasons);
     event LaneSettled(
         bytes32 indexed channelId,
@@ -199,6 +210,7 @@ interface IPennypostTypes {
     event ReportPosted(
         uint64 indexed epoch, bytes32 indexed reportHash, EpochReport report, uint64 vestsAt, uint256 signers
     );
+    event ReportRevoked(uint64 indexed epoch, bytes32 indexed reportHash, bytes32 headHash, uint256 signers);
     event PayoutClaimed(
         uint32 indexed nodeId, address indexed payee, bytes32 indexed reportHash, uint128 amount, uint128 cumulative
     );
@@ -242,6 +254,14 @@ interface IPennypostTypes {
     error RefundMissing(uint96 needed, uint96 known);
     error ReleaseStale(uint32 lane, uint64 expectedCap, uint96 actualCap, uint64 expectedSeq, uint64 actualSeq);
 
+    error DelegateLaneMismatch(uint32 expected, uint32 actual);
+    error DelegateLimitExceeded(uint96 most, uint96 actual);
+    error DelegateExpired(uint64 until, uint64 currentTime);
+    error DelegateRevokedAlready(uint64 effectiveAt);
+
+    error ReportIsRevoked(bytes32 reportHash);
+    error ReportVestedAlready(uint64 vestsAt, uint64 currentTime);
+    error ReportNotLast(bytes32 expected, bytes32 actual);
     error ReportUnknown(bytes32 reportHash);
     error ReportNotVested(uint64 vestsAt, uint64 currentTime);
     error ReportSuperseded(uint64 supersededAt, uint64 currentTime);

@@ -13,9 +13,17 @@ abstract contract Quorum is OperatorSets {
     {
         reportHash = _reportHashOf(report);
         Report storage known = reports[reportHash];
+        if (known.revoked) revert ReportIsRevoked(reportHash);
         if (known.vestsAt == 0) revert ReportUnknown(reportHash);
         if (_now() < known.vestsAt) revert ReportNotVested(known.vestsAt, _now());
         supersededAt = known.supersededAt;
+    }
+
+    /// @dev The set in the calldata is the one with that hash.
+    function _requireSet(bytes32 setHash, uint32[] calldata nodeIds, address[] calldata operatorKeys) internal pure {
+        if (nodeIds.length != operatorKeys.length) revert LengthMismatch(nodeIds.length, operatorKeys.length);
+        bytes32 given = keccak256(abi.encode(nodeIds, operatorKeys));
+        if (given != setHash) revert OperatorSetMismatch(setHash, given);
     }
 
     /// @dev CHAIN-045: more than 2/3 by count; one place per operator, so no signature counts twice.

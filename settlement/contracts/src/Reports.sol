@@ -22,7 +22,7 @@ abstract contract Reports is Quorum, IPennypostFront {
 
         uint64 vestsAt = _now() + t.vesting;
         if (headHash != 0) reports[headHash].supersededAt = vestsAt;
-        reports[reportHash] = Report({epoch: report.epoch, vestsAt: vestsAt, supersededAt: 0});
+        reports[reportHash] = Report({epoch: report.epoch, vestsAt: vestsAt, supersededAt: 0, revoked: false});
         headHash = reportHash;
         head = Head(report.epoch, report.blockNumber, report.endTime);
         emit ReportPosted(report.epoch, reportHash, report, vestsAt, signers);
@@ -51,10 +51,10 @@ abstract contract Reports is Quorum, IPennypostFront {
         if (supersededAt != 0 && _now() >= supersededAt) revert ReportSuperseded(supersededAt, _now());
     }
 
-    /// @dev CHAIN-040, CHAIN-041, CHAIN-042.
+    /// @dev CHAIN-040, CHAIN-041, CHAIN-042: above every report ever posted, and after the last unrevoked one.
     function _checkSuccession(EpochReport calldata report, Timers memory t) private view {
         if (report.previous != headHash) revert ReportPreviousMismatch(headHash, report.previous);
-        if (headHash != 0) {
+        if (head.blockNumber != 0) {
             if (report.epoch <= head.epoch) revert ReportEpochNotNewer(head.epoch, report.epoch);
             if (report.blockNumber <= head.blockNumber) {
                 revert ReportBlockNotNewer(head.blockNumber, report.blockNumber);
@@ -78,11 +78,9 @@ abstract contract Reports is Quorum, IPennypostFront {
         address[] calldata operatorKeys,
         uint64 age
     ) private view {
-        if (nodeIds.length != operatorKeys.length) revert LengthMismatch(nodeIds.length, operatorKeys.length);
         (bytes32 setHash, uint64 replacedAt) = _operatorSetAt(report.blockNumber);
         if (report.operatorSet != setHash) revert OperatorSetMismatch(setHash, report.operatorSet);
-        bytes32 given = keccak256(abi.encode(nodeIds, operatorKeys));
-        if (given != setHash) revert OperatorSetMismatch(setHash, given);
+        _requireSet(setHash, nodeIds, operatorKeys);
         if (replacedAt != 0 && replacedAt + age < _now()) revert OperatorSetRetired(replacedAt, _now());
     }
 }

@@ -18,6 +18,11 @@ abstract contract SignedTypes is EIP712, IPennypostTypes {
         "EpochReport(uint64 epoch,bytes32 previous,uint64 blockNumber,bytes32 lanesRoot,bytes32 payoutRoot,uint128 payoutTotal,bytes32 operatorSet,uint64 endTime)"
     );
 
+    bytes32 internal constant DELEGATE_TYPE = keccak256(
+        "Delegate(bytes32 channelId,address key,uint96 maxSpent,uint32 lane,uint64 notAfter,uint32 index)"
+    );
+    bytes32 internal constant REVOKE_TYPE = keccak256("RevokeReport(uint64 epoch,bytes32 report)");
+
     constructor() EIP712("Pennypost", "1") {}
 
     function _channelIdOf(ChannelConfig calldata config) internal view returns (bytes32) {
@@ -47,6 +52,26 @@ abstract contract SignedTypes is EIP712, IPennypostTypes {
                 abi.encode(RELEASE_TYPE, channelId, signed.lane, signed.oldCap, signed.newCap, signed.seq)
             )
         );
+    }
+
+    function _delegateDigest(bytes32 channelId, Delegation calldata signed) internal view returns (bytes32) {
+        return _hashTypedDataV4(
+            keccak256(
+                abi.encode(
+                    DELEGATE_TYPE,
+                    channelId,
+                    signed.key,
+                    signed.maxSpent,
+                    signed.lane,
+                    signed.notAfter,
+                    signed.index
+                )
+            )
+        );
+    }
+
+    function _revokeDigest(uint64 epoch, bytes32 reportHash) internal view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(REVOKE_TYPE, epoch, reportHash)));
     }
 
     /// @dev CHAIN-015. Zero for a signature that is malformed, high-s or absent.

@@ -52,8 +52,10 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
         uint64 epoch;
         uint64 vestsAt; // 0: never posted
         uint64 supersededAt; // when its successor vests; 0: there is none
+        bool revoked; // for good; vestsAt is 0 then
     }
 
+    /// @dev Of every report that was ever posted, revoked ones too.
     struct Head {
         uint64 epoch;
         uint64 blockNumber;
@@ -66,6 +68,7 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
     mapping(bytes32 channelId => Channel) internal channels;
     mapping(bytes32 channelId => mapping(uint32 lane => Lane)) internal lanes;
     mapping(address payer => uint64) internal nonces;
+    mapping(bytes32 channelId => mapping(uint32 index => uint64)) internal delegateUntil; // 0: not revoked
 
     mapping(uint32 nodeId => Operator) internal operators;
     mapping(address operatorKey => uint32 nodeId) internal nodeOfKey;
@@ -73,7 +76,7 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
     SetRecord[] internal sets; // fromBlock strictly ascending
 
     mapping(bytes32 reportHash => Report) internal reports;
-    bytes32 internal headHash;
+    bytes32 internal headHash; // the last that is not revoked
     Head internal head;
 
     uint128 internal received; // units, ever credited to the pool

@@ -47,6 +47,7 @@ export class Network {
     }));
     for (const node of this.nodes) node.address = privateKeyToAccount(node.key).address;
     this.signerKey = keyOf('signer');
+    this.delegateKey = keyOf('delegate');
     this.signer = privateKeyToAccount(this.signerKey).address;
     this.payer = this.accounts[1];
     this.treasury = privateKeyToAccount(keyOf('treasury')).address;
@@ -140,9 +141,9 @@ export class Network {
     return this.digest('Channel', config);
   }
 
-  async voucher(channelId, lane, spent, refundAck = 0n, context = keccak256(toHex(spent))) {
+  async voucher(channelId, lane, spent, refundAck = 0n, context = keccak256(toHex(spent)), key = this.signerKey) {
     const message = { channelId, lane, spent, refundAck, context };
-    return { spent, refundAck, context, signature: await this.signed(this.signerKey, 'Voucher', message) };
+    return { spent, refundAck, context, signature: await this.signed(key, 'Voucher', message) };
   }
 
   operatorKey(lane) {
@@ -152,6 +153,11 @@ export class Network {
   async refund(channelId, lane, refunded, reasons = keccak256(toHex(refunded))) {
     const message = { channelId, lane, refunded, reasons };
     return { refunded, reasons, signature: await this.signed(this.operatorKey(lane), 'Refund', message) };
+  }
+
+  async delegation(channelId, lane, maxSpent, index) {
+    const fields = { key: privateKeyToAccount(this.delegateKey).address, maxSpent, lane, notAfter: 2n ** 40n, index };
+    return { ...fields, signature: await this.signed(this.signerKey, 'Delegate', { channelId, ...fields }) };
   }
 
   async release(channelId, lane, oldCap, newCap, seq) {
