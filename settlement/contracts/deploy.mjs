@@ -87,7 +87,7 @@ export async function deploy({ rpc, buildDir, config }) {
   const owner = config.owner ?? wallet.account.address;
   const protocolShare = config.protocolShare ?? 0;
   const operators = config.operators ?? [];
-  const annex = (await create('PennypostAnnex', [])).contractAddress;
+  const annex = (await create('PennypostAnnex', [token])).contractAddress;
   const receipt = await create('Pennypost', [token, config.treasury, protocolShare, timers, operators, owner, annex]);
   return {
     chainId,

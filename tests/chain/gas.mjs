@@ -3,6 +3,7 @@
 // names; gas is the receipt's. `node tests/chain/gas.mjs --write` makes the table anew.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { privateKeyToAccount } from 'viem/accounts';
 import { laneTree } from '../support/vectors/lane_tree.mjs';
 import { payoutTree } from '../support/vectors/payout_tree.mjs';
 import { Network, noRefund } from '../support/chain/network.mjs';
@@ -52,6 +53,18 @@ async function channelsAndLanes(net) {
   await net.send(net.payer, 'requestClose', [config]);
   await net.elapse(net.timers.challenge);
   await one('finalizeClose', 'finalizeClose', [config], net.accounts[0]);
+  const payer = privateKeyToAccount(net.payerKey).address;
+  await net.sendTo(net.deployment.token, net.tokenAbi, net.payer, 'mint', [payer, 1000n * UNIT]);
+  const gasless = async (nonce, name) => {
+    const own = net.config(nonce, payer);
+    const signed = await net.authorization('openWithAuthorization', net.channelId(own), 100n * UNIT, [256], [25n * UNIT]);
+    await one(name, 'openWithAuthorization', [own, 100n * UNIT, [256], [25n * UNIT], signed], net.accounts[0]);
+    return own;
+  };
+  await gasless(0n, "openWithAuthorization, 1 lane, the payer's first channel");
+  const own = await gasless(1n, 'openWithAuthorization, 1 lane');
+  const more = await net.authorization('topUpWithAuthorization', net.channelId(own), UNIT, [], []);
+  await one('topUpWithAuthorization, no caps', 'topUpWithAuthorization', [own, UNIT, [], [], more], net.accounts[0]);
   const idle = await open(null, [], []);
   await one('requestClose, closes at once', 'requestClose', [idle.config]);
 }

@@ -86,7 +86,11 @@ abstract contract Deposits is Store {
     function _pull(address payer, uint64 amount) internal {
         uint256 before = IERC20(TOKEN).balanceOf(address(this));
         IERC20(TOKEN).safeTransferFrom(payer, address(this), amount);
-        uint256 received = IERC20(TOKEN).balanceOf(address(this)) - before;
-        if (received != amount) revert TransferMismatch(amount, received);
+        _requireArrived(before, amount);
+    }
+
+    function _requireArrived(uint256 before, uint64 amount) internal view {
+        uint256 arrived = IERC20(TOKEN).balanceOf(address(this)) - before;
+        if (arrived != amount) revert TransferMismatch(amount, arrived);
     }
 }

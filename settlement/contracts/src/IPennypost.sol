@@ -123,6 +123,34 @@ interface IPennypostFront is IPennypostTypes {
 
 /// @title The calls that the escrow hands to its annex: rare ones.
 interface IPennypostAnnex is IPennypostTypes {
+    // ------------------------------------------------------------------------------------------------ without gas
+
+    /// @notice `open` by the payer's EIP-3009 authorization of the token, whose nonce is the hash of all parameters.
+    /// @dev Caller: anyone.
+    ///      Changes: as `open`; the token's authorization is used up.
+    ///      Reverts: ZeroAddress, ZeroAmount, WrongNonce, LengthMismatch, LanesNotAscending, OperatorNotActive,
+    ///      CapNotRaised, CapsExceedDeposit, the token's errors, TransferMismatch.
+    function openWithAuthorization(
+        ChannelConfig calldata config,
+        uint64 deposit,
+        uint32[] calldata lanes,
+        uint64[] calldata caps,
+        Authorization calldata authorization
+    ) external returns (bytes32 channelId);
+
+    /// @notice `topUp` by the payer's EIP-3009 authorization of the token, whose nonce is the hash of all parameters.
+    /// @dev Caller: anyone.
+    ///      Changes: as `topUp`; the token's authorization is used up.
+    ///      Reverts: ZeroAmount, ChannelNotOpen, LengthMismatch, LanesNotAscending, OperatorNotActive, ThawPending,
+    ///      CapNotRaised, CapsExceedDeposit, the token's errors, TransferMismatch.
+    function topUpWithAuthorization(
+        ChannelConfig calldata config,
+        uint64 amount,
+        uint32[] calldata lanes,
+        uint64[] calldata caps,
+        Authorization calldata authorization
+    ) external;
+
     // ------------------------------------------------------------------------------------------------ payers
 
     /// @notice Asks for a lower cap. Until it is finalized or cancelled, the node admits up to min(cap, target), the
@@ -219,6 +247,7 @@ interface IPennypostAnnex is IPennypostTypes {
 
     // ------------------------------------------------------------------------------------------------ views
 
+    function annexToken() external view returns (address);
     /// @return target units; with `thawAt` 0 there is no pending thaw
     function thawOf(bytes32 channelId, uint32 lane) external view returns (uint64 target, uint64 thawAt);
     /// @return effectiveAt until when its vouchers are taken; 0: not revoked

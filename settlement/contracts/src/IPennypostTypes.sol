@@ -47,6 +47,14 @@ interface IPennypostTypes {
         uint64 nonce;
     }
 
+    /// @dev EIP-3009's terms. With `salt` the same call can be authorized twice.
+    struct Authorization {
+        uint256 validAfter;
+        uint256 validBefore;
+        bytes32 salt;
+        Signature signature;
+    }
+
     struct Voucher {
         uint96 spent;
         uint96 refundAck;
@@ -229,6 +237,7 @@ interface IPennypostTypes {
     error TokenDecimalsUnsupported(uint8 actual, uint8 least, uint8 most);
     error TimerOutOfRange(bytes32 what, uint256 actual, uint256 least, uint256 most);
     error TimersInconsistent(uint256 needed, uint256 challenge);
+    error AnnexMismatch(address expected, address actual);
     error ProtocolShareTooHigh(uint16 actual, uint16 most);
 
     error NotPayer(address expected, address actual);

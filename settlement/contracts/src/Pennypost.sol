@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {IPennypostAnnex} from "./IPennypost.sol";
 import {Payouts} from "./Payouts.sol";
 import {Timing} from "./Timing.sol";
 
@@ -16,7 +17,7 @@ contract Pennypost is Payouts {
 
     address private immutable ANNEX;
 
-    /// @dev Reverts with ZeroAddress, ProtocolShareTooHigh, TokenDecimalsUnsupported, TimerOutOfRange,
+    /// @dev Reverts with ZeroAddress, AnnexMismatch, ProtocolShareTooHigh, TokenDecimalsUnsupported, TimerOutOfRange,
     ///      TimersInconsistent, and what an operator's announcement reverts with.
     /// @param token_ 6 to 9 decimals, no fee on transfer
     /// @param treasury_ the payee of payout leaf 0
@@ -24,7 +25,7 @@ contract Pennypost is Payouts {
     /// @param timers_ CHAIN-060
     /// @param initial the first set; it needs no delay, since nobody has paid in yet
     /// @param owner_ announces changes of the operator set
-    /// @param annex a PennypostAnnex
+    /// @param annex a PennypostAnnex for the same token
     constructor(
         address token_,
         address treasury_,
@@ -37,6 +38,8 @@ contract Pennypost is Payouts {
         if (token_ == address(0)) revert ZeroAddress("token");
         if (treasury_ == address(0)) revert ZeroAddress("treasury");
         if (annex.code.length == 0) revert ZeroAddress("annex");
+        address annexToken = IPennypostAnnex(annex).annexToken();
+        if (annexToken != token_) revert AnnexMismatch(token_, annexToken);
         if (protocolShare_ > Timing.BASIS_POINTS) revert ProtocolShareTooHigh(protocolShare_, Timing.BASIS_POINTS);
         uint8 decimals = IERC20Metadata(token_).decimals(); // CHAIN-001
         if (decimals < DECIMALS_LEAST || decimals > DECIMALS_MOST) {

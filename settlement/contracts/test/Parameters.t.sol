@@ -67,6 +67,16 @@ contract ParametersTest is Fixture {
         assertEq(post.protocolShare(), 500, "share");
     }
 
+    // CHAIN-004
+    function test_deploy__annex_missing_or_of_another_token__refused() public {
+        Types.OperatorInit[] memory none = new Types.OperatorInit[](0);
+        vm.expectRevert(abi.encodeWithSelector(Types.ZeroAddress.selector, bytes32("annex")));
+        this.createOn(STRANGER, address(dollar), TREASURY, 500, timersOfTest(), none);
+        TestDollar other = new TestDollar();
+        vm.expectRevert(abi.encodeWithSelector(Types.AnnexMismatch.selector, address(other), address(dollar)));
+        this.createOn(annex, address(other), TREASURY, 500, timersOfTest(), none);
+    }
+
     // CHAIN-001
     function test_deploy__token_with_other_decimals__refused() public {
         address five = address(new WideDollar(5));

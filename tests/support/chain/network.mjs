@@ -1,6 +1,6 @@
 // A deployed escrow on a private chain, with keys, signing and reports: what tests in JavaScript drive.
 // Time goes one second a block, from a fixed start, so gas and every byte repeat from run to run.
-import { createPublicClient, createWalletClient, decodeErrorResult, http, keccak256, parseEventLogs, toHex } from 'viem';
+import { createPublicClient, createWalletClient, decodeErrorResult, encodeAbiParameters, http, keccak256, parseEventLogs, toHex } from 'viem';
 import { privateKeyToAccount, sign } from 'viem/accounts';
 import { hashTypedData, parseSignature } from 'viem';
 import { artifact } from '../../../settlement/contracts/build.mjs';
@@ -47,6 +47,7 @@ export class Network {
     }));
     for (const node of this.nodes) node.address = privateKeyToAccount(node.key).address;
     this.signerKey = keyOf('signer');
+    this.payerKey = keyOf('payer');
     this.delegateKey = keyOf('delegate');
     this.signer = privateKeyToAccount(this.signerKey).address;
     this.payer = this.accounts[1];
@@ -153,6 +154,28 @@ export class Network {
   async refund(channelId, lane, refunded, reasons = keccak256(toHex(refunded))) {
     const message = { channelId, lane, refunded, reasons };
     return { refunded, reasons, signature: await this.signed(this.operatorKey(lane), 'Refund', message) };
+  }
+
+  // EIP-3009: the payer's key signs the token's authorization, whose nonce is the hash of the call (CHAIN-091).
+  async authorization(call, channelId, amount, lanes, caps, salt = zero32) {
+    const nonce = keccak256(encodeAbiParameters(
+      ['bytes32', 'bytes32', 'uint64', 'uint32[]', 'uint64[]', 'bytes32'].map((type) => ({ type })),
+      [keccak256(toHex(`Pennypost.${call}`)), channelId, amount, lanes, caps, salt],
+    ));
+    const fields = ['address from', 'address to', 'uint256 value', 'uint256 validAfter', 'uint256 validBefore', 'bytes32 nonce'];
+    const message = { from: privateKeyToAccount(this.payerKey).address, to: this.address, value: amount, validAfter: 0n, validBefore: 2n ** 40n, nonce };
+    const text = await sign({
+      hash: hashTypedData({
+        domain: { name: 'Test Dollar', version: '1', chainId: this.deployment.chainId, verifyingContract: this.deployment.token },
+        types: { ReceiveWithAuthorization: fields.map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] })) },
+        primaryType: 'ReceiveWithAuthorization',
+        message,
+      }),
+      privateKey: this.payerKey,
+      to: 'hex',
+    });
+    const { r, s, yParity } = parseSignature(text);
+    return { validAfter: 0n, validBefore: 2n ** 40n, salt, signature: { r, s, v: 27 + yParity } };
   }
 
   async delegation(channelId, lane, maxSpent, index) {

@@ -70,9 +70,20 @@ abstract contract Fixture is Base {
         Types.Timers memory timers,
         Types.OperatorInit[] memory operators
     ) public returns (IPennypost) {
-        annex = deployed(annexCode);
+        annex = deployed(abi.encodePacked(annexCode, abi.encode(token)));
+        return createOn(annex, token, treasury, share, timers, operators);
+    }
+
+    function createOn(
+        address on,
+        address token,
+        address treasury,
+        uint16 share,
+        Types.Timers memory timers,
+        Types.OperatorInit[] memory operators
+    ) public returns (IPennypost) {
         return IPennypost(
-            deployed(abi.encodePacked(code, abi.encode(token, treasury, share, timers, operators, OWNER, annex)))
+            deployed(abi.encodePacked(code, abi.encode(token, treasury, share, timers, operators, OWNER, on)))
         );
     }
 
