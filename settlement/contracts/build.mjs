@@ -74,14 +74,17 @@ function write(dir, name, value) {
   renameSync(`${path}.${process.pid}`, path);
 }
 
-// The escrow answers for its annex at its own address: its ABI is that of both.
-function withAnnex(contracts) {
+// The escrow answers for its annexes at its own address: its ABI is that of all.
+export const annexes = ['PayersAnnex', 'OperatorsAnnex'];
+
+function withAnnexes(contracts) {
   const escrow = contracts['src/Pennypost.sol'].Pennypost;
-  const annex = contracts['src/PennypostAnnex.sol'].PennypostAnnex;
-  const known = new Set(escrow.abi.map((item) => JSON.stringify(item)));
-  const added = annex.abi.filter((item) => item.type !== 'constructor' && !known.has(JSON.stringify(item)));
-  escrow.abi = [...escrow.abi, ...added];
-  escrow.evm.methodIdentifiers = { ...annex.evm.methodIdentifiers, ...escrow.evm.methodIdentifiers };
+  for (const annex of annexes.map((name) => contracts[`src/${name}.sol`][name])) {
+    const known = new Set(escrow.abi.map((item) => JSON.stringify(item)));
+    const isNew = (item) => !['constructor', 'fallback'].includes(item.type) && !known.has(JSON.stringify(item));
+    escrow.abi = [...escrow.abi, ...annex.abi.filter(isNew)];
+    escrow.evm.methodIdentifiers = { ...annex.evm.methodIdentifiers, ...escrow.evm.methodIdentifiers };
+  }
   return contracts;
 }
 
@@ -96,7 +99,7 @@ export function build(outDir) {
 
   mkdirSync(outDir, { recursive: true });
   const names = [];
-  for (const [file, contracts] of Object.entries(withAnnex(compile(sources)))) {
+  for (const [file, contracts] of Object.entries(withAnnexes(compile(sources)))) {
     if (!file.startsWith('src/')) continue;
     for (const [contractName, { abi, evm }] of Object.entries(contracts)) {
       names.push(contractName);

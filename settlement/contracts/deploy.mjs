@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// Deploys the escrow with its annex, and a test dollar if no token is named; prints one JSON object.
+// Deploys the escrow with its annexes, and a test dollar if no token is named; prints one JSON object.
 //   node deploy.mjs --rpc URL --build DIR --config FILE      (FILE - : standard input)
 // FILE: {
 //   "token": "0x..."            absent: a TestDollar is deployed, and "mint" [{ "to", "amount" }] is carried out
 //   "treasury": "0x...", "protocolShare": basis points (default 0), "owner": "0x..." (default: the deployer),
 //   "timers": { freshness, replication, epoch, missedEpochs, signing, vesting, claimMargin, challenge } in seconds
 //             (absent: the defaults of DESIGN section 8),
+//   "payoutLimit": units that may be paid out in one epoch (default: no limit),
 //   "operators": [{ "nodeId", "operatorKey": "0x..." (address), "payee": "0x..." }],
 //   "keyFile": path of a file with the deployer's private key in hex (absent: the first account of the RPC node)
 // }
@@ -87,12 +88,15 @@ export async function deploy({ rpc, buildDir, config }) {
   const owner = config.owner ?? wallet.account.address;
   const protocolShare = config.protocolShare ?? 0;
   const operators = config.operators ?? [];
-  const annex = (await create('PennypostAnnex', [token])).contractAddress;
-  const receipt = await create('Pennypost', [token, config.treasury, protocolShare, timers, operators, owner, annex]);
+  const payoutLimit = BigInt(config.payoutLimit ?? 2n ** 64n - 1n);
+  const parameters = { timers, protocolShare, payoutLimit };
+  const operatorsAnnex = (await create('OperatorsAnnex', [token])).contractAddress;
+  const annex = (await create('PayersAnnex', [token, operatorsAnnex])).contractAddress;
+  const receipt = await create('Pennypost', [token, config.treasury, parameters, operators, owner, annex]);
   return {
     chainId,
     contract: receipt.contractAddress,
-    annex,
+    annexes: [annex, operatorsAnnex],
     token,
     deployBlock: Number(receipt.blockNumber),
     deployer: wallet.account.address,

@@ -65,6 +65,13 @@ async function channelsAndLanes(net) {
   const own = await gasless(1n, 'openWithAuthorization, 1 lane');
   const more = await net.authorization('topUpWithAuthorization', net.channelId(own), UNIT, [], []);
   await one('topUpWithAuthorization, no caps', 'topUpWithAuthorization', [own, UNIT, [], [], more], net.accounts[0]);
+  await one('depositStake, first', 'depositStake', [1, 100n * UNIT]);
+  await one('depositStake, later', 'depositStake', [1, 100n * UNIT]);
+  await one('retireLanes, 1 lane', 'retireLanes', [config, [256]], net.accounts[0]);
+  const owing = { spent: 20n * UNIT * UNIT, refunded: 0n, earned: 20n * UNIT * UNIT, forfeited: 0n, owed: 20n * UNIT * UNIT };
+  const tree = laneTree([{ channelId: id, lane: 256, ...owing }]);
+  const { report } = await net.report({ lanesRoot: tree.root });
+  await one('collectOwed', 'collectOwed', [report, { config, lane: 256, leaf: owing, proof: tree.proofOf(0) }], net.accounts[0]);
   const idle = await open(null, [], []);
   await one('requestClose, closes at once', 'requestClose', [idle.config]);
 }
@@ -77,6 +84,12 @@ async function registry(net) {
   await one('cancelOperatorChange', 'cancelOperatorChange', [3]);
   await net.elapse(net.timers.challenge + net.timers.epoch);
   await one('applyOperatorChange, fourth operator', 'applyOperatorChange', [9]);
+  const next = await net.read('parameters');
+  await one('scheduleParameters', 'scheduleParameters', [{ ...next, protocolShare: 400 }]);
+  await one('cancelParameters', 'cancelParameters', []);
+  await net.send(owner, 'scheduleParameters', [{ ...next, protocolShare: 400 }]);
+  await net.elapse(net.timers.challenge + net.timers.epoch);
+  await one('applyParameters', 'applyParameters', []);
 }
 
 // A hundred lanes of a hundred channels, as a node's are: settled once, then again. Their tree is

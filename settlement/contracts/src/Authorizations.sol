@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Deposits} from "./Deposits.sol";
-import {IPennypostAnnex} from "./IPennypost.sol";
+import {IPayersAnnex} from "./IPennypost.sol";
 
 /// @dev EIP-3009, as dollar tokens have it: only `to` may carry it out, so nobody else can take the money elsewhere.
 interface IReceiveWithAuthorization {
@@ -23,11 +23,11 @@ interface IReceiveWithAuthorization {
 /// @title Opening and topping up without gas: the payer signs the token's authorization, anyone sends it.
 /// @dev CHAIN-091: the authorization's nonce is a hash of every parameter of the call, so the payer's signature over it is
 ///      one over the call, and the token itself refuses it a second time.
-abstract contract Authorizations is Deposits, IPennypostAnnex {
+abstract contract Authorizations is Deposits, IPayersAnnex {
     bytes32 private constant OPEN_TAG = keccak256("Pennypost.openWithAuthorization");
     bytes32 private constant TOP_UP_TAG = keccak256("Pennypost.topUpWithAuthorization");
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function openWithAuthorization(
         ChannelConfig calldata config,
         uint64 deposit,
@@ -40,7 +40,7 @@ abstract contract Authorizations is Deposits, IPennypostAnnex {
         _receive(config.payer, deposit, nonce, authorization);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function topUpWithAuthorization(
         ChannelConfig calldata config,
         uint64 amount,

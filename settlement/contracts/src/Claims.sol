@@ -136,11 +136,6 @@ abstract contract Claims is Channels, Reports, Vouchers {
         );
     }
 
-    /// @dev CHAIN-012: hashed twice, as @openzeppelin/merkle-tree does, so no inner node is a leaf.
-    function _leafHash(bytes32 channelId, uint32 lane, LaneLeaf calldata leaf) private pure returns (bytes32) {
-        return keccak256(bytes.concat(keccak256(abi.encode(channelId, lane, leaf))));
-    }
-
     function _word(uint256 value) private pure returns (bytes32) {
         return bytes32(value);
     }

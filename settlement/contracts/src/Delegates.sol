@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypostAnnex} from "./IPennypost.sol";
+import {IPayersAnnex} from "./IPennypost.sol";
 import {Vouchers} from "./Vouchers.sol";
 
 /// @title Keys that spend for a channel's signer: on one lane, up to a limit, until a time or until they are revoked.
 /// @dev What a delegate signed in time may be posted for a challenge period longer; once posted it stays.
-abstract contract Delegates is Vouchers, IPennypostAnnex {
-    /// @inheritdoc IPennypostAnnex
+abstract contract Delegates is Vouchers, IPayersAnnex {
+    /// @inheritdoc IPayersAnnex
     function postDelegatedVoucher(
         ChannelConfig calldata config,
         uint32 lane,
@@ -23,7 +23,7 @@ abstract contract Delegates is Vouchers, IPennypostAnnex {
         _postVoucher(channelId, lane, voucher, refund, delegation.key);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function revokeDelegate(ChannelConfig calldata config, uint32 index) external {
         if (msg.sender != config.payer && msg.sender != config.signer) revert NotPayer(config.payer, msg.sender);
         (bytes32 channelId,) = _liveChannel(config);
@@ -34,7 +34,7 @@ abstract contract Delegates is Vouchers, IPennypostAnnex {
         emit DelegateRevoked(channelId, index, effectiveAt);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function delegateRevokedAt(bytes32 channelId, uint32 index) external view returns (uint64) {
         return delegateUntil[channelId][index];
     }

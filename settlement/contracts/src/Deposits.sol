@@ -57,29 +57,28 @@ abstract contract Deposits is Store {
         for (uint256 i = 0; i < laneIds.length; i++) {
             uint32 laneId = laneIds[i];
             if (i > 0 && laneId <= laneIds[i - 1]) revert LanesNotAscending(laneIds[i - 1], laneId);
-            _requireActive(laneId >> 8);
             Lane storage lane = lanes[channelId][laneId];
             uint64 oldCap = lane.cap;
+            uint64 seq = lane.seq;
+            _countLane(laneId >> 8, oldCap == 0 && seq == 0);
             if (lane.thawAt != 0) revert ThawPending(laneId, lane.thawAt);
             if (caps[i] <= oldCap) revert CapNotRaised(laneId, oldCap, caps[i]);
             sum += caps[i] - oldCap;
             lane.cap = caps[i];
-            emit LaneCapChanged(channelId, laneId, oldCap, caps[i], _bumpSeq(lane, oldCap));
+            // A lane that never had a cap has no release to outdate, so its second slot stays untouched.
+            if (oldCap != 0 || seq != 0) lane.seq = uint48(++seq);
+            emit LaneCapChanged(channelId, laneId, oldCap, caps[i], seq);
         }
         if (sum > deposit) revert CapsExceedDeposit(sum, deposit); // CHAIN-020
         return uint64(sum);
     }
 
-    /// @dev A lane that never had a cap has no release to outdate, so its second slot stays untouched.
-    function _bumpSeq(Lane storage lane, uint64 oldCap) internal returns (uint64 seq) {
-        seq = lane.seq;
-        if (oldCap == 0 && seq == 0) return 0;
-        lane.seq = uint48(++seq);
-    }
-
-    function _requireActive(uint32 nodeId) internal view {
-        OperatorState state = operators[nodeId].state;
+    /// @dev CHAIN-025; a lane's first cap makes it one of those that its operator's stake answers for.
+    function _countLane(uint32 nodeId, bool first) private {
+        Operator storage operator = operators[nodeId];
+        OperatorState state = operator.state;
         if (state != OperatorState.ACTIVE) revert OperatorNotActive(nodeId, state);
+        if (first) operator.lanes++;
     }
 
     /// @dev A token that takes a fee on transfer would leave the escrow short: refused.

@@ -91,11 +91,12 @@ interface IPennypostFront is IPennypostTypes {
         Signature[] calldata signatures
     ) external;
 
-    /// @notice Pays what `nodeId` may take by the newest vested report and has not taken; the money goes to `payee`.
+    /// @notice Pays what `nodeId` may take by the newest vested report and has not taken; the money goes to `payee`. Where
+    ///         payouts have a limit, as much as the running epoch leaves; the rest in the next.
     /// @dev Caller: anyone.
     ///      Changes: what was claimed, by this node and in all.
     ///      Reverts: ReportIsRevoked, ReportUnknown, ReportNotVested, ReportSuperseded, PayeeMismatch,
-    ///      PayoutTotalMismatch, PayoutProofInvalid, NothingToClaim, PoolExceeded, the token's errors; Panic(0x11) if the proof's sums
+    ///      PayoutTotalMismatch, PayoutProofInvalid, NothingToClaim, PayoutBreakerOpen, PoolExceeded, the token's errors; Panic(0x11) if the proof's sums
     ///      exceed 128 bits.
     /// @param amount cumulative units, as in the leaf
     function claimPayout(
@@ -121,8 +122,8 @@ interface IPennypostFront is IPennypostTypes {
     function treasury() external view returns (address);
 }
 
-/// @title The calls that the escrow hands to its annex: rare ones.
-interface IPennypostAnnex is IPennypostTypes {
+/// @title The rarer calls of payers, in an annex.
+interface IPayersAnnex is IPennypostTypes {
     // ------------------------------------------------------------------------------------------------ without gas
 
     /// @notice `open` by the payer's EIP-3009 authorization of the token, whose nonce is the hash of all parameters.
@@ -201,6 +202,16 @@ interface IPennypostAnnex is IPennypostTypes {
     ///      Reverts: NotPayer, ChannelNotLive, DelegateRevokedAlready.
     function revokeDelegate(ChannelConfig calldata config, uint32 index) external;
 
+    // ------------------------------------------------------------------------------------------------ views
+
+    /// @return target units; with `thawAt` 0 there is no pending thaw
+    function thawOf(bytes32 channelId, uint32 lane) external view returns (uint64 target, uint64 thawAt);
+    /// @return effectiveAt until when its vouchers are taken; 0: not revoked
+    function delegateRevokedAt(bytes32 channelId, uint32 index) external view returns (uint64 effectiveAt);
+}
+
+/// @title The calls of the owner and of operators, in a second annex.
+interface IOperatorsAnnex is IPennypostTypes {
     // ------------------------------------------------------------------------------------------------ reports
 
     /// @notice Takes back a report that has not vested, and with it every later one. They never count again.
@@ -217,6 +228,57 @@ interface IPennypostAnnex is IPennypostTypes {
         address[] calldata operatorKeys,
         Signature[] calldata signatures
     ) external;
+
+    // ------------------------------------------------------------------------------------------------ stakes
+
+    /// @notice Adds to an operator's stake; needs the token's allowance.
+    /// @dev Caller: anyone.
+    ///      Changes: the operator's stake.
+    ///      Reverts: OperatorNotActive (NONE or REMOVED), ZeroAmount, TransferMismatch, the token's errors.
+    function depositStake(uint32 nodeId, uint64 amount) external;
+
+    /// @notice Pays a removed operator's whole stake to its payee: after its last lane is retired, and challenge + vesting
+    ///         after that and after its removal.
+    /// @dev Caller: anyone.
+    ///      Changes: the operator's stake is 0.
+    ///      Reverts: OperatorStateUnexpected, StakeLanesOpen, StakeLocked, ZeroAmount, the token's errors.
+    function withdrawStake(uint32 nodeId) external;
+
+    /// @notice Says that lanes are final: their channel is CLOSED, or their operator is removed and all of their cap has
+    ///         vested (an operator brings that about by releasing the rest).
+    /// @dev Caller: anyone.
+    ///      Changes: the lanes no longer hold their operators' stakes, which are locked for challenge + vesting from now.
+    ///      Reverts: LaneNotHeld, LaneNotFinal.
+    function retireLanes(ChannelConfig calldata config, uint32[] calldata lanes) external;
+
+    /// @notice Draws what a final lane's operator owes the pool from its stake, as far as that goes.
+    /// @dev Caller: anyone.
+    ///      Changes: the operator's stake, what the pool received, what was collected of this lane.
+    ///      Reverts: ReportIsRevoked, ReportUnknown, ReportNotVested, LeafProofInvalid, LaneNotFinal, NothingOwed.
+    function collectOwed(EpochReport calldata report, OwedClaim calldata claim) external;
+
+    // ------------------------------------------------------------------------------------------------ parameters
+
+    /// @notice Announces other parameters. Timers and the payouts' limit at most double or halve, the epoch's length
+    ///         stays, the protocol's share rises by 500 basis points at most; the timers' inequality must hold for every
+    ///         mix of old and new. They may be applied after the longer challenge period and an epoch.
+    /// @dev Caller: the owner.
+    ///      Changes: the pending parameters.
+    ///      Reverts: OwnableUnauthorizedAccount, ParametersPending, TimerOutOfRange, TimersInconsistent,
+    ///      ParameterStepTooLarge, TimersInconsistent (mixed), ProtocolShareTooHigh, ZeroAmount.
+    function scheduleParameters(ParameterSet calldata next) external;
+
+    /// @notice Takes the announced parameters back.
+    /// @dev Caller: the owner.
+    ///      Changes: nothing is pending.
+    ///      Reverts: OwnableUnauthorizedAccount, ParametersNotPending.
+    function cancelParameters() external;
+
+    /// @notice Puts the announced parameters into force. What has begun keeps its time.
+    /// @dev Caller: anyone.
+    ///      Changes: the parameters.
+    ///      Reverts: ParametersNotPending, ParametersTooEarly.
+    function applyParameters() external;
 
     // ------------------------------------------------------------------------------------------------ registry
 
@@ -247,20 +309,24 @@ interface IPennypostAnnex is IPennypostTypes {
 
     // ------------------------------------------------------------------------------------------------ views
 
-    function annexToken() external view returns (address);
-    /// @return target units; with `thawAt` 0 there is no pending thaw
-    function thawOf(bytes32 channelId, uint32 lane) external view returns (uint64 target, uint64 thawAt);
-    /// @return effectiveAt until when its vouchers are taken; 0: not revoked
-    function delegateRevokedAt(bytes32 channelId, uint32 index) external view returns (uint64 effectiveAt);
     function operatorOf(uint32 nodeId) external view returns (OperatorView memory);
     function operatorSet()
         external
         view
         returns (bytes32 setHash, uint32[] memory nodeIds, address[] memory operatorKeys);
     function operatorSetAt(uint64 blockNumber) external view returns (bytes32 setHash, uint64 replacedAt);
+    /// @return units
+    function stakeOf(uint32 nodeId) external view returns (uint128);
+    /// @return the stake at the end of that block: what reports of the block weigh the operator with
+    function stakeAt(uint32 nodeId, uint48 blockNumber) external view returns (uint128);
+    function stakeTermsOf(uint32 nodeId) external view returns (uint48 lanesOpen, uint64 lockedUntil);
+    function parameters() external view returns (ParameterSet memory);
+    function pendingParameters() external view returns (ParameterSet memory next, uint64 changeAt);
     function timers() external view returns (Timers memory);
     function protocolShare() external view returns (uint16 basisPoints);
+    /// @notice The token for which an annex was made.
+    function annexToken() external view returns (address);
 }
 
 /// @title All calls of the escrow, at its one address.
-interface IPennypost is IPennypostFront, IPennypostAnnex {}
+interface IPennypost is IPennypostFront, IPayersAnnex, IOperatorsAnnex {}

@@ -133,6 +133,20 @@ interface IPennypostTypes {
         uint32 challenge;
     }
 
+    struct ParameterSet {
+        Timers timers;
+        uint16 protocolShare; // basis points
+        uint64 payoutLimit; // units in one epoch; 2^64 - 1: none
+    }
+
+    /// @dev What a final lane's operator owes the pool, by a report's leaf.
+    struct OwedClaim {
+        ChannelConfig config;
+        uint32 lane;
+        LaneLeaf leaf;
+        bytes32[] proof;
+    }
+
     struct OperatorInit {
         uint32 nodeId;
         address operatorKey;
@@ -222,6 +236,15 @@ interface IPennypostTypes {
     event PayoutClaimed(
         uint32 indexed nodeId, address indexed payee, bytes32 indexed reportHash, uint128 amount, uint128 cumulative
     );
+    event StakeDeposited(uint32 indexed nodeId, address indexed from, uint64 amount, uint128 stake);
+    event StakeWithdrawn(uint32 indexed nodeId, address indexed payee, uint128 amount);
+    event LaneRetired(bytes32 indexed channelId, uint32 indexed lane, uint48 lanesOpen);
+    event OwedCollected(
+        bytes32 indexed channelId, uint32 indexed lane, bytes32 indexed reportHash, uint64 amount, uint64 cumulative
+    );
+    event ParametersScheduled(ParameterSet next, uint64 changeAt);
+    event ParametersCancelled();
+    event ParametersApplied(ParameterSet parameters);
     event OperatorChangeScheduled(
         uint32 indexed nodeId, OperatorState state, address operatorKey, address payee, uint64 changeAt
     );
@@ -286,11 +309,24 @@ interface IPennypostTypes {
     error OperatorSetMismatch(bytes32 expected, bytes32 actual);
     error QuorumMissing(uint256 needed, uint256 actual, uint256 operators);
 
+    error PayoutBreakerOpen(uint64 limit, uint64 reopensAt);
     error PayeeMismatch(address expected, address actual);
     error PayoutTotalMismatch(uint128 expected, uint128 actual);
     error PayoutProofInvalid(bytes32 expected, bytes32 actual);
     error NothingToClaim(uint128 claimed, uint128 amount);
     error PoolExceeded(uint256 claimed, uint256 received);
+
+    error StakeLanesOpen(uint32 nodeId, uint48 lanes);
+    error StakeLocked(uint64 until, uint64 currentTime);
+    error LaneNotHeld(uint32 lane);
+    error LaneNotFinal(uint32 lane, uint64 cap, uint96 vested);
+    error LeafProofInvalid(bytes32 expected, bytes32 actual);
+    error NothingOwed(uint64 owed, uint64 collected, uint128 stake);
+
+    error ParameterStepTooLarge(bytes32 what, uint256 old, uint256 next);
+    error ParametersPending(uint64 changeAt);
+    error ParametersNotPending();
+    error ParametersTooEarly(uint64 changeAt, uint64 currentTime);
 
     error NodeIdOutOfRange(uint32 nodeId);
     error OperatorNotActive(uint32 nodeId, OperatorState actual);

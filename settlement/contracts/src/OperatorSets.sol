@@ -41,7 +41,7 @@ abstract contract OperatorSets is Store {
         if (operator.state != OperatorState.NONE) revert OperatorStateUnexpected(nodeId, operator.state);
         if (nodeOfKey[operatorKey] != 0) revert OperatorKeyUsed(operatorKey, nodeOfKey[operatorKey]);
         nodeOfKey[operatorKey] = nodeId;
-        operators[nodeId] = Operator(operatorKey, OperatorState.ADDING, changeAt, payee);
+        operators[nodeId] = Operator(operatorKey, OperatorState.ADDING, uint40(changeAt), 0, payee);
     }
 
     function _activate(uint32 nodeId) internal {
@@ -61,6 +61,7 @@ abstract contract OperatorSets is Store {
         Operator storage operator = operators[nodeId];
         operator.state = OperatorState.REMOVED;
         operator.changeAt = 0;
+        _lockStake(nodeId);
         uint256 i = 0;
         while (activeIds[i] != nodeId) i++;
         for (; i + 1 < activeIds.length; i++) {

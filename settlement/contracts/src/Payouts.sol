@@ -26,7 +26,8 @@ abstract contract Payouts is Claims {
         _checkSumProof(report, nodeId, payee, amount, proof);
         uint128 before = claimedBy[nodeId];
         if (amount <= before) revert NothingToClaim(before, amount);
-        uint128 due = amount - before;
+        uint128 due = _limited(amount - before);
+        amount = before + due;
         uint256 total = uint256(claimed) + due;
         if (total > received) revert PoolExceeded(total, received); // CHAIN-051
 
@@ -44,6 +45,19 @@ abstract contract Payouts is Claims {
     /// @inheritdoc IPennypostFront
     function payoutClaimed(uint32 nodeId) external view returns (uint128) {
         return claimedBy[nodeId];
+    }
+
+    /// @dev CHAIN-055: at most the limit in one epoch; the rest is paid by the same leaf, or a later one, in the next.
+    function _limited(uint128 due) private returns (uint128) {
+        uint64 limit = payoutLimit;
+        if (limit == type(uint64).max) return due;
+        uint64 length = timing.epoch;
+        uint64 epoch = _now() / length;
+        uint128 paid = window.epoch == epoch ? window.paid : 0;
+        if (paid >= limit) revert PayoutBreakerOpen(limit, (epoch + 1) * length);
+        if (due > limit - paid) due = limit - paid;
+        window = Window(epoch, paid + due);
+        return due;
     }
 
     /// @dev Where payouts of a node go; nodeId 0 is the treasury.

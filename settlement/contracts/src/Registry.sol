@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypostAnnex} from "./IPennypost.sol";
+import {IOperatorsAnnex} from "./IPennypost.sol";
 import {OperatorSets} from "./OperatorSets.sol";
 
 /// @title The operators: who may sign refunds of which lanes, and reports as of which block.
 /// @dev A change is announced, waits for challenge + one epoch, and is then carried out by anyone. A node id and an
 ///      operator key are never reused. Whoever owns the registry can announce operators, so payers can leave first.
-abstract contract Registry is OperatorSets, IPennypostAnnex {
-    /// @inheritdoc IPennypostAnnex
+abstract contract Registry is OperatorSets, IOperatorsAnnex {
+    /// @inheritdoc IOperatorsAnnex
     function scheduleOperatorAdd(uint32 nodeId, address operatorKey, address payee) external onlyOwner {
         uint64 changeAt = _changeTime();
         _announce(nodeId, operatorKey, payee, changeAt);
         emit OperatorChangeScheduled(nodeId, OperatorState.ADDING, operatorKey, payee, changeAt);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IOperatorsAnnex
     function scheduleOperatorRemove(uint32 nodeId) external onlyOwner {
         Operator storage operator = operators[nodeId];
         if (operator.state != OperatorState.ACTIVE) revert OperatorStateUnexpected(nodeId, operator.state);
         operator.state = OperatorState.REMOVING;
-        operator.changeAt = _changeTime();
+        operator.changeAt = uint40(_changeTime());
         emit OperatorChangeScheduled(
             nodeId, OperatorState.REMOVING, operator.operatorKey, operator.payee, operator.changeAt
         );
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IOperatorsAnnex
     function cancelOperatorChange(uint32 nodeId) external onlyOwner {
         Operator storage operator = operators[nodeId];
         OperatorState state = operator.state;
@@ -42,7 +42,7 @@ abstract contract Registry is OperatorSets, IPennypostAnnex {
         emit OperatorChangeCancelled(nodeId, operator.state);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IOperatorsAnnex
     function applyOperatorChange(uint32 nodeId) external {
         Operator storage operator = operators[nodeId];
         OperatorState state = operator.state;
@@ -55,18 +55,18 @@ abstract contract Registry is OperatorSets, IPennypostAnnex {
         _recordSet();
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IOperatorsAnnex
     function operatorOf(uint32 nodeId) external view returns (OperatorView memory) {
         Operator storage operator = operators[nodeId];
         return OperatorView(operator.state, operator.operatorKey, operator.payee, operator.changeAt);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IOperatorsAnnex
     function operatorSet() external view returns (bytes32, uint32[] memory, address[] memory) {
         return _operatorSet();
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IOperatorsAnnex
     function operatorSetAt(uint64 blockNumber) external view returns (bytes32, uint64) {
         return _operatorSetAt(blockNumber);
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypostAnnex} from "./IPennypost.sol";
+import {IOperatorsAnnex} from "./IPennypost.sol";
 import {Quorum} from "./Quorum.sol";
 
 /// @title A quorum's way to take back what it posted, before it counts.
-abstract contract Revocations is Quorum, IPennypostAnnex {
-    /// @inheritdoc IPennypostAnnex
+abstract contract Revocations is Quorum, IOperatorsAnnex {
+    /// @inheritdoc IOperatorsAnnex
     function revokeReport(
         EpochReport[] calldata voided,
         uint32[] calldata nodeIds,

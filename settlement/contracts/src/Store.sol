@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SignedTypes} from "./SignedTypes.sol";
 
@@ -31,12 +32,14 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
         uint48 seq;
         uint64 thawTarget;
         uint40 thawAt;
+        bool retired;
     }
 
     struct Operator {
         address operatorKey;
         OperatorState state;
-        uint64 changeAt;
+        uint40 changeAt;
+        uint48 lanes; // that ever got a cap and are not retired
         address payee;
     }
 
@@ -62,8 +65,17 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
         uint64 endTime;
     }
 
+    /// @dev What was paid out in the epoch that is running by the chain's time; kept only where there is a limit.
+    struct Window {
+        uint64 epoch;
+        uint128 paid;
+    }
+
     Timers internal timing; // one slot
     uint16 internal share; // the protocol's, basis points
+    uint64 internal payoutLimit; // units in one epoch; 2^64 - 1: none
+    uint64 internal parametersAt; // when parametersNext may be applied; 0: nothing is pending
+    ParameterSet internal parametersNext;
 
     mapping(bytes32 channelId => Channel) internal channels;
     mapping(bytes32 channelId => mapping(uint32 lane => Lane)) internal lanes;
@@ -82,6 +94,11 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
     uint128 internal received; // units, ever credited to the pool
     uint128 internal claimed; // units, ever paid out
     mapping(uint32 nodeId => uint128) internal claimedBy;
+    Window internal window;
+
+    mapping(uint32 nodeId => Checkpoints.Trace208) internal stakes; // units, by block
+    mapping(uint32 nodeId => uint64) internal stakeLockedUntil;
+    mapping(bytes32 channelId => mapping(uint32 lane => uint64)) internal owedCollected; // units
 
     function _now() internal view returns (uint64) {
         return uint64(block.timestamp);
@@ -118,6 +135,17 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
 
     function _requirePayer(ChannelConfig calldata config) internal view {
         if (msg.sender != config.payer) revert NotPayer(config.payer, msg.sender);
+    }
+
+    /// @dev CHAIN-101: from the operator's removal, and from the end of its last lane, a report on it has time to vest.
+    function _lockStake(uint32 nodeId) internal {
+        Timers memory t = timing;
+        stakeLockedUntil[nodeId] = _now() + t.challenge + t.vesting;
+    }
+
+    /// @dev CHAIN-012: hashed twice, as @openzeppelin/merkle-tree does, so no inner node is a leaf.
+    function _leafHash(bytes32 channelId, uint32 lane, LaneLeaf calldata leaf) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(keccak256(abi.encode(channelId, lane, leaf))));
     }
 
     /// @dev The key that signs refunds and releases of the lane; a removed operator's still counts. Zero: no such node.

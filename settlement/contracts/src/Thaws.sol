@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPennypostAnnex} from "./IPennypost.sol";
+import {IPayersAnnex} from "./IPennypost.sol";
 import {Settlement} from "./Settlement.sol";
 import {Store} from "./Store.sol";
 
 /// @title A payer's ways to lower a cap without its operator, and to take a close back.
 /// @dev Both a request and its withdrawal bump seq: a watcher that follows the highest final seq knows what the node
 ///      may admit, and a LaneRelease signed before is of a state that is no more.
-abstract contract Thaws is Store, IPennypostAnnex {
-    /// @inheritdoc IPennypostAnnex
+abstract contract Thaws is Store, IPayersAnnex {
+    /// @inheritdoc IPayersAnnex
     function requestThaw(ChannelConfig calldata config, uint32 laneId, uint64 target) external {
         _requirePayer(config);
         (bytes32 channelId,) = _openChannel(config);
@@ -23,7 +23,7 @@ abstract contract Thaws is Store, IPennypostAnnex {
         emit ThawRequested(channelId, laneId, target, thawAt, seq);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function cancelThaw(ChannelConfig calldata config, uint32 laneId) external {
         _requirePayer(config);
         (bytes32 channelId,) = _openChannel(config);
@@ -35,7 +35,7 @@ abstract contract Thaws is Store, IPennypostAnnex {
         emit ThawCancelled(channelId, laneId, lane.cap, seq);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function finalizeThaw(ChannelConfig calldata config, uint32 laneId) external {
         (bytes32 channelId, Channel storage channel) = _liveChannel(config);
         Lane storage lane = lanes[channelId][laneId];
@@ -50,7 +50,7 @@ abstract contract Thaws is Store, IPennypostAnnex {
         emit LaneCapChanged(channelId, laneId, oldCap, newCap, seq);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function cancelClose(ChannelConfig calldata config) external {
         _requirePayer(config);
         bytes32 channelId = _channelIdOf(config);
@@ -61,7 +61,7 @@ abstract contract Thaws is Store, IPennypostAnnex {
         emit CloseCancelled(channelId);
     }
 
-    /// @inheritdoc IPennypostAnnex
+    /// @inheritdoc IPayersAnnex
     function thawOf(bytes32 channelId, uint32 laneId) external view returns (uint64 target, uint64 thawAt) {
         Lane storage lane = lanes[channelId][laneId];
         return (lane.thawTarget, lane.thawAt);

@@ -85,7 +85,7 @@ contract ChannelsTest is Fixture {
             }
             if (!seen && vm.load(address(post), writes[i]) != 0) used++;
         }
-        assertEq(used, 3, "nonce, lane, channel");
+        assertEq(used, 4, "nonce, lane, channel, and the operator, which counts its lanes");
     }
 
     function test_open__not_the_payer__refused() public {

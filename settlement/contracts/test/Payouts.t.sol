@@ -66,6 +66,47 @@ contract PayoutsTest is Fixture {
         assertEq(post.payoutClaimed(1), 95, "cumulative");
     }
 
+    // CHAIN-055: by the chain's epoch of 60 seconds; what is over is paid by the same leaf later
+    function test_claimPayout__limit_per_epoch__the_rest_waits_for_the_next() public {
+        payoutLimit = 40;
+        post = deploy(address(dollar), 3);
+        vm.prank(PAYER);
+        dollar.approve(address(post), type(uint256).max);
+        id = openOne(1000, 1000);
+        settleLane(id, LANE, 1000 * UNIT, 100 * UNIT);
+        Tree memory tree = treeOf(5, 95);
+        Types.EpochReport memory report = reportOf(tree);
+        vm.warp((time() / 60 + 1) * 60);
+        post.claimPayout(report, 0, TREASURY, 5, tree.treasuryProof);
+        post.claimPayout(report, 1, payee(1), 95, tree.nodeProof);
+        assertEq(post.payoutClaimed(1), 35, "what the epoch leaves");
+        vm.expectRevert(
+            abi.encodeWithSelector(Types.PayoutBreakerOpen.selector, uint64(40), (time() / 60 + 1) * 60)
+        );
+        post.claimPayout(report, 1, payee(1), 95, tree.nodeProof);
+        vm.warp(time() + 60);
+        post.claimPayout(report, 1, payee(1), 95, tree.nodeProof);
+        assertEq(post.payoutClaimed(1), 75, "40 more");
+        vm.warp(time() + 60);
+        post.claimPayout(report, 1, payee(1), 95, tree.nodeProof);
+        assertEq(dollar.balanceOf(payee(1)), 95, "all of it");
+    }
+
+    // CHAIN-055: no limit stands in a payer's way out
+    function test_finalizeClose__limit_used_up__pays_the_payer_all() public {
+        payoutLimit = 1;
+        post = deploy(address(dollar), 3);
+        vm.prank(PAYER);
+        dollar.approve(address(post), type(uint256).max);
+        openOne(1000, 1000);
+        uint256 before = dollar.balanceOf(PAYER);
+        vm.prank(PAYER);
+        post.requestClose(configOf(0));
+        vm.warp(time() + 300);
+        post.finalizeClose(configOf(0));
+        assertEq(dollar.balanceOf(PAYER) - before, 1000, "all");
+    }
+
     // CHAIN-052: missed epochs cost nothing.
     function test_claimPayout__next_report__pays_the_difference() public {
         Tree memory first = treeOf(5, 35);

@@ -25,14 +25,15 @@ abstract contract Fixture is Base {
     TestDollar internal dollar;
     IPennypost internal post;
     bytes private code;
-    bytes private annexCode;
+    uint64 internal payoutLimit = type(uint64).max; // of what is deployed from here on
+    bytes[2] private annexCodes; // in the order of their deployment
     address internal annex; // of the last escrow deployed
 
     function setUp() public virtual {
         vm.warp(START);
         vm.roll(1000);
         dollar = new TestDollar();
-        (code, annexCode) = (built("Pennypost"), built("PennypostAnnex"));
+        (code, annexCodes[0], annexCodes[1]) = (built("Pennypost"), built("OperatorsAnnex"), built("PayersAnnex"));
         post = deploy(address(dollar), 3);
         dollar.mint(PAYER, 1e15);
         vm.prank(PAYER);
@@ -70,7 +71,8 @@ abstract contract Fixture is Base {
         Types.Timers memory timers,
         Types.OperatorInit[] memory operators
     ) public returns (IPennypost) {
-        annex = deployed(abi.encodePacked(annexCode, abi.encode(token)));
+        annex = deployed(abi.encodePacked(annexCodes[0], abi.encode(token)));
+        annex = deployed(abi.encodePacked(annexCodes[1], abi.encode(token, annex)));
         return createOn(annex, token, treasury, share, timers, operators);
     }
 
@@ -82,8 +84,9 @@ abstract contract Fixture is Base {
         Types.Timers memory timers,
         Types.OperatorInit[] memory operators
     ) public returns (IPennypost) {
+        Types.ParameterSet memory parameters = Types.ParameterSet(timers, share, payoutLimit);
         return IPennypost(
-            deployed(abi.encodePacked(code, abi.encode(token, treasury, share, timers, operators, OWNER, on)))
+            deployed(abi.encodePacked(code, abi.encode(token, treasury, parameters, operators, OWNER, on)))
         );
     }
 
