@@ -31,6 +31,7 @@ static const char *const event_signatures[] = {
 
 static const char *const error_signatures[] = {
     "AnnexMismatch(address,address)",
+    "BatchProofInvalid(bytes32,bytes32)",
     "CapBelowVested(uint32,uint256,uint96)",
     "CapNotLowered(uint32,uint64,uint96)",
     "CapNotRaised(uint32,uint64,uint64)",

@@ -101,7 +101,7 @@ async function settlement(net) {
     await net.send(net.payer, 'open', [config, 100n * UNIT, [256], [25n * UNIT]]);
     claims.push({ config, lane: 256, id: net.channelId(config) });
   }
-  const round = async (name, spent, earned, refunded, count = claims.length) => {
+  const round = async (name, spent, earned, refunded, count = claims.length, batch = false) => {
     const leaves = claims.map(({ id, lane }) => ({ channelId: id, lane, spent, refunded, earned, forfeited: 0n, owed: 0n }));
     const tree = laneTree(leaves);
     const { report, receipt } = await net.report({ lanesRoot: tree.root });
@@ -115,7 +115,10 @@ async function settlement(net) {
         voucher: await net.voucher(id, lane, spent, refunded),
         refund: refunded > 0n ? await net.refund(id, lane, refunded) : noRefund,
       });
-    const settled = await net.send(net.accounts[0], 'settle', [report, list]);
+    const shared = tree.batchOf(list.map((_, i) => i));
+    const settled = batch
+      ? await net.send(net.accounts[0], 'settleBatch', [report, shared.order.map((i) => list[i]), shared.proof, shared.flags])
+      : await net.send(net.accounts[0], 'settle', [report, list]);
     const credited = settled.events.filter((e) => e.eventName === 'LaneSettled').length;
     if (credited !== count) throw new Error(`${name}: ${credited} of ${count} lanes settled`);
     if (count === 100) note(`${name}, 100 lanes: all`, settled.gasUsed);
@@ -127,6 +130,9 @@ async function settlement(net) {
   const posted = await round('settle, later', 8n * UNIT * UNIT, 7n * UNIT * UNIT, 0n);
   await round('settle, later, with a refund', 9n * UNIT * UNIT, 7n * UNIT * UNIT + 1n, UNIT, 100);
   await round('settle, later', 12n * UNIT * UNIT, 10n * UNIT * UNIT, UNIT, 1);
+  await round('settleBatch, later', 15n * UNIT * UNIT, 13n * UNIT * UNIT, UNIT, 100, true);
+  await round('settleBatch, later', 18n * UNIT * UNIT, 16n * UNIT * UNIT, UNIT, 1, true);
+  await round('settleBatch, later, with a refund', 21n * UNIT * UNIT, 19n * UNIT * UNIT, 2n * UNIT, 100, true);
   return posted.gasUsed;
 }
 
@@ -155,6 +161,13 @@ async function measure() {
   } finally {
     await one.stop();
   }
+  const many = await Network.start({ operators: 22 });
+  try {
+    await many.report();
+    note('postReport, 22 operators sign', (await many.report()).receipt.gasUsed);
+  } finally {
+    await many.stop();
+  }
   const three = await Network.start({ operators: 3 });
   try {
     await channelsAndLanes(three);
@@ -177,7 +190,7 @@ if one differs by a single unit; \`node tests/chain/gas.mjs --write\` makes the 
 
 Whole transactions, with calldata and the 21,000 of every transaction, on the compiler and settings of
 \`settlement/contracts/build.mjs\` and the Prague rules. The token is an OpenZeppelin ERC-20; the escrow and the payers hold
-some of it already. "settle" carries a voucher a lane; lanes lie in a hundred different channels; the tree has 100 leaves.
+some of it already. "settle" and "settleBatch" carry a voucher a lane; lanes lie in a hundred different channels; the tree has 100 leaves.
 
 | call | gas |
 |---|---|
@@ -194,7 +207,20 @@ await check('gas__every_call__is_what_the_page_says', async () => {
   if (page !== text) throw new Error('specs/gas.md has rows that nothing measures');
 });
 
+const gasOf = (name) => rows.find((r) => r.name === name).gas;
+
 await check('gas__settle_per_lane__stays_far_below_a_transfer_each', () => {
-  const each = rows.find((r) => r.name === 'settle, later, 100 lanes: each').gas;
+  const each = gasOf('settle, later, 100 lanes: each');
   if (each > 45_000n) throw new Error(`${each} gas a lane`);
+});
+
+await check('gas__settle_batch_per_lane__at_most_35000', () => {
+  const each = gasOf('settleBatch, later, 100 lanes: each');
+  if (each > 35_000n) throw new Error(`${each} gas a lane`);
+});
+
+// A transfer writes two balances that are there already: 5,000 gas at the very least.
+await check('gas__open_with_one_lane__at_most_125000_without_the_transfer', () => {
+  for (const name of ['open, 1 lane', "open, 1 lane, the payer's first channel"])
+    if (gasOf(name) - 5_000n > 125_000n) throw new Error(`${name}: ${gasOf(name)}`);
 });

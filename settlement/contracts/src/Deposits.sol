@@ -25,7 +25,7 @@ abstract contract Deposits is Store {
         nonces[config.payer] = nonce + 1;
         channelId = _channelIdOf(config);
         emit ChannelOpened(channelId, config.payer, config.signer, nonce, deposit);
-        uint64 allocated = _raiseCaps(channelId, 0, deposit, laneIds, caps);
+        uint64 allocated = _firstCaps(channelId, deposit, laneIds, caps);
         channels[channelId] =
             Channel({deposit: deposit, allocated: allocated, credited: 0, dustLanes: 0, closableAt: 0});
     }
@@ -42,6 +42,26 @@ abstract contract Deposits is Store {
         channel.deposit = deposit;
         channel.allocated = _raiseCaps(channelId, channel.allocated, deposit, laneIds, caps);
         return channelId;
+    }
+
+    /// @dev The caps of a channel that is opened: none of its slots has to be read. Returns their sum.
+    function _firstCaps(bytes32 channelId, uint64 deposit, uint32[] calldata laneIds, uint64[] calldata caps)
+        private
+        returns (uint64)
+    {
+        if (laneIds.length != caps.length) revert LengthMismatch(laneIds.length, caps.length);
+        uint256 sum = 0;
+        for (uint256 i = 0; i < laneIds.length; i++) {
+            uint32 laneId = laneIds[i];
+            if (i > 0 && laneId <= laneIds[i - 1]) revert LanesNotAscending(laneIds[i - 1], laneId);
+            _countLane(laneId >> 8, true);
+            if (caps[i] == 0) revert CapNotRaised(laneId, 0, 0);
+            sum += caps[i];
+            lanes[channelId][laneId].cap = caps[i];
+            emit LaneCapChanged(channelId, laneId, 0, caps[i], 0);
+        }
+        if (sum > deposit) revert CapsExceedDeposit(sum, deposit); // CHAIN-020
+        return uint64(sum);
     }
 
     /// @dev Returns the new sum of the caps. A lane's first cap leaves seq at 0; every later change bumps it.

@@ -85,6 +85,15 @@ interface IPennypostTypes {
         bytes32[] proof;
     }
 
+    /// @dev A LaneClaim whose proof is shared with the others of its batch.
+    struct BatchClaim {
+        ChannelConfig config;
+        uint32 lane;
+        Voucher voucher;
+        Refund refund;
+        LaneLeaf leaf;
+    }
+
     struct LaneRelease {
         uint32 lane;
         uint96 oldCap;
@@ -291,6 +300,7 @@ interface IPennypostTypes {
     error DelegateExpired(uint64 until, uint64 currentTime);
     error DelegateRevokedAlready(uint64 effectiveAt);
 
+    error BatchProofInvalid(bytes32 expected, bytes32 actual);
     error ReportIsRevoked(bytes32 reportHash);
     error ReportVestedAlready(uint64 vestsAt, uint64 currentTime);
     error ReportNotLast(bytes32 expected, bytes32 actual);

@@ -20,11 +20,21 @@ library Settlement {
         returns (uint96 pool, uint96 owed)
     {
         uint96 net = netOf(spent, refunded, cap);
-        pool = earned < net ? earned : net;
-        if (pool < vested) pool = vested;
+        pool = poolOf(spent, refunded, earned, cap, vested);
         uint96 claimable = earned < spent ? earned : spent;
         uint96 covered = vested > net ? vested : net;
         owed = claimable > covered ? claimable - covered : 0;
+    }
+
+    /// @notice max(vested, min(earned, net)).
+    function poolOf(uint96 spent, uint96 refunded, uint96 earned, uint64 cap, uint96 vested)
+        internal
+        pure
+        returns (uint96)
+    {
+        uint96 net = netOf(spent, refunded, cap);
+        uint96 pool = earned < net ? earned : net;
+        return pool < vested ? vested : pool;
     }
 
     /// @notice clamp(spent - refunded, 0, cap): what the payer signed and did not get back, at most its cap.

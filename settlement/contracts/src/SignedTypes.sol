@@ -25,8 +25,31 @@ abstract contract SignedTypes is EIP712, IPennypostTypes {
 
     constructor() EIP712("Pennypost", "1") {}
 
+    // The structs that `settle` hashes lie in calldata as they are hashed, so they are copied whole, behind the free memory.
+    // Bits above a field's width would be hashed too: such a field names nothing that exists, and reading it reverts.
+
     function _channelIdOf(ChannelConfig calldata config) internal view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(CHANNEL_TYPE, config.payer, config.signer, config.nonce)));
+        bytes32 typeHash = CHANNEL_TYPE;
+        bytes32 structHash;
+        assembly ("memory-safe") {
+            let to := mload(0x40)
+            mstore(to, typeHash)
+            calldatacopy(add(to, 0x20), config, 0x60) // payer, signer, nonce
+            structHash := keccak256(to, 0x80)
+        }
+        return _hashTypedDataV4(structHash);
+    }
+
+    /// @dev CHAIN-012: hashed twice, as @openzeppelin/merkle-tree does, so no inner node is a leaf.
+    function _leafHash(bytes32 channelId, uint32 lane, LaneLeaf calldata leaf) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let to := mload(0x40)
+            mstore(to, channelId)
+            mstore(add(to, 0x20), lane)
+            calldatacopy(add(to, 0x40), leaf, 0xa0) // spent, refunded, earned, forfeited, owed
+            mstore(0, keccak256(to, 0xe0))
+            hash := keccak256(0, 0x20)
+        }
     }
 
     function _reportHashOf(EpochReport calldata report) internal view returns (bytes32) {
@@ -34,11 +57,17 @@ abstract contract SignedTypes is EIP712, IPennypostTypes {
     }
 
     function _voucherDigest(bytes32 channelId, uint32 lane, Voucher calldata voucher) internal view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(VOUCHER_TYPE, channelId, lane, voucher.spent, voucher.refundAck, voucher.context)
-            )
-        );
+        bytes32 typeHash = VOUCHER_TYPE;
+        bytes32 structHash;
+        assembly ("memory-safe") {
+            let to := mload(0x40)
+            mstore(to, typeHash)
+            mstore(add(to, 0x20), channelId)
+            mstore(add(to, 0x40), lane)
+            calldatacopy(add(to, 0x60), voucher, 0x60) // spent, refundAck, context
+            structHash := keccak256(to, 0xc0)
+        }
+        return _hashTypedDataV4(structHash);
     }
 
     function _refundDigest(bytes32 channelId, uint32 lane, Refund calldata refund) internal view returns (bytes32) {

@@ -143,11 +143,6 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
         stakeLockedUntil[nodeId] = _now() + t.challenge + t.vesting;
     }
 
-    /// @dev CHAIN-012: hashed twice, as @openzeppelin/merkle-tree does, so no inner node is a leaf.
-    function _leafHash(bytes32 channelId, uint32 lane, LaneLeaf calldata leaf) internal pure returns (bytes32) {
-        return keccak256(bytes.concat(keccak256(abi.encode(channelId, lane, leaf))));
-    }
-
     /// @dev The key that signs refunds and releases of the lane; a removed operator's still counts. Zero: no such node.
     function _operatorKeyOf(uint32 lane) internal view returns (address) {
         return operators[lane >> 8].operatorKey;

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IPennypostTypes as Types} from "../src/IPennypostTypes.sol";
+import {IPennypostFront} from "../src/IPennypost.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Vm} from "./support/Base.sol";
 import {Fixture} from "./support/Fixture.sol";
 
@@ -347,6 +349,113 @@ contract ClaimsTest is Fixture {
         assertEq(logs[3].topics[0], ClaimSkipped.selector, "3: not in the tree");
         (uint128 received,) = post.pool();
         assertEq(received, 11, "both, once");
+    }
+
+    // ------------------------------------------------------------------------------------------------ settleBatch
+
+    function batchOf(Types.LaneClaim memory c) private pure returns (Types.BatchClaim memory) {
+        return Types.BatchClaim(c.config, c.lane, c.voucher, c.refund, c.leaf);
+    }
+
+    /// @dev Two leaves, the whole tree: one hash, no node of others. The contract wants the leaf with the higher place first.
+    function pair(Types.LaneClaim memory a, Types.LaneClaim memory b)
+        private
+        returns (Types.EpochReport memory report, Types.BatchClaim[] memory claims, bool[] memory flags)
+    {
+        vm.prank(PAYER);
+        post.allocate(configOf(0), toArray(LANE2), toUnits(40));
+        bytes32 x = leafHash(id, a.lane, a.leaf);
+        bytes32 y = leafHash(id, b.lane, b.leaf);
+        claims = new Types.BatchClaim[](2);
+        (claims[0], claims[1]) = (batchOf(a), batchOf(b));
+        flags = new bool[](1);
+        flags[0] = true;
+        report = postVested(x < y ? keccak256(abi.encodePacked(x, y)) : keccak256(abi.encodePacked(y, x)), 0, 0);
+    }
+
+    // CHAIN-038: as settle, with one proof
+    function test_settleBatch__two_leaves__credits_both() public {
+        (Types.EpochReport memory report, Types.BatchClaim[] memory claims, bool[] memory flags) =
+            pair(claimOf(id, LANE, 20 * UNIT, 5 * UNIT + 1), claimOf(id, LANE2, 20 * UNIT, 6 * UNIT));
+        vm.expectEmit(true, true, true, true, address(post));
+        emit LaneSettled(id, LANE, reportDigest(report), 20 * UNIT, 0, 5 * UNIT + 1, 5 * UNIT + 1, 5);
+        post.settleBatch(report, claims, new bytes32[](0), flags);
+        Types.ChannelView memory channel = post.channelOf(id);
+        assertEq(channel.credited, 11, "both");
+        assertEq(channel.vestedCeil, 12, "one with dust");
+        assertEq(channel.allocated, 100, "caps untouched");
+        assertEq(post.laneOf(id, LANE2).spent, 20 * UNIT, "voucher");
+        (uint128 received,) = post.pool();
+        assertEq(received, 11, "pool");
+    }
+
+    // CHAIN-036, CHAIN-038: what others can spoil is left out
+    function test_settleBatch__bad_signature_and_again__skipped() public {
+        Types.LaneClaim memory bad = claimOf(id, LANE, 0, 5 * UNIT);
+        bad.voucher = voucher(STRANGER_KEY, id, LANE, 20 * UNIT, 0);
+        (Types.EpochReport memory report, Types.BatchClaim[] memory claims, bool[] memory flags) =
+            pair(bad, claimOf(id, LANE2, 20 * UNIT, 6 * UNIT));
+        vm.expectEmit(true, true, true, true, address(post));
+        emit ClaimSkipped(
+            id,
+            LANE,
+            0,
+            Types.SkipReason.VOUCHER_SIGNATURE,
+            word(vm.addr(SIGNER_KEY)),
+            word(vm.addr(STRANGER_KEY))
+        );
+        post.settleBatch(report, claims, new bytes32[](0), flags);
+        assertEq(post.channelOf(id).credited, 6, "the good one");
+        vm.expectEmit(true, true, true, true, address(post));
+        emit ClaimSkipped(
+            id, LANE2, 1, Types.SkipReason.NO_CHANGE, bytes32(uint256(6 * UNIT)), bytes32(uint256(6 * UNIT))
+        );
+        post.settleBatch(report, claims, new bytes32[](0), flags);
+    }
+
+    // CHAIN-038: a leaf that the report does not have reverts the whole, for no leaf can be told from another then
+    function test_settleBatch__leaf_not_in_the_report__refused() public {
+        (Types.EpochReport memory report, Types.BatchClaim[] memory claims, bool[] memory flags) =
+            pair(claimOf(id, LANE, 20 * UNIT, 5 * UNIT), claimOf(id, LANE2, 20 * UNIT, 6 * UNIT));
+        claims[1].leaf.earned += 1;
+        vm.expectPartialRevert(Types.BatchProofInvalid.selector);
+        post.settleBatch(report, claims, new bytes32[](0), flags);
+        claims[1].leaf.earned -= 1;
+        vm.expectRevert(abi.encodeWithSelector(MerkleProof.MerkleProofInvalidMultiproof.selector));
+        post.settleBatch(report, claims, new bytes32[](0), new bool[](0));
+        vm.expectRevert(abi.encodeWithSelector(MerkleProof.MerkleProofInvalidMultiproof.selector));
+        post.settleBatch(report, claims, new bytes32[](1), flags);
+    }
+
+    // CHAIN-038: an empty batch proves nothing and credits nothing, whatever node it names
+    function test_settleBatch__no_claims__changes_nothing() public {
+        bytes32[] memory node = new bytes32[](1);
+        node[0] = bytes32(uint256(5));
+        Types.EpochReport memory report = postVested(node[0], 0, 0);
+        post.settleBatch(report, new Types.BatchClaim[](0), node, new bool[](0));
+        (uint128 received,) = post.pool();
+        assertEq(received, 0, "nothing");
+    }
+
+    // CHAIN-034, CHAIN-038: an inner node is no leaf, and dirty bits in calldata are not another field's
+    function testFuzz_settle__dirty_bits__never_credit(uint8 field, uint160 dirt) public {
+        vm.assume(dirt != 0);
+        Types.LaneClaim memory claim = claimOf(id, LANE, 20 * UNIT, 5 * UNIT);
+        Types.EpochReport memory report = postVested(leafHash(id, LANE, claim.leaf), 0, 0);
+        Types.LaneClaim[] memory claims = new Types.LaneClaim[](1);
+        claims[0] = claim;
+        bytes memory data = abi.encodeCall(IPennypostFront.settle, (report, claims));
+        // payer, signer, nonce, lane, spent, refundAck, ..., the leaf's words: all that are narrower than a word
+        uint8[12] memory places = [0, 1, 2, 3, 4, 5, 10, 15, 16, 17, 18, 19];
+        uint256 place = places[field % 12];
+        uint256 where = 32 + 4 + 32 * (8 + 1 + 1 + 1 + place); // length, selector, report, offset, length, offset of the claim
+        assembly ("memory-safe") {
+            let clean := mload(add(data, where))
+            mstore(add(data, where), or(clean, shl(160, dirt)))
+        }
+        (bool ok,) = address(post).call(data);
+        (uint128 received,) = post.pool();
+        assertTrue(!ok || received == 0 || uint256(dirt) << 160 == 0, "nothing is credited");
     }
 
     function test_settle__report_unknown_or_unvested__refused() public {

@@ -11,5 +11,11 @@ export function laneTree(entries) {
     root: tree.root,
     leafOf: (index) => tree.leafHash(values[index]),
     proofOf: (index) => tree.getProof(index),
+    // One proof for several leaves; `order` says in which order the contract wants them.
+    batchOf: (indices) => {
+      const { leaves, proof, proofFlags } = tree.getMultiProof(indices);
+      const place = new Map(indices.map((index) => [tree.leafHash(values[index]), index]));
+      return { order: leaves.map((leaf) => place.get(tree.leafHash(leaf))), proof, flags: proofFlags };
+    },
   };
 }
