@@ -56,7 +56,7 @@ function compile(sources) {
     settings: {
       ...settings,
       outputSelection: {
-        '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'evm.methodIdentifiers'] },
+        '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'evm.methodIdentifiers', 'storageLayout'] },
       },
     },
   };
@@ -101,7 +101,7 @@ export function build(outDir) {
   const names = [];
   for (const [file, contracts] of Object.entries(withAnnexes(compile(sources)))) {
     if (!file.startsWith('src/')) continue;
-    for (const [contractName, { abi, evm }] of Object.entries(contracts)) {
+    for (const [contractName, { abi, evm, storageLayout }] of Object.entries(contracts)) {
       names.push(contractName);
       write(outDir, `${contractName}.json`, {
         contractName,
@@ -109,6 +109,7 @@ export function build(outDir) {
         bytecode: `0x${evm.bytecode.object}`,
         deployedBytecode: `0x${evm.deployedBytecode.object}`,
         methodIdentifiers: evm.methodIdentifiers,
+        storage: storageLayout.storage.map(({ label, slot, offset, type }) => ({ label, slot, offset, type: type.replace(/\)\d+_/g, ')_') })),
       });
     }
   }

@@ -84,6 +84,13 @@ await check('contract__deployed_code__fits_the_limit', () => {
   }
 });
 
+// CHAIN-004: the annexes run on the escrow's slots.
+await check('parts_of_the_code__storage__is_laid_out_alike', () => {
+  const layoutOf = (name) => JSON.stringify(artifact(contractsDir, name).storage);
+  if (!layoutOf('Pennypost').includes('"channels"')) throw new Error('no layout');
+  for (const name of annexes) if (layoutOf(name) !== layoutOf('Pennypost')) throw new Error(`${name}: other slots`);
+});
+
 // A call that two parts know would be answered by whichever comes first.
 await check('parts_of_the_code__every_call__is_in_one', () => {
   const own = (file) => new Set([...sources['IPennypost.sol'].split(`interface ${file} `)[1].split('\n}')[0].matchAll(/function (\w+)\(/g)].map((m) => m[1]));
