@@ -11,8 +11,8 @@ void pp_journal_head_init(struct pp_journal_head *head)
 }
 
 /* JRN-020. */
-static void seal(const uint8_t before[PP_RECORD_CHECKSUM_BYTES], uint64_t sequence, struct pp_slice bytes,
-                 uint8_t out[PP_RECORD_CHECKSUM_BYTES])
+void pp_journal_seal(const uint8_t before[PP_RECORD_CHECKSUM_BYTES], uint64_t sequence, struct pp_slice bytes,
+                     uint8_t out[PP_RECORD_CHECKSUM_BYTES])
 {
     const struct pp_key8 key = pp_key8_of(sequence);
     const struct pp_slice parts[] = {
@@ -38,7 +38,7 @@ enum pp_error pp_journal_append(struct pp_txn *txn, struct pp_journal_head *head
     PP_ASSERT(error == PP_OK);
     uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
     const struct pp_slice parts[] = {{buffer, length}, {checksum, sizeof checksum}};
-    seal(head->checksum, record->sequence, parts[0], checksum);
+    pp_journal_seal(head->checksum, record->sequence, parts[0], checksum);
     const struct pp_key8 key = pp_key8_of(record->sequence);
     PP_TRY(pp_txn_append(txn, PP_TABLE_RECORDS, pp_slice(key.bytes, sizeof key.bytes), parts, 2));
     head->next_sequence += pp_record_span(record);
@@ -66,7 +66,7 @@ static enum pp_error record_open(uint64_t sequence, struct pp_slice value, const
         return corrupt(reason, sequence, type, "shorter than a checksum");
     struct pp_slice bytes = {value.bytes, value.length - PP_RECORD_CHECKSUM_BYTES};
     uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
-    seal(before, sequence, bytes, checksum);
+    pp_journal_seal(before, sequence, bytes, checksum);
     if (memcmp(checksum, bytes.bytes + bytes.length, sizeof checksum) != 0)
         return corrupt(reason, sequence, type, "the checksum is not that of its bytes after the record before");
     struct pp_reader r;

@@ -20,6 +20,9 @@ struct pp_journal_head {
     uint8_t checksum[PP_RECORD_CHECKSUM_BYTES];
 };
 void pp_journal_head_init(struct pp_journal_head *head);
+/* JRN-020: the checksum of a record's bytes. */
+void pp_journal_seal(const uint8_t before[PP_RECORD_CHECKSUM_BYTES], uint64_t sequence, struct pp_slice bytes,
+                     uint8_t out[PP_RECORD_CHECKSUM_BYTES]);
 
 /* Sets record->sequence; time_ms is the caller's. Advances the head. buffer: PP_RECORD_MAX_BYTES, scratch. */
 PP_MUST_CHECK enum pp_error pp_journal_append(struct pp_txn *txn, struct pp_journal_head *head, struct pp_record *record,

@@ -1,0 +1,212 @@
+#include "evidence_fixture.h"
+
+#include "pp_test.h"
+
+#include <pp/receipt.h>
+#include <pp/refund.h>
+#include <pp/voucher.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+void pp_forge_init(struct pp_forge *forge, const struct pp_fixture *fixture)
+{
+    *forge = (struct pp_forge){
+        .fixture = fixture, .key = fixture->config.operator_key, .time_ms = FIXTURE_START_MS};
+    forge->body = malloc(PP_SEGMENT_BODY_MAX_BYTES);
+    ck_assert_ptr_nonnull(forge->body);
+    pp_journal_head_init(&forge->head);
+    pp_forge_begin(forge);
+}
+
+void pp_forge_done(struct pp_forge *forge)
+{
+    free(forge->body);
+    forge->body = NULL;
+}
+
+void pp_forge_begin(struct pp_forge *forge)
+{
+    forge->collected = (struct pp_segment_body){.bytes = forge->body, .capacity = PP_SEGMENT_BODY_MAX_BYTES};
+    forge->segment = (struct pp_segment){.head = {.lane = FIXTURE_LANE,
+                                                  .first = forge->head.next_sequence,
+                                                  .receipt_key = forge->fixture->receipt_key}};
+    memcpy(forge->segment.head.before, forge->head.checksum, PP_RECORD_CHECKSUM_BYTES);
+}
+
+void pp_forge_add(struct pp_forge *forge, struct pp_record *record)
+{
+    uint8_t *buffer = malloc(PP_RECORD_MAX_BYTES), checksum[PP_RECORD_CHECKSUM_BYTES];
+    struct pp_writer w;
+    size_t length = 0;
+    record->time_ms = forge->time_ms;
+    record->sequence = forge->head.next_sequence;
+    pp_writer_init(&w, buffer, PP_RECORD_MAX_BYTES);
+    pp_record_write(&w, record);
+    ck_assert_ok(pp_writer_finish(&w, &length));
+    ck_assert_ok(pp_segment_body_add(&forge->collected, (struct pp_slice){buffer, length}));
+    pp_journal_seal(forge->head.checksum, record->sequence, (struct pp_slice){buffer, length}, checksum);
+    memcpy(forge->head.checksum, checksum, sizeof checksum);
+    forge->head.next_sequence += pp_record_span(record);
+    forge->head.time_ms = record->time_ms;
+    free(buffer);
+}
+
+size_t pp_forge_end(struct pp_forge *forge, uint8_t *out)
+{
+    const struct pp_segment_signer signer = {forge->fixture->crypto, &forge->fixture->config.domain,
+                                             &forge->key};
+    size_t length = 0;
+    forge->segment.head.next = forge->head.next_sequence;
+    forge->segment.head.time_ms = forge->head.time_ms;
+    memcpy(forge->segment.head.after, forge->head.checksum, PP_RECORD_CHECKSUM_BYTES);
+    forge->segment.body = (struct pp_slice){forge->body, forge->collected.length};
+    ck_assert_ok(pp_segment_sign(&signer, &forge->segment));
+    ck_assert_ok(pp_segment_encode(&forge->segment, out, PP_SEGMENT_MAX_BYTES, &length));
+    pp_forge_begin(forge);
+    return length;
+}
+
+/* ---- records ---- */
+
+void pp_forge_opened(struct pp_forge *forge)
+{
+    const struct pp_node_config *config = &forge->fixture->config;
+    struct pp_record record = {.type = PP_RECORD_TYPE_OPENED};
+    record.opened = (struct pp_record_opened){
+        .type_ = PP_RECORD_TYPE_OPENED,
+        .node_id = config->node_id,
+        .shard = config->shard,
+        .embedded_store = 1,
+        .chain_id = config->domain.chain_id,
+        .contract = config->domain.contract,
+        .operator_address = forge->fixture->operator_address,
+    };
+    memcpy(record.opened.receipt_key.bytes, forge->fixture->receipt_key.bytes, 32);
+    pp_forge_add(forge, &record);
+}
+
+void pp_forge_funded(struct pp_forge *forge, const struct pp_sender *sender, uint64_t cap_units)
+{
+    struct pp_record record = {.type = PP_RECORD_TYPE_CHAIN};
+    struct pp_chain_event event;
+    pp_sender_event(sender, PP_CHAIN_LANE_FINAL, cap_units, 0, &event);
+    pp_record_of_event(&event, &record.chain);
+    pp_forge_add(forge, &record);
+}
+
+void pp_forge_leaf(const struct pp_sender *sender, uint64_t from, uint64_t number, struct pp_leaf *out)
+{
+    *out = (struct pp_leaf){
+        .channel_id = sender->channel_id,
+        .lane = FIXTURE_LANE,
+        .from = pp_grains(from),
+        .postage = {.base_grains = FORGE_POSTAGE_BASE, .storage_grains = FORGE_POSTAGE_STORAGE},
+        .size = 100,
+        .retention_days = FORGE_DAYS,
+        .not_after_ms = FIXTURE_START_MS + 100 * FIXTURE_DAY_MS,
+    };
+    const struct pp_key8 key = pp_key8_of(number);
+    memcpy(out->envelope_hash.bytes, key.bytes, sizeof key.bytes);
+}
+
+void pp_forge_charged(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                      const struct pp_secret_key *signer)
+{
+    struct pp_row_charged row = {.admitted = 1, .leaf = *leaf};
+    struct pp_record record = {.type = PP_RECORD_TYPE_CHARGED, .count = 1, .charged_rows = &row};
+    struct pp_voucher voucher = {
+        .channel_id = sender->channel_id, .lane = leaf->lane, .refund_ack = sender->refund_ack};
+    struct pp_hash scratch;
+    pp_leaf_id(leaf, &row.stamp_id);
+    ck_assert_ok(pp_leaf_to(leaf, &voucher.spent));
+    ck_assert_ok(pp_voucher_context(PP_STAMP_SINGLE, &row.stamp_id, 1, &scratch, &voucher.context));
+    ck_assert_ok(pp_voucher_sign(forge->fixture->crypto, &forge->fixture->config.domain, signer, &voucher));
+    record.charged = (struct pp_record_charged){
+        .type_ = PP_RECORD_TYPE_CHARGED,
+        .channel_id = sender->channel_id,
+        .lane = leaf->lane,
+        .kind = PP_STAMP_SINGLE,
+        .spent = voucher.spent,
+        .refund_ack = voucher.refund_ack,
+        .signature = voucher.signature,
+        .quote_id = leaf->quote_id,
+    };
+    pp_forge_add(forge, &record);
+}
+
+void pp_forge_deleted(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                      uint64_t sequence, uint64_t amount, struct pp_refund_list *list, uint64_t refunded)
+{
+    struct pp_stamp_id id;
+    struct pp_delete deletion;
+    struct pp_hash digest;
+    pp_leaf_id(leaf, &id);
+    pp_delete_make(forge->fixture, sender, leaf, &id, &deletion);
+    const struct pp_refund_leaf entry = {id, pp_grains(amount), PP_REFUND_EARLY_DELETE};
+    struct pp_row_deleted row = {
+        .sequence = sequence,
+        .stamp_id = id,
+        .storage_grains = leaf->postage.storage_grains,
+        .retention_days = leaf->retention_days,
+        .stored_day = pp_day_of(FIXTURE_START_MS),
+        .amount = amount,
+        .signature = deletion.signature,
+    };
+    struct pp_record record = {.type = PP_RECORD_TYPE_DELETED, .count = 1, .deleted_rows = &row};
+    ck_assert_ok(pp_refund_list_append(list, &entry));
+    record.deleted = (struct pp_record_deleted){
+        .type_ = PP_RECORD_TYPE_DELETED, .channel_id = sender->channel_id, .refunded = pp_grains(refunded)};
+    pp_refund_list_root(list, &record.deleted.reasons);
+    const struct pp_refund_fields fields = {sender->channel_id, FIXTURE_LANE, record.deleted.refunded,
+                                            record.deleted.reasons};
+    pp_refund_digest(&forge->fixture->config.domain, &fields, &digest);
+    ck_assert_ok(pp_sign(forge->fixture->crypto, &forge->key, &digest, &record.deleted.refund_signature));
+    pp_forge_add(forge, &record);
+}
+
+/* ---- receipts, proofs ---- */
+
+size_t pp_forge_receipt(const struct pp_forge *forge, const struct pp_sender *sender,
+                        const struct pp_leaf *leaf, uint64_t sequence, uint64_t time_ms, uint8_t *out,
+                        size_t capacity)
+{
+    struct pp_receipt_secret secret;
+    struct pp_receipt_key key;
+    struct pp_receipt receipt;
+    struct pp_receipt_body body = {leaf->channel_id, leaf->lane, {{0}}, sequence, time_ms};
+    struct pp_hash hash, root;
+    size_t length = 0;
+    pp_receipt_secret_from_seed(forge->fixture->config.receipt_seed, &secret, &key);
+    pp_leaf_id(leaf, &body.stamp_id);
+    pp_receipt_body_hash(&body, &hash);
+    root = hash;
+    pp_receipt_group_sign(&secret, FIXTURE_NODE_ID, &root, 1, &receipt);
+    const struct pp_receipt_statement statement = {
+        .channel = {sender->config.payer, sender->config.signer, sender->config.nonce},
+        .leaf = *leaf,
+        .sequence = sequence,
+        .time_ms = time_ms,
+        .index = 0,
+        .count = 1,
+        .hashes = &hash,
+        .receipt = &receipt,
+    };
+    ck_assert_ok(pp_receipt_statement_write(&statement, out, capacity, &length));
+    return length;
+}
+
+void pp_forge_proof(const struct pp_forge *forge, enum pp_proof_kind kind, uint64_t sequence_a,
+                    uint64_t sequence_b, struct pp_proof *out)
+{
+    *out = (struct pp_proof){
+        .kind = (uint8_t)kind,
+        .chain_id = forge->fixture->config.domain.chain_id,
+        .contract = forge->fixture->config.domain.contract,
+        .operator_address = forge->fixture->operator_address,
+        .node_id = FIXTURE_NODE_ID,
+        .sequence_a = sequence_a,
+        .sequence_b = sequence_b,
+        .count = 2,
+    };
+}
