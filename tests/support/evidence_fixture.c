@@ -210,3 +210,116 @@ void pp_forge_proof(const struct pp_forge *forge, enum pp_proof_kind kind, uint6
         .count = 2,
     };
 }
+
+/* ---- replicas ---- */
+
+static enum pp_error shelf_segment(void *context, uint64_t sequence, struct pp_segment *out)
+{
+    struct pp_shelf *shelf = context;
+    for (unsigned i = 0; i < shelf->count; i++)
+        if (sequence < shelf->taken[i].next && sequence >= shelf->taken[i].first)
+            return pp_segment_decode((struct pp_slice){shelf->taken[i].bytes, shelf->taken[i].length}, out);
+    return PP_NOT_FOUND;
+}
+
+static enum pp_error shelf_is_deleted(void *context, uint64_t sequence, bool *out)
+{
+    struct pp_shelf *shelf = context;
+    *out = false;
+    for (unsigned i = 0; i < shelf->deleted_count; i++)
+        *out |= shelf->deleted[i] == sequence;
+    for (unsigned i = 0; i < shelf->deleted_now_count; i++)
+        *out |= shelf->deleted_now[i] == sequence;
+    return PP_OK;
+}
+
+static enum pp_error shelf_set_deleted(void *context, uint64_t sequence)
+{
+    struct pp_shelf *shelf = context;
+    ck_assert_uint_lt(shelf->deleted_now_count, SHELF_MAX);
+    shelf->deleted_now[shelf->deleted_now_count++] = sequence;
+    return PP_OK;
+}
+
+void pp_shelf_open(struct pp_shelf *shelf, const struct pp_fixture *fixture)
+{
+    const struct pp_replica_config config = {
+        .crypto = fixture->crypto,
+        .owner = {&fixture->config.domain, FIXTURE_LANE, fixture->operator_address},
+        .lanes_max = 16,
+    };
+    *shelf = (struct pp_shelf){0};
+    ck_assert_ok(pp_replica_open(&shelf->replica, &config));
+}
+
+void pp_shelf_close(struct pp_shelf *shelf)
+{
+    for (unsigned i = 0; i < shelf->count; i++)
+        free(shelf->taken[i].bytes);
+    pp_replica_close(&shelf->replica);
+}
+
+static void shelf_keep(struct pp_shelf *shelf, const struct pp_segment *segment, struct pp_slice bytes)
+{
+    ck_assert_uint_lt(shelf->count, SHELF_MAX);
+    shelf->taken[shelf->count].bytes = malloc(bytes.length);
+    memcpy(shelf->taken[shelf->count].bytes, bytes.bytes, bytes.length);
+    shelf->taken[shelf->count].length = bytes.length;
+    shelf->taken[shelf->count].first = segment->head.first;
+    shelf->taken[shelf->count].next = segment->head.next;
+    shelf->count++;
+    for (unsigned i = 0; i < shelf->deleted_now_count; i++)
+        shelf->deleted[shelf->deleted_count++] = shelf->deleted_now[i];
+}
+
+static void shelf_rebuild(struct pp_shelf *shelf)
+{
+    ck_assert_ok(pp_replica_reset(&shelf->replica));
+    for (unsigned i = 0; i < shelf->count; i++) {
+        struct pp_segment segment;
+        ck_assert_ok(
+            pp_segment_decode((struct pp_slice){shelf->taken[i].bytes, shelf->taken[i].length}, &segment));
+        ck_assert_ok(pp_replica_replay(&shelf->replica, &segment));
+    }
+}
+
+enum pp_error pp_shelf_take(struct pp_shelf *shelf, struct pp_slice bytes, struct pp_replica_fault *out_fault)
+{
+    const struct pp_replica_past past = {shelf_segment, shelf_is_deleted, shelf_set_deleted, shelf};
+    struct pp_segment segment;
+    const uint64_t before = shelf->replica.head.next_sequence;
+    enum pp_error error = pp_segment_decode(bytes, &segment);
+    *out_fault = (struct pp_replica_fault){.error = error};
+    if (error != PP_OK)
+        return error;
+    shelf->deleted_now_count = 0;
+    error = pp_replica_take(&shelf->replica, &segment, &past, out_fault);
+    if (error == PP_OK && shelf->replica.head.next_sequence > before)
+        shelf_keep(shelf, &segment, bytes);
+    shelf->deleted_now_count = 0;
+    if (error != PP_OK && shelf->replica.spoiled)
+        shelf_rebuild(shelf);
+    return error;
+}
+
+void pp_shelf_prove(struct pp_shelf *shelf, const struct pp_forge *forge,
+                    const struct pp_replica_fault *fault, struct pp_slice refused)
+{
+    struct pp_proof proof;
+    struct pp_proof_verdict verdict;
+    struct pp_segment first;
+    uint8_t *bytes = malloc(PP_SEGMENT_MAX_BYTES);
+    size_t length;
+    pp_forge_proof(forge, (enum pp_proof_kind)fault->kind, fault->sequence_a, fault->sequence_b, &proof);
+    const uint64_t at = fault->kind == PP_PROOF_FORK ? fault->sequence_a - 1 : fault->sequence_a;
+    if (shelf_segment(shelf, at, &first) == PP_OK) {
+        ck_assert_ok(pp_segment_encode(&first, bytes, PP_SEGMENT_MAX_BYTES, &length));
+        proof.statements[0] = (struct pp_statement){PP_STATEMENT_SEGMENT, {bytes, length}};
+    } else { /* both entries in one */
+        proof.statements[0] = (struct pp_statement){PP_STATEMENT_SEGMENT, refused};
+    }
+    proof.statements[1] = (struct pp_statement){PP_STATEMENT_SEGMENT, refused};
+    ck_assert_ok(pp_proof_check(&proof, forge->fixture->crypto, &verdict));
+    ck_assert_mem_eq(verdict.operator_address.bytes, forge->fixture->operator_address.bytes, 20);
+    free(bytes);
+}

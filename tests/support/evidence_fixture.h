@@ -5,7 +5,7 @@
 #ifndef PP_EVIDENCE_FIXTURE_H
 #define PP_EVIDENCE_FIXTURE_H
 
-#include "evidence/segment.h"
+#include "evidence/replica.h"
 #include "node_fixture.h"
 
 #include <pp/evidence.h>
@@ -59,5 +59,30 @@ size_t pp_forge_receipt(const struct pp_forge *forge, const struct pp_sender *se
 /* A proof against the fixture's operator; statements are added by the test. */
 void pp_forge_proof(const struct pp_forge *forge, enum pp_proof_kind kind, uint64_t sequence_a,
                     uint64_t sequence_b, struct pp_proof *out);
+
+/* ---- replicas ---- */
+
+#define SHELF_MAX 32u
+
+/* A replica with what it took, in memory. */
+struct pp_shelf {
+    struct pp_replica replica;
+    struct {
+        uint8_t *bytes;
+        size_t length;
+        uint64_t first, next;
+    } taken[SHELF_MAX];
+    unsigned count;
+    uint64_t deleted[SHELF_MAX], deleted_now[SHELF_MAX];
+    unsigned deleted_count, deleted_now_count;
+};
+void pp_shelf_open(struct pp_shelf *shelf, const struct pp_fixture *fixture);
+void pp_shelf_close(struct pp_shelf *shelf);
+/* Decodes, takes, and keeps it if that brought anything new; after a failure the replica is built again. */
+enum pp_error pp_shelf_take(struct pp_shelf *shelf, struct pp_slice bytes,
+                            struct pp_replica_fault *out_fault);
+/* The proof of a fault: the entry before and the segment that was refused. Fails when it does not convict. */
+void pp_shelf_prove(struct pp_shelf *shelf, const struct pp_forge *forge,
+                    const struct pp_replica_fault *fault, struct pp_slice refused);
 
 #endif
