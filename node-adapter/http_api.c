@@ -33,6 +33,7 @@ static const struct route {
     {PP_HTTP_POST, "/v1/channels/*/lanes/*/sessions", SMALL_BODY_MAX, false, pp_http_serve_sessions},
     {PP_HTTP_GET, "/v1/channels/*/lanes/*/sessions/*", 0, false, pp_http_serve_session},
     {PP_HTTP_POST, "/v1/channels/*/lanes/*/roots", SMALL_BODY_MAX, false, pp_http_serve_roots},
+    {PP_HTTP_GET, "/v1/evidence/*", 0, true, pp_http_serve_evidence},
     {PP_HTTP_GET, "/v1/status", 0, false, pp_http_serve_status},
     {PP_HTTP_GET, "/v1/health", 0, false, pp_http_serve_health},
     {PP_HTTP_GET, "/v1/errors", 0, false, pp_http_serve_errors},

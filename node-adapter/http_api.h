@@ -17,6 +17,7 @@
 #define PP_HTTP_TOPIC_PAGE 1000u
 
 struct pp_http_api;
+struct pp_replica_store;
 
 /* What a watch of the chain has to say; for /v1/status. */
 struct pp_http_chain_status {
@@ -34,6 +35,7 @@ struct pp_http_api_config {
     const char *realm;
     void (*chain_status)(void *context, struct pp_http_chain_status *out); /* may be NULL */
     void *chain_context;
+    struct pp_replica_store *replicas; /* what is held of other operators' lanes; NULL: nothing */
 };
 
 PP_MUST_CHECK enum pp_error pp_http_api_open(uv_loop_t *loop, const struct pp_http_api_config *config,

@@ -65,6 +65,10 @@ static const struct key keys[] = {
     {"connections", NUMBER, AT(connections), 1, 65536, "1024", "HTTP connections at once"},
     {"poll_ms", NUMBER, AT(poll_ms), 10, 600000, "2000", "between two looks at the chain"},
     {"tick_ms", NUMBER, AT(tick_ms), 10, 60000, "500", "between two looks at the clock: days, epochs"},
+    {"peers_file", TEXT, AT(peers_file), 0, 0, "", "the other operators, whose evidence is pulled (JSON)"},
+    {"peers_poll_ms", NUMBER, AT(peers_poll_ms), 10, 600000, "1000", "between two questions to a peer"},
+    {"peers_map_mib", NUMBER, AT(peers_map_mib), 1, UINT64_C(1) << 32, "16384",
+     "the most that what is held of peers may grow to"},
     {"log_level", TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"clock_file", TEXT, AT(clock_file), 0, 0, "", "for tests: milliseconds added to the clock"},
 };

@@ -27,6 +27,7 @@ struct pp_daemon_config {
     char rates_file[PP_CONFIG_TEXT_MAX];
     char clock_file[PP_CONFIG_TEXT_MAX]; /* "": the wall clock */
     char log_level[PP_CONFIG_TEXT_MAX];
+    char peers_file[PP_CONFIG_TEXT_MAX]; /* "": no other operators */
     char shards[PP_CONFIG_TEXT_MAX]; /* "": one shard, in data_dir itself */
     struct pp_address contract, token, payee, treasury;
     uint64_t chain_id, start_block;
@@ -36,6 +37,7 @@ struct pp_daemon_config {
     uint64_t protocol_share_bps, retention_max_days;
     uint64_t map_mib, lanes_max, verify_threads;
     uint64_t connections, poll_ms, tick_ms;
+    uint64_t peers_poll_ms, peers_map_mib;
 };
 
 /* arguments: argv without the program's name: the file, and --key value or --key=value. */

@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include "daemon/clock_file.h"
+#include "daemon/peers.h"
 #include "daemon/shard_list.h"
 #include "http_api.h"
 
@@ -33,6 +34,7 @@ struct daemon {
     struct pp_node *node;     /* that one, or the first of the shards */
     struct watched *watched;
     size_t watched_count;
+    struct pp_daemon_peers *peers; /* NULL: none */
     char address[PP_CONFIG_TEXT_MAX];
     uint16_t port;
 
@@ -350,6 +352,7 @@ static enum pp_error open_server(struct daemon *d)
         .realm = realm,
         .chain_status = chain_status,
         .chain_context = d,
+        .replicas = pp_daemon_peers_store(d->peers),
     };
     PP_TRY(pp_http_api_open(&d->loop, &api, &d->api));
     const struct pp_http_app app = pp_http_api_app(d->api);
@@ -437,6 +440,16 @@ static enum pp_error open_node(struct daemon *d)
     return error;
 }
 
+static enum pp_error open_peers(struct daemon *d)
+{
+    char reason[PP_CONFIG_REASON_MAX];
+    const enum pp_error error =
+        pp_daemon_peers_open(d->config, d->crypto, &d->node_config.domain, &d->log, &d->peers, reason);
+    if (error != PP_OK)
+        say_error(d, "peers", error, reason);
+    return error;
+}
+
 static enum pp_error open_parts(struct daemon *d)
 {
     PP_TRY(prepare(d));
@@ -444,11 +457,12 @@ static enum pp_error open_parts(struct daemon *d)
     enum pp_error error = open_watches(d);
     if (error != PP_OK)
         say_error(d, "chain watch", error, d->config->rpc_url);
-    return error;
+    return error == PP_OK ? open_peers(d) : error;
 }
 
 static void close_parts(struct daemon *d)
 {
+    pp_daemon_peers_close(d->peers);
     for (size_t i = 0; i < d->watched_count; i++)
         pp_chain_watch_close(d->watched[i].watch);
     free(d->watched);

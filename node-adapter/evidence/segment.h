@@ -26,6 +26,8 @@
 #define PP_SEGMENT_BODY_MAX_BYTES (512u << 10)
 #define PP_SEGMENT_MAX_BYTES (PP_SEGMENT_HEAD_BYTES + 4u + PP_SEGMENT_BODY_MAX_BYTES)
 
+#define PP_SEGMENT_MEDIA_TYPE "application/vnd.pennypost.evidence"
+
 struct pp_segment_head {
     uint32_t lane;        /* node_id << 8 | shard */
     uint64_t first, next; /* sequences [first, next) */

@@ -11,8 +11,10 @@
 
 void pp_forge_init(struct pp_forge *forge, const struct pp_fixture *fixture)
 {
-    *forge = (struct pp_forge){
-        .fixture = fixture, .key = fixture->config.operator_key, .time_ms = FIXTURE_START_MS};
+    *forge = (struct pp_forge){.fixture = fixture,
+                               .lane = FIXTURE_LANE,
+                               .key = fixture->config.operator_key,
+                               .time_ms = FIXTURE_START_MS};
     forge->body = malloc(PP_SEGMENT_BODY_MAX_BYTES);
     ck_assert_ptr_nonnull(forge->body);
     pp_journal_head_init(&forge->head);
@@ -28,7 +30,7 @@ void pp_forge_done(struct pp_forge *forge)
 void pp_forge_begin(struct pp_forge *forge)
 {
     forge->collected = (struct pp_segment_body){.bytes = forge->body, .capacity = PP_SEGMENT_BODY_MAX_BYTES};
-    forge->segment = (struct pp_segment){.head = {.lane = FIXTURE_LANE,
+    forge->segment = (struct pp_segment){.head = {.lane = forge->lane,
                                                   .first = forge->head.next_sequence,
                                                   .receipt_key = forge->fixture->receipt_key}};
     memcpy(forge->segment.head.before, forge->head.checksum, PP_RECORD_CHECKSUM_BYTES);
@@ -75,8 +77,8 @@ void pp_forge_opened(struct pp_forge *forge)
     struct pp_record record = {.type = PP_RECORD_TYPE_OPENED};
     record.opened = (struct pp_record_opened){
         .type_ = PP_RECORD_TYPE_OPENED,
-        .node_id = config->node_id,
-        .shard = config->shard,
+        .node_id = pp_lane_node(forge->lane),
+        .shard = pp_lane_shard(forge->lane),
         .embedded_store = 1,
         .chain_id = config->domain.chain_id,
         .contract = config->domain.contract,
@@ -91,6 +93,7 @@ void pp_forge_funded(struct pp_forge *forge, const struct pp_sender *sender, uin
     struct pp_record record = {.type = PP_RECORD_TYPE_CHAIN};
     struct pp_chain_event event;
     pp_sender_event(sender, PP_CHAIN_LANE_FINAL, cap_units, 0, &event);
+    event.lane = forge->lane;
     pp_record_of_event(&event, &record.chain);
     pp_forge_add(forge, &record);
 }

@@ -14,9 +14,10 @@
 #define FORGE_POSTAGE_STORAGE 300u
 #define FORGE_DAYS 3u
 
-/* A journal in the making: FIXTURE_LANE's, of the fixture's operator. The fixture's node is not needed. */
+/* A journal in the making, of the fixture's operator. The fixture's node is not needed. */
 struct pp_forge {
     const struct pp_fixture *fixture;
+    uint32_t lane;            /* FIXTURE_LANE, unless the test sets another one and begins again */
     struct pp_secret_key key; /* that signs segments and refunds */
     struct pp_journal_head head;
     struct pp_segment segment;

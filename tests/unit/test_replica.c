@@ -206,10 +206,9 @@ START_TEST(replica__another_operators_opening_or_a_false_channel__refused)
     pp_forge_funded(&world.forge, &false_channel, 1000);
     refused(&world, PP_EVIDENCE_IMPOSSIBLE, 0);
     /* The right key over a journal that says it is another shard's. */
-    struct pp_fixture claimed = world.fixture;
-    claimed.config.shard++;
     pp_forge_done(&world.forge);
-    pp_forge_init(&world.forge, &claimed);
+    pp_forge_init(&world.forge, &world.fixture);
+    world.forge.lane++;
     pp_forge_opened(&world.forge);
     world.length = pp_forge_end(&world.forge, world.bytes);
     pp_shelf_open(&shelf, &world.fixture);

@@ -1,0 +1,364 @@
+#include "evidence/puller.h"
+
+#include <pp/assert.h>
+
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WAIT_MAX_MS 1000
+
+struct pull {
+    struct pp_puller *puller;
+    struct pp_peer peer;
+    struct pp_replica replica;
+    bool loaded;
+    CURL *transfer; /* NULL: none is under way */
+    uint8_t *bytes; /* PP_SEGMENT_MAX_BYTES, while one is */
+    size_t length;
+    bool too_large;
+    uint64_t due_ms;
+    uint32_t retry_ms; /* 0: no trouble */
+    enum pp_error told;
+    bool has_told;
+    struct pp_pull_status status; /* under lock */
+};
+
+struct pp_puller {
+    struct pp_puller_config config;
+    struct pull *pulls;
+    size_t turn; /* where the search for who is next begins */
+    unsigned under_way;
+    CURLM *multi;
+    pthread_mutex_t lock;
+    pthread_t thread;
+    bool started, stop; /* stop: under lock */
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool is_stopping(struct pp_puller *puller)
+{
+    pthread_mutex_lock(&puller->lock);
+    const bool stop = puller->stop;
+    pthread_mutex_unlock(&puller->lock);
+    return stop;
+}
+
+/* ---- what became of a try ---- */
+
+static void status_set(struct pull *pull, enum pp_error error, enum pp_error stopped, bool brought)
+{
+    struct pp_puller *puller = pull->puller;
+    pthread_mutex_lock(&puller->lock);
+    pull->status.error = error;
+    if (stopped != PP_OK)
+        pull->status.stopped = stopped;
+    if (pull->loaded)
+        pull->status.next_sequence = pull->replica.head.next_sequence;
+    pull->status.pulls += brought;
+    pthread_mutex_unlock(&puller->lock);
+    if (pull->has_told && pull->told == error)
+        return;
+    pull->told = error;
+    pull->has_told = true;
+    if (puller->config.told)
+        puller->config.told(puller->config.context, &pull->peer, error, pull->status.next_sequence);
+}
+
+/* EVID-073: one in trouble is asked later and later, one that brought something at once. */
+static void due_set(struct pull *pull, enum pp_error error, bool brought)
+{
+    const uint32_t poll_ms = pull->puller->config.poll_ms;
+    if (error == PP_OK) {
+        pull->retry_ms = 0;
+        pull->due_ms = now_ms() + (brought ? 0 : poll_ms);
+        return;
+    }
+    pull->retry_ms = pull->retry_ms == 0 ? poll_ms : 2 * pull->retry_ms;
+    if (pull->retry_ms > PP_PULL_RETRY_MAX_MS)
+        pull->retry_ms = PP_PULL_RETRY_MAX_MS;
+    pull->due_ms = now_ms() + pull->retry_ms;
+}
+
+static void ended(struct pull *pull, enum pp_error error, bool brought)
+{
+    due_set(pull, error, brought);
+    status_set(pull, error, pp_replica_error_convicts(error) ? error : PP_OK, brought);
+}
+
+/* ---- replicas ---- */
+
+static void replica_load(struct pull *pull)
+{
+    const struct pp_puller_config *config = &pull->puller->config;
+    const struct pp_replica_config replica = {
+        .crypto = config->crypto,
+        .owner = {config->domain, pull->peer.lane, pull->peer.operator_address},
+        .lanes_max = config->lanes_max,
+    };
+    enum pp_error stopped = PP_OK, error = PP_OK;
+    if (!pull->replica.ledger_is_open)
+        error = pp_replica_open(&pull->replica, &replica);
+    if (error == PP_OK)
+        error = pp_replica_store_load(config->store, &pull->replica, &stopped);
+    pull->loaded = error == PP_OK;
+    if (error != PP_OK)
+        due_set(pull, error, false);
+    status_set(pull, error != PP_OK ? error : stopped, stopped, false);
+}
+
+/* EVID-074: who has nothing new says so with a head at the place that was asked for; anything older is a replay. */
+static bool is_head_at(struct pp_slice bytes, uint64_t sequence)
+{
+    struct pp_segment segment;
+    return pp_segment_decode(bytes, &segment) == PP_OK && segment.head.first == sequence &&
+           segment.head.next == sequence;
+}
+
+static void segment_take(struct pull *pull)
+{
+    struct pp_replica_fault fault;
+    const struct pp_slice bytes = {pull->bytes, pull->length};
+    const uint64_t before = pull->replica.head.next_sequence;
+    enum pp_error error = pp_replica_store_take(pull->puller->config.store, &pull->replica, bytes, &fault);
+    pull->loaded = !pull->replica.spoiled;
+    const bool brought = error == PP_OK && pull->replica.head.next_sequence > before;
+    if (error == PP_OK && !brought && !is_head_at(bytes, before))
+        error = PP_EVIDENCE_BEHIND;
+    ended(pull, error, brought);
+}
+
+/* ---- transfers ---- */
+
+/* EVID-071: never more than the longest segment is kept. */
+static size_t bytes_take(char *bytes, size_t size, size_t count, void *context)
+{
+    struct pull *pull = context;
+    const size_t length = size * count;
+    if (length > PP_SEGMENT_MAX_BYTES - pull->length) {
+        pull->too_large = true;
+        return 0;
+    }
+    memcpy(pull->bytes + pull->length, bytes, length);
+    pull->length += length;
+    return length;
+}
+
+static bool options_set(struct pull *pull, const char *url)
+{
+    CURL *curl = pull->transfer;
+    return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)PP_PULL_TOTAL_MS) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)PP_PULL_CONNECT_MS) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, bytes_take) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, pull) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PRIVATE, pull) == CURLE_OK;
+}
+
+static void transfer_end(struct pull *pull)
+{
+    if (pull->transfer) {
+        curl_multi_remove_handle(pull->puller->multi, pull->transfer);
+        curl_easy_cleanup(pull->transfer);
+        pull->puller->under_way--;
+    }
+    pull->transfer = NULL;
+    free(pull->bytes);
+    pull->bytes = NULL;
+    pull->length = 0;
+    pull->too_large = false;
+}
+
+/* EVID-070: it is asked for what is missing. */
+static enum pp_error transfer_begin(struct pull *pull)
+{
+    char url[PP_PEER_URL_MAX + 64];
+    snprintf(url, sizeof url, "%s/v1/evidence/%" PRIu32 "?from=%" PRIu64, pull->peer.url, pull->peer.lane,
+             pull->replica.head.next_sequence);
+    pull->bytes = malloc(PP_SEGMENT_MAX_BYTES);
+    pull->transfer = curl_easy_init();
+    if (pull->transfer)
+        pull->puller->under_way++;
+    if (pull->bytes && pull->transfer && options_set(pull, url) &&
+        curl_multi_add_handle(pull->puller->multi, pull->transfer) == CURLM_OK)
+        return PP_OK;
+    transfer_end(pull);
+    return PP_NO_MEMORY;
+}
+
+/* EVID-072: whatever is not a segment is the peer's trouble, and says nothing against its operator. */
+static enum pp_error answer_check(const struct pull *pull, CURLcode code)
+{
+    long status = 0;
+    const char *type = NULL;
+    if (pull->too_large)
+        return PP_BODY_TOO_LARGE;
+    if (code != CURLE_OK)
+        return PP_NODE_DOWN;
+    curl_easy_getinfo(pull->transfer, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(pull->transfer, CURLINFO_CONTENT_TYPE, &type);
+    if (status >= 500)
+        return PP_NODE_DOWN;
+    if (status == 404)
+        return PP_NOT_FOUND;
+    return status == 200 && type && strcmp(type, PP_SEGMENT_MEDIA_TYPE) == 0 ? PP_OK : PP_NODE_NONSENSE;
+}
+
+static void transfer_done(struct pull *pull, CURLcode code)
+{
+    const enum pp_error error = answer_check(pull, code);
+    if (error == PP_OK)
+        segment_take(pull);
+    else
+        ended(pull, error, false);
+    transfer_end(pull);
+}
+
+/* ---- the thread ---- */
+
+/* EVID-075: in turns, so that nobody is passed over while others are due again at once. */
+static void begin_due(struct pp_puller *puller)
+{
+    const uint64_t now = now_ms();
+    const size_t count = puller->config.peer_count;
+    for (size_t i = 0; i < count && puller->under_way < PP_PULLS_MAX && !is_stopping(puller); i++) {
+        struct pull *pull = &puller->pulls[(puller->turn + i) % count];
+        if (pull->transfer || pull->due_ms > now || pull->status.stopped != PP_OK)
+            continue;
+        if (!pull->loaded)
+            replica_load(pull);
+        if (!pull->loaded || pull->status.stopped != PP_OK)
+            continue;
+        const enum pp_error error = transfer_begin(pull);
+        if (error != PP_OK)
+            ended(pull, error, false);
+    }
+    puller->turn = (puller->turn + 1) % count;
+}
+
+static int wait_of(const struct pp_puller *puller)
+{
+    const uint64_t now = now_ms();
+    uint64_t wait = WAIT_MAX_MS;
+    if (puller->under_way >= PP_PULLS_MAX)
+        return WAIT_MAX_MS;
+    for (size_t i = 0; i < puller->config.peer_count; i++) {
+        const struct pull *pull = &puller->pulls[i];
+        if (pull->transfer || pull->status.stopped != PP_OK)
+            continue;
+        const uint64_t left = pull->due_ms > now ? pull->due_ms - now : 0;
+        wait = left < wait ? left : wait;
+    }
+    return (int)wait;
+}
+
+static void take_done(struct pp_puller *puller)
+{
+    CURLMsg *message;
+    int left;
+    while (!is_stopping(puller) && (message = curl_multi_info_read(puller->multi, &left)) != NULL) {
+        char *private_ = NULL;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        const CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private_);
+        transfer_done((struct pull *)(void *)private_, code);
+    }
+}
+
+static void *puller_run(void *context)
+{
+    struct pp_puller *puller = context;
+    while (!is_stopping(puller)) {
+        int running;
+        begin_due(puller);
+        curl_multi_perform(puller->multi, &running);
+        take_done(puller);
+        curl_multi_poll(puller->multi, NULL, 0, wait_of(puller), NULL);
+    }
+    for (size_t i = 0; i < puller->config.peer_count; i++)
+        transfer_end(&puller->pulls[i]);
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+static enum pp_error puller_start(struct pp_puller *puller)
+{
+    const struct pp_puller_config *config = &puller->config;
+    puller->pulls = calloc(config->peer_count, sizeof *puller->pulls);
+    puller->multi = curl_multi_init();
+    if (!puller->pulls || !puller->multi)
+        return PP_NO_MEMORY;
+    for (size_t i = 0; i < config->peer_count; i++) {
+        puller->pulls[i].puller = puller;
+        puller->pulls[i].peer = config->peers[i];
+    }
+    puller->started = pthread_create(&puller->thread, NULL, puller_run, puller) == 0;
+    return puller->started ? PP_OK : PP_SYSTEM;
+}
+
+enum pp_error pp_puller_open(const struct pp_puller_config *config, struct pp_puller **out)
+{
+    if (config->peer_count == 0 || config->peer_count > PP_PEERS_MAX)
+        return PP_TOO_MANY;
+    struct pp_puller *puller = calloc(1, sizeof *puller);
+    if (!puller)
+        return PP_NO_MEMORY;
+    puller->config = *config;
+    pthread_mutex_init(&puller->lock, NULL);
+    enum pp_error error = puller_start(puller);
+    if (error != PP_OK) {
+        pp_puller_close(puller);
+        return error;
+    }
+    puller->config.peers = NULL; /* copied */
+    *out = puller;
+    return PP_OK;
+}
+
+void pp_puller_close(struct pp_puller *puller)
+{
+    if (!puller)
+        return;
+    if (puller->started) {
+        pthread_mutex_lock(&puller->lock);
+        puller->stop = true;
+        pthread_mutex_unlock(&puller->lock);
+        curl_multi_wakeup(puller->multi);
+        pthread_join(puller->thread, NULL);
+    }
+    for (size_t i = 0; puller->pulls && i < puller->config.peer_count; i++)
+        pp_replica_close(&puller->pulls[i].replica);
+    if (puller->multi)
+        curl_multi_cleanup(puller->multi);
+    pthread_mutex_destroy(&puller->lock);
+    free(puller->pulls);
+    free(puller);
+}
+
+enum pp_error pp_puller_status(struct pp_puller *puller, uint32_t lane, struct pp_pull_status *out)
+{
+    for (size_t i = 0; i < puller->config.peer_count; i++)
+        if (puller->pulls[i].peer.lane == lane) {
+            pthread_mutex_lock(&puller->lock);
+            *out = puller->pulls[i].status;
+            pthread_mutex_unlock(&puller->lock);
+            return PP_OK;
+        }
+    return PP_NOT_FOUND;
+}
