@@ -1,4 +1,6 @@
-/* pennypost evidence verify FILE: whom a proof convicts, of what, by which two signatures. No node, no chain. */
+/* pennypost evidence verify FILE: whom a proof convicts, of what, by which two signatures. No node, no chain.
+ * pennypost evidence restore URL...: see evidence_restore.h. */
+#include "evidence_restore.h"
 #include "options.h"
 #include "output.h"
 
@@ -91,15 +93,63 @@ static int proof_verify(struct cli *cli, const char *path)
     return status;
 }
 
+/* ---- restore ---- */
+
+struct restore_options {
+    const char *data, *operator_, *contract;
+    uint64_t node_id, shard, chain_id, lanes_max;
+};
+
+static bool address_read(const char *text, struct pp_address *out)
+{
+    return text && pp_hex_parse(text, strlen(text), out->bytes, sizeof out->bytes) == PP_OK;
+}
+
+static int restore_run(struct cli *cli, const struct restore_options *given, char **urls, size_t count)
+{
+    struct cli_restore restore = {
+        .dir = given->data,
+        .lane = pp_lane_make((uint32_t)given->node_id, (uint8_t)given->shard),
+        .chain_id = given->chain_id,
+        .lanes_max = given->lanes_max,
+        .urls = urls,
+        .url_count = count,
+    };
+    if (!given->data || given->node_id == 0 || given->chain_id == 0 || count == 0)
+        return cli_usage(cli, "restore needs --data DIR, --node-id N, --chain-id N and the URLs of peers");
+    if (!address_read(given->operator_, &restore.operator_address) ||
+        !address_read(given->contract, &restore.contract))
+        return cli_usage(cli, "restore needs --operator ADDRESS and --contract ADDRESS");
+    return cli_evidence_restore(cli, &restore);
+}
+
 int cli_verb_evidence(struct cli *cli, int argc, char **argv)
 {
-    const struct cli_syntax syntax = {NULL, 0, 2, 2, "verify FILE"};
+    struct restore_options given = {.lanes_max = 65536};
+    const struct cli_option options[] = {
+        {"data", "DIR", CLI_TEXT, &given.data, 0, 0, "restore: the data folder of the lost shard, empty",
+         NULL},
+        {"node-id", "N", CLI_NUMBER, &given.node_id, 1, (1u << 24) - 1, "restore: the node's number", NULL},
+        {"shard", "N", CLI_NUMBER, &given.shard, 0, 255, "restore: the shard's; default 0", NULL},
+        {"operator", "ADDRESS", CLI_TEXT, &given.operator_, 0, 0, "restore: the operator key's account",
+         NULL},
+        {"chain-id", "N", CLI_NUMBER, &given.chain_id, 1, UINT64_MAX, "restore: the chain", NULL},
+        {"contract", "ADDRESS", CLI_TEXT, &given.contract, 0, 0, "restore: the escrow contract", NULL},
+        {"lanes-max", "N", CLI_NUMBER, &given.lanes_max, 1, 1u << 24, "restore: room for so many channels",
+         NULL},
+    };
+    const struct cli_syntax syntax = {
+        options, sizeof options / sizeof options[0], 2, 65,
+        "  verify FILE     whom a proof convicts, of what, by which signatures\n"
+        "  restore URL...  a lost shard's journal, from what peers hold of it; it is retired for ever\n"};
     char **operands;
     size_t count;
     int status;
     if (!cli_parse(cli, &syntax, argc, argv, &operands, &count, &status))
         return status;
-    if (strcmp(operands[0], "verify") != 0)
-        return cli_usage(cli, "there is nothing to do with evidence but 'verify', not '%s'", operands[0]);
-    return proof_verify(cli, operands[1]);
+    if (strcmp(operands[0], "verify") == 0 && count == 2)
+        return proof_verify(cli, operands[1]);
+    if (strcmp(operands[0], "restore") == 0)
+        return restore_run(cli, &given, operands + 1, count - 1);
+    return cli_usage(cli, "'verify FILE' or 'restore URL...', not '%s'", operands[0]);
 }

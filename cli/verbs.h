@@ -59,7 +59,8 @@ struct cli_verb {
       "a node's job: post reports, settle lanes, claim payouts")                                             \
     V(payout, "payout", "--data DIR [--rpc URL [--key FILE]]", "show and claim what the pool owes a node")       \
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
-    V(evidence, "evidence", "verify FILE", "check a proof against an operator, offline")                     \
+    V(evidence, "evidence", "verify FILE | restore URL...",                                                  \
+      "check a proof against an operator, or get a lost journal back")                                       \
     V(close, "close", "--rpc URL [--payer-key FILE] [--alone] [CHANNEL]",                                    \
       "leave a channel, and get the rest back")                                                              \
     V(bench_load, "bench-load", "--node URL [FOLDER]... | --in-process",                                     \

@@ -1,6 +1,8 @@
 /* pp_node: opening, closing, and taking requests. */
 #include "node.h"
 
+#include "evidence/restore.h"
+
 #include <pp/assert.h>
 #include <pp/day.h>
 #include <pp/distribution.h>
@@ -270,6 +272,7 @@ static enum pp_error node_start(struct pp_node *node, const struct pp_node_confi
     PP_TRY(config_take(node, config, reason));
     PP_TRY(memory_take(node));
     PP_TRY(pp_data_open(config->data_dir, node->config.map_bytes, false, &node->data, reason));
+    PP_TRY(pp_retired_check(node->data.journal, reason)); /* EVID-082 */
     PP_TRY(state_take(node, reason));
     PP_TRY(pp_pipeline_start(node));
     enum pp_error error = pp_indexer_flush(node);

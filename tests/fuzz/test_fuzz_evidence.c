@@ -83,7 +83,7 @@ START_TEST(walk__any_body__ends)
     pp_forge_leaf(&sender, 0, 0, &leaf);
     pp_forge_charged(&forge, &sender, &leaf, &sender.key);
     const size_t length = pp_forge_end(&forge, bytes);
-    for (unsigned i = 0; i < 20000; i++) {
+    for (unsigned i = 0; i < 10000; i++) {
         struct pp_segment_walk walk;
         struct pp_record record;
         unsigned records = 0;
@@ -326,13 +326,13 @@ static void journals_run(bool host, unsigned rounds)
 
 START_TEST(replica__signed_nonsense__refused)
 {
-    journals_run(false, 1500);
+    journals_run(false, 600);
 }
 END_TEST
 
 START_TEST(replica__signed_nonsense_of_a_host__refused)
 {
-    journals_run(true, 1500);
+    journals_run(true, 600);
 }
 END_TEST
 

@@ -298,6 +298,19 @@ try {
     assert.equal((await fetchSegment(nodes[1].url, laneOf(2), 1n)).status, 200);
   });
 
+  // EVID-080, EVID-082: the lane of node 1 from what the others hold of it, as if its disk were lost
+  await check('restore__from_peers_over_http__claimable_and_retired', async () => {
+    const own = await journalOf(nodes[1].url, laneOf(1));
+    await until('both hold it', async () => (await heads()).every((next) => next >= own.next));
+    const options = ['--data', file('restored'), '--node-id', '1', '--operator', addressOf(keyOf('operator 1')), '--chain-id', String(deployment.chainId), '--contract', deployment.contract];
+    const restored = await pennypost('evidence', 'restore', 'http://127.0.0.1:1', nodes[2].url, nodes[3].url, ...options);
+    assert.ok(BigInt(restored.records_until) >= own.next);
+    assert.equal(restored.lanes, 1);
+    const end = await start('pennypostd', [file('node-1.conf'), '--data-dir', file('restored'), '--listen', '127.0.0.1:0']).ended;
+    assert.equal(end.status, 1);
+    assert.match(end.err, /error=SHARD_RETIRED/);
+  });
+
   await check('nodes__with_peers__are_sound_and_end_well', async () => {
     for (const id of NODES) {
       nodes[id].child.kill('SIGTERM');
