@@ -113,8 +113,8 @@ void pp_forge_leaf(const struct pp_sender *sender, uint64_t from, uint64_t numbe
     memcpy(out->envelope_hash.bytes, key.bytes, sizeof key.bytes);
 }
 
-void pp_forge_charged(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
-                      const struct pp_secret_key *signer)
+static void charge_add(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                       const struct pp_secret_key *signer, uint8_t tickets)
 {
     struct pp_row_charged row = {.admitted = 1, .leaf = *leaf};
     struct pp_record record = {.type = PP_RECORD_TYPE_CHARGED, .count = 1, .charged_rows = &row};
@@ -134,8 +134,21 @@ void pp_forge_charged(struct pp_forge *forge, const struct pp_sender *sender, co
         .refund_ack = voucher.refund_ack,
         .signature = voucher.signature,
         .quote_id = leaf->quote_id,
+        .tickets = tickets,
     };
     pp_forge_add(forge, &record);
+}
+
+void pp_forge_charged(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                      const struct pp_secret_key *signer)
+{
+    charge_add(forge, sender, leaf, signer, 0);
+}
+
+void pp_forge_reserved(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                       const struct pp_secret_key *signer)
+{
+    charge_add(forge, sender, leaf, signer, 1);
 }
 
 void pp_forge_deleted(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
@@ -239,7 +252,7 @@ static enum pp_error shelf_is_deleted(void *context, uint64_t sequence, bool *ou
 static enum pp_error shelf_set_deleted(void *context, uint64_t sequence)
 {
     struct pp_shelf *shelf = context;
-    ck_assert_uint_lt(shelf->deleted_now_count, SHELF_MAX);
+    ck_assert_uint_lt(shelf->deleted_now_count, SHELF_DELETED_MAX);
     shelf->deleted_now[shelf->deleted_now_count++] = sequence;
     return PP_OK;
 }
@@ -271,6 +284,7 @@ static void shelf_keep(struct pp_shelf *shelf, const struct pp_segment *segment,
     shelf->taken[shelf->count].first = segment->head.first;
     shelf->taken[shelf->count].next = segment->head.next;
     shelf->count++;
+    ck_assert_uint_le(shelf->deleted_count + shelf->deleted_now_count, SHELF_DELETED_MAX);
     for (unsigned i = 0; i < shelf->deleted_now_count; i++)
         shelf->deleted[shelf->deleted_count++] = shelf->deleted_now[i];
 }

@@ -45,6 +45,9 @@ void pp_forge_leaf(const struct pp_sender *sender, uint64_t from, uint64_t numbe
 /* Charges it under a voucher by `signer`: the sender's key in a true journal. */
 void pp_forge_charged(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
                       const struct pp_secret_key *signer);
+/* The same for a host's own store: a ticket. */
+void pp_forge_reserved(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
+                       const struct pp_secret_key *signer);
 struct pp_refund_list;
 /* Deletes it: `amount` back, to `refunded` in all. The list is the lane's so far, and takes the entry. */
 void pp_forge_deleted(struct pp_forge *forge, const struct pp_sender *sender, const struct pp_leaf *leaf,
@@ -64,6 +67,7 @@ void pp_forge_proof(const struct pp_forge *forge, enum pp_proof_kind kind, uint6
 /* ---- replicas ---- */
 
 #define SHELF_MAX 32u
+#define SHELF_DELETED_MAX 256u
 
 /* A replica with what it took, in memory. */
 struct pp_shelf {
@@ -74,7 +78,7 @@ struct pp_shelf {
         uint64_t first, next;
     } taken[SHELF_MAX];
     unsigned count;
-    uint64_t deleted[SHELF_MAX], deleted_now[SHELF_MAX];
+    uint64_t deleted[SHELF_DELETED_MAX], deleted_now[SHELF_DELETED_MAX];
     unsigned deleted_count, deleted_now_count;
 };
 void pp_shelf_open(struct pp_shelf *shelf, const struct pp_fixture *fixture);

@@ -194,6 +194,43 @@ START_TEST(replica__impossible_refunds__refused)
 }
 END_TEST
 
+/* EVID-055: a reservation that was cancelled, and one that is open, have no storage to give back. */
+START_TEST(replica__deletions_of_tickets__refused)
+{
+    for (unsigned cancelled = 0; cancelled < 2; cancelled++) {
+        struct world world;
+        struct pp_leaf leaf;
+        struct pp_stamp_id id;
+        struct pp_hash digest;
+        world_open(&world);
+        pp_forge_leaf(&world.sender, 1300, 2, &leaf);
+        pp_leaf_id(&leaf, &id);
+        pp_forge_reserved(&world.forge, &world.sender, &leaf, &world.sender.key);
+        if (cancelled) {
+            const struct pp_refund_leaf entry = {id, pp_grains(1300), PP_REFUND_NOT_STORED};
+            const struct pp_row_ticket row = {FIRST_CHARGE + 1};
+            struct pp_record record = {.type = PP_RECORD_TYPE_CANCELLED, .count = 1, .ticket_rows = &row};
+            ck_assert_ok(pp_refund_list_append(&world.list, &entry));
+            record.cancelled = (struct pp_record_cancelled){.type_ = PP_RECORD_TYPE_CANCELLED,
+                                                            .channel_id = world.sender.channel_id,
+                                                            .refunded = pp_grains(1300)};
+            pp_refund_list_root(&world.list, &record.cancelled.reasons);
+            const struct pp_refund_fields fields = {world.sender.channel_id, FIXTURE_LANE, pp_grains(1300),
+                                                    record.cancelled.reasons};
+            pp_refund_digest(&world.fixture.config.domain, &fields, &digest);
+            ck_assert_ok(
+                pp_sign(world.fixture.crypto, &world.forge.key, &digest, &record.cancelled.refund_signature));
+            pp_forge_add(&world.forge, &record);
+        }
+        ck_assert_ok(taken(&world));
+        pp_forge_deleted(&world.forge, &world.sender, &leaf, FIRST_CHARGE + 1, 200, &world.list,
+                         cancelled ? 1500 : 200);
+        refused(&world, cancelled ? PP_REFUND_EXCEEDS : PP_EVIDENCE_IMPOSSIBLE, 0);
+        world_close(&world);
+    }
+}
+END_TEST
+
 /* EVID-047, EVID-048 */
 START_TEST(replica__another_operators_opening_or_a_false_channel__refused)
 {
@@ -392,6 +429,7 @@ PP_TEST(replica__overlapping_intervals__convict)
 PP_TEST(replica__a_forged_voucher__convicts_the_operator)
 PP_TEST(replica__refunds_above_the_postage_or_falling__convict)
 PP_TEST(replica__impossible_refunds__refused)
+PP_TEST(replica__deletions_of_tickets__refused)
 PP_TEST(replica__another_operators_opening_or_a_false_channel__refused)
 PP_TEST(replica__gap_and_old_segments__nothing_changes)
 PP_TEST(replica__another_journal__convicts)
