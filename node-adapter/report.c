@@ -125,7 +125,7 @@ static enum pp_error making_fill(struct pp_node *node, uint64_t epoch, struct ma
         .treasury_payee = node->config.treasury,
         .operators = making->operators,
         .operator_count = 1,
-        .paid = look.found ? &making->before.payouts : NULL,
+        .before = look.found ? &making->before.pool : NULL,
     };
     making->lanes = calloc(lanes + 1, sizeof *making->lanes);
     making->nodes = calloc(PP_LANE_TREE_NODES(lanes) + 1, sizeof *making->nodes);

@@ -160,6 +160,7 @@ static enum pp_error ours_build(struct pp_verify_run *run, const struct pp_recor
                                 struct comparing *comparing)
 {
     struct pp_operator operators[PP_OPERATORS_MAX];
+    const struct pp_report *stored = comparing->has_stored ? &comparing->stored.report : NULL;
     const struct pp_report_terms terms = {
         .epoch = reported->epoch,
         .previous = reported->previous,
@@ -168,10 +169,15 @@ static enum pp_error ours_build(struct pp_verify_run *run, const struct pp_recor
         .received_total = reported->received_total,
         .protocol_basis_points = reported->protocol_basis_points,
         .policy = (enum pp_policy)reported->policy,
+        .blend = stored ? stored->split.blend : (struct pp_blend){.count = 0},
+        .minimum_payout = stored ? stored->minimum_payout : PP_UNITS_ZERO,
+        .refund_bound_basis_points = stored ? stored->refund_bound_basis_points : 0,
         .treasury_payee = reported->treasury,
         .operators = operators,
+        .weights = stored ? stored->weights : NULL,
         .operator_count = operators_of(run, reported, comparing, operators),
-        .paid = comparing->has_before ? &comparing->before.report.payouts : NULL,
+        .before = comparing->has_before ? &comparing->before.report.pool : NULL,
+        .version = stored ? stored->version : 0,
     };
     struct bundle *ours = &comparing->ours;
     size_t count = 0;

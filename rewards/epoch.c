@@ -22,12 +22,12 @@ static int lane_compare(const void *a, const void *b)
     return (left->lane > right->lane) - (left->lane < right->lane);
 }
 
-/* REW-052: a lane that owes nothing has earned and refunded no more than was spent. */
+/* REW-052, REW-053: a lane that owes nothing has earned and refunded no more than was spent. */
 static enum pp_error lane_check(const struct pp_lane_leaf *lane)
 {
     struct pp_grains gone;
-    if (!pp_grains_is_zero(lane->forfeited))
-        return PP_BAD_KIND;
+    if (pp_grains_lt(lane->earned, lane->forfeited))
+        return PP_OUT_OF_RANGE;
     if (pp_grains_lt(lane->spent, lane->earned))
         return PP_DEFERRED_EXCEEDED;
     if (pp_grains_is_zero(lane->owed) &&
@@ -48,26 +48,52 @@ static enum pp_error lanes_sort(struct pp_lane_leaf *lanes, size_t count)
     return PP_OK;
 }
 
-/* REW-054, REW-055: the pool is what was received and never paid out; every operator of the set has a row. */
-static enum pp_error payouts_build(const struct pp_report_terms *terms, struct pp_payout_table *table)
+static enum pp_error fields_build(const struct pp_report_terms *terms, struct pp_lane_leaf *lanes,
+                                  size_t count, struct pp_hash *nodes, struct pp_epoch_report_fields *out)
 {
-    struct pp_units paid, pool;
-    struct pp_distribution split;
-    if (terms->paid)
-        PP_TRY(pp_payout_table_check(terms->paid));
-    pp_payout_table_init(table);
-    if (terms->paid)
-        *table = *terms->paid;
-    PP_TRY(pp_payout_total(table, &paid));
-    PP_TRY(pp_units_sub(terms->received_total, paid, &pool));
-    PP_TRY(pp_distribute(terms->policy, terms->epoch, pool, terms->protocol_basis_points, terms->operators,
-                         terms->operator_count, &split));
-    PP_TRY(pp_payout_add(table, PP_TREASURY_NODE_ID, &terms->treasury_payee, split.protocol));
-    for (size_t i = 0; i < terms->operator_count; i++)
-        PP_TRY(pp_payout_add(table, terms->operators[i].node_id, &terms->operators[i].payee, split.parts[i]));
-    PP_TRY(pp_payout_total(table, &paid));
-    PP_ASSERT(paid.raw <= terms->received_total.raw);
+    struct pp_lane_tree tree;
+    PP_TRY(pp_operators_hash(terms->operators, terms->operator_count, &out->operator_set));
+    PP_TRY(lanes_sort(lanes, count));
+    PP_TRY(pp_lane_tree_build(lanes, count, nodes, &tree));
+    pp_lane_tree_root(&tree, &out->lanes_root);
     return PP_OK;
+}
+
+/* REW-054, REW-055, REW-122: a report of version 1 shared the pool without looking at the lanes. */
+static enum pp_error shares_build(const struct pp_report_terms *terms, const struct pp_lane_leaf *lanes,
+                                  size_t count, struct pp_report *out)
+{
+    const struct pp_pool_terms pool = {.epoch = terms->epoch,
+                                       .split = {terms->policy, terms->protocol_basis_points, terms->blend},
+                                       .received_total = terms->received_total,
+                                       .minimum_payout = terms->minimum_payout,
+                                       .refund_bound_basis_points = terms->refund_bound_basis_points,
+                                       .treasury_payee = terms->treasury_payee,
+                                       .operators = terms->operators,
+                                       .weights = terms->weights,
+                                       .operator_count = terms->operator_count};
+    const size_t lanes_seen = terms->version == PP_REPORT_VERSION_WITHOUT_POOL ? 0 : count;
+    return pp_pool_share(&pool, terms->before, lanes, lanes_seen, &out->pool, &out->shares);
+}
+
+static void terms_keep(const struct pp_report_terms *terms, struct pp_report *out)
+{
+    const size_t count = terms->operator_count;
+    out->version = terms->version ? terms->version : PP_REPORT_VERSION;
+    out->split = (struct pp_split_terms){terms->policy, terms->protocol_basis_points, terms->blend};
+    out->received_total = terms->received_total;
+    out->minimum_payout = terms->minimum_payout;
+    out->refund_bound_basis_points = terms->refund_bound_basis_points;
+    if (terms->before)
+        out->before = *terms->before;
+    else
+        pp_pool_table_init(&out->before);
+    memcpy(out->operators, terms->operators, count * sizeof out->operators[0]);
+    if (terms->weights)
+        memcpy(out->weights, terms->weights, count * sizeof out->weights[0]);
+    else
+        memset(out->weights, 0, sizeof out->weights);
+    out->operator_count = count;
 }
 
 enum pp_error pp_report_build(const struct pp_report_terms *terms, struct pp_lane_leaf *lanes, size_t count,
@@ -79,25 +105,20 @@ enum pp_error pp_report_build(const struct pp_report_terms *terms, struct pp_lan
         .block_number = terms->block_number,
         .end_time = terms->end_time_s,
     };
-    struct pp_payout_table payouts;
-    struct pp_lane_tree tree;
+    if (terms->version > PP_REPORT_VERSION)
+        return PP_BAD_VERSION;
     if (terms->operator_count == 0)
         return PP_NO_OPERATORS;
     if (count > UINT32_MAX)
         return PP_TOO_MANY;
-    PP_TRY(pp_operators_hash(terms->operators, terms->operator_count, &fields.operator_set));
-    PP_TRY(payouts_build(terms, &payouts));
-    pp_payout_root(&payouts, &fields.payout_root, &fields.payout_total);
-    PP_TRY(lanes_sort(lanes, count));
-    PP_TRY(pp_lane_tree_build(lanes, count, nodes, &tree));
-    pp_lane_tree_root(&tree, &fields.lanes_root);
-
+    PP_TRY(fields_build(terms, lanes, count, nodes, &fields));
+    PP_TRY(shares_build(terms, lanes, count, out)); /* from here nothing can fail */
+    terms_keep(terms, out);
+    pp_pool_payouts(&out->pool, &out->payouts);
+    pp_payout_root(&out->payouts, &fields.payout_root, &fields.payout_total);
     out->fields = fields;
     out->lanes = lanes;
     out->lane_count = count;
-    out->payouts = payouts;
-    memcpy(out->operators, terms->operators, terms->operator_count * sizeof out->operators[0]);
-    out->operator_count = terms->operator_count;
     out->signature_count = 0;
     return PP_OK;
 }

@@ -1,22 +1,32 @@
-/* The stored bundle of a report: REW-058, REW-059. */
+/* The stored bundle of a report: REW-058, REW-059, REW-120, REW-121. */
 #include <pp/epoch.h>
+
+#include "pool_wire.h"
 
 #include <pp/assert.h>
 
 #include <string.h>
 
-#define BUNDLE_VERSION 1u
 #define FIELDS_BYTES (8u + 32u + 8u + 32u + 32u + 16u + 32u + 8u)
 #define OPERATOR_BYTES (4u + 20u + 20u)
 #define PAYOUT_BYTES (4u + 20u + 8u)
 #define SIGNATURE_BYTES (4u + 65u)
 #define LANE_BYTES (32u + 4u + 5u * 12u)
 
+static bool has_pool(const struct pp_report *report)
+{
+    return report->version > PP_REPORT_VERSION_WITHOUT_POOL;
+}
+
 size_t pp_report_bytes(const struct pp_report *report)
 {
-    return 1u + FIELDS_BYTES + 2u + report->operator_count * OPERATOR_BYTES + 2u +
-           report->payouts.count * PAYOUT_BYTES + 2u + report->signature_count * SIGNATURE_BYTES + 4u +
-           report->lane_count * LANE_BYTES;
+    size_t bytes = 1u + FIELDS_BYTES + 2u + report->operator_count * OPERATOR_BYTES + 2u +
+                   report->payouts.count * PAYOUT_BYTES + 2u + report->signature_count * SIGNATURE_BYTES +
+                   4u + report->lane_count * LANE_BYTES;
+    if (has_pool(report))
+        bytes += pp_pool_terms_bytes(report) + report->operator_count * PP_POOL_WEIGHTS_BYTES + 2u +
+                 report->before.count * PP_POOL_BEFORE_BYTES;
+    return bytes;
 }
 
 static void write_fields(struct pp_writer *w, const struct pp_epoch_report_fields *fields)
@@ -67,34 +77,64 @@ static void read_lane(struct pp_reader *r, struct pp_lane_leaf *out)
     out->owed = pp_read_grains(r);
 }
 
+static void write_operators(struct pp_writer *w, const struct pp_report *report)
+{
+    pp_write_u16(w, (uint16_t)report->operator_count);
+    for (size_t i = 0; i < report->operator_count; i++) {
+        pp_write_u32(w, report->operators[i].node_id);
+        pp_write_bytes(w, report->operators[i].key.bytes, 20);
+        pp_write_bytes(w, report->operators[i].payee.bytes, 20);
+        if (has_pool(report))
+            pp_pool_weights_write(w, &report->weights[i]);
+    }
+}
+
+static void write_payouts(struct pp_writer *w, const struct pp_payout_table *payouts)
+{
+    pp_write_u16(w, (uint16_t)payouts->count);
+    for (size_t i = 0; i < payouts->count; i++) {
+        pp_write_u32(w, payouts->rows[i].node_id);
+        pp_write_bytes(w, payouts->rows[i].payee.bytes, 20);
+        pp_write_u64(w, payouts->rows[i].amount.raw);
+    }
+}
+
+static void write_signatures(struct pp_writer *w, const struct pp_report *report)
+{
+    pp_write_u16(w, (uint16_t)report->signature_count);
+    for (size_t i = 0; i < report->signature_count; i++) {
+        pp_write_u32(w, report->signatures[i].node_id);
+        pp_write_bytes(w, report->signatures[i].signature.bytes, 65);
+    }
+}
+
 enum pp_error pp_report_encode(const struct pp_report *report, uint8_t *bytes, size_t capacity,
                                size_t *out_length)
 {
     struct pp_writer w;
     pp_writer_init(&w, bytes, capacity);
-    pp_write_u8(&w, BUNDLE_VERSION);
+    pp_write_u8(&w, report->version);
     write_fields(&w, &report->fields);
-    pp_write_u16(&w, (uint16_t)report->operator_count);
-    for (size_t i = 0; i < report->operator_count; i++) {
-        pp_write_u32(&w, report->operators[i].node_id);
-        pp_write_bytes(&w, report->operators[i].key.bytes, 20);
-        pp_write_bytes(&w, report->operators[i].payee.bytes, 20);
-    }
-    pp_write_u16(&w, (uint16_t)report->payouts.count);
-    for (size_t i = 0; i < report->payouts.count; i++) {
-        pp_write_u32(&w, report->payouts.rows[i].node_id);
-        pp_write_bytes(&w, report->payouts.rows[i].payee.bytes, 20);
-        pp_write_u64(&w, report->payouts.rows[i].amount.raw);
-    }
-    pp_write_u16(&w, (uint16_t)report->signature_count);
-    for (size_t i = 0; i < report->signature_count; i++) {
-        pp_write_u32(&w, report->signatures[i].node_id);
-        pp_write_bytes(&w, report->signatures[i].signature.bytes, 65);
-    }
+    if (has_pool(report))
+        pp_pool_terms_write(&w, report);
+    write_operators(&w, report);
+    if (has_pool(report))
+        pp_pool_before_write(&w, &report->before);
+    write_payouts(&w, &report->payouts);
+    write_signatures(&w, report);
     pp_write_u32(&w, (uint32_t)report->lane_count);
     for (size_t i = 0; i < report->lane_count; i++)
         write_lane(&w, &report->lanes[i]);
     return pp_writer_finish(&w, out_length);
+}
+
+/* REW-122 */
+static uint8_t read_version(struct pp_reader *r)
+{
+    uint8_t version = pp_read_u8(r);
+    if (version < PP_REPORT_VERSION_WITHOUT_POOL || version > PP_REPORT_VERSION)
+        pp_reader_fail(r, PP_BAD_VERSION);
+    return version;
 }
 
 /* A count that cannot be right stops the reader, before a loop believes it. */
@@ -113,6 +153,8 @@ static void read_operators(struct pp_reader *r, struct pp_report *out)
         out->operators[i].node_id = pp_read_u32(r);
         pp_read_bytes(r, out->operators[i].key.bytes, 20);
         pp_read_bytes(r, out->operators[i].payee.bytes, 20);
+        if (has_pool(out))
+            pp_pool_weights_read(r, &out->weights[i]);
     }
 }
 
@@ -140,10 +182,13 @@ static void read_signatures(struct pp_reader *r, struct pp_report *out)
 /* All that stands before the lanes; returns how many follow. */
 static size_t read_head(struct pp_reader *r, struct pp_report *out)
 {
-    if (pp_read_u8(r) != BUNDLE_VERSION)
-        pp_reader_fail(r, PP_BAD_VERSION);
+    out->version = read_version(r);
     read_fields(r, &out->fields);
+    if (has_pool(out))
+        pp_pool_terms_read(r, out);
     read_operators(r, out);
+    if (has_pool(out))
+        pp_pool_before_read(r, &out->before);
     read_payouts(r, out);
     read_signatures(r, out);
     size_t count = pp_read_u32(r);
@@ -152,18 +197,26 @@ static size_t read_head(struct pp_reader *r, struct pp_report *out)
     return r->error == PP_OK ? count : 0;
 }
 
+/* A list of u16 count and so many bytes each. */
+static void skip_list(struct pp_reader *r, size_t bytes)
+{
+    size_t count = pp_read_u16(r);
+    (void)pp_read_slice(r, count * bytes);
+}
+
 enum pp_error pp_report_lane_count(const uint8_t *bytes, size_t length, size_t *out_count)
 {
-    static const size_t skipped[] = {OPERATOR_BYTES, PAYOUT_BYTES, SIGNATURE_BYTES};
     struct pp_reader r;
     pp_reader_init(&r, bytes, length);
-    if (pp_read_u8(&r) != BUNDLE_VERSION)
-        pp_reader_fail(&r, PP_BAD_VERSION);
+    const bool pool = read_version(&r) > PP_REPORT_VERSION_WITHOUT_POOL;
     (void)pp_read_slice(&r, FIELDS_BYTES);
-    for (size_t i = 0; i < sizeof skipped / sizeof skipped[0]; i++) {
-        size_t count = pp_read_u16(&r);
-        (void)pp_read_slice(&r, count * skipped[i]);
-    }
+    if (pool)
+        pp_pool_terms_skip(&r);
+    skip_list(&r, OPERATOR_BYTES + (pool ? PP_POOL_WEIGHTS_BYTES : 0));
+    if (pool)
+        skip_list(&r, PP_POOL_BEFORE_BYTES);
+    skip_list(&r, PAYOUT_BYTES);
+    skip_list(&r, SIGNATURE_BYTES);
     size_t count = pp_read_u32(&r);
     if (r.error == PP_OK && count > pp_reader_left(&r) / LANE_BYTES)
         pp_reader_fail(&r, PP_TRUNCATED);
@@ -211,7 +264,11 @@ static enum pp_error decode(const uint8_t *bytes, size_t length, size_t lane_cou
     for (size_t i = 0; r.error == PP_OK && i < lane_count; i++)
         read_lane(&r, &out->lanes[i]);
     PP_TRY(pp_reader_finish(&r));
-    return roots_check(out, nodes);
+    PP_TRY(roots_check(out, nodes));
+    if (has_pool(out))
+        return pp_pool_recompute(out);
+    pp_pool_of_payouts(&out->payouts, &out->pool);
+    return PP_OK;
 }
 
 enum pp_error pp_report_decode(const uint8_t *bytes, size_t length, struct pp_lane_leaf *lanes,

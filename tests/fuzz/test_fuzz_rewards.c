@@ -151,6 +151,34 @@ static void lanes_drop(struct report_state *state)
     state->nodes = NULL;
 }
 
+/* Of version 2: a policy with all that it needs, and rows of a report before. */
+static void terms_enrich(struct pp_rng *rng, struct pp_report_terms *terms)
+{
+    static struct pp_operator_weights weights[3];
+    static struct pp_pool_table before;
+    uint64_t left = terms->received_total.raw;
+    terms->policy = (enum pp_policy)(1 + pp_rng_below(rng, PP_POLICY_XMTP_EQUAL));
+    if (terms->policy == PP_POLICY_BLEND)
+        terms->blend = (struct pp_blend){{{PP_POLICY_WORK, 1}, {PP_POLICY_EQUAL, 9999}}, 2};
+    terms->minimum_payout = pp_units(pp_rng_below(rng, 1000));
+    terms->refund_bound_basis_points = (uint32_t)pp_rng_below(rng, 10001);
+    before.count = pp_rng_below(rng, 4);
+    before.forfeits = pp_units(pp_rng_below(rng, 1000));
+    for (size_t i = 0; i < before.count; i++) {
+        struct pp_pool_row *row = &before.rows[i];
+        *row = (struct pp_pool_row){.node_id = (uint32_t)(2 * i + 1), .payee = {{7}}};
+        row->paid = pp_units(left / 7);
+        row->carry = pp_units(left / 9);
+        row->netted = pp_units(pp_rng_below(rng, 50));
+        row->took_grains = row->refunded_grains = (pp_u128)pp_rng_u64(rng) << 20;
+        left -= row->paid.raw + row->carry.raw;
+    }
+    for (size_t i = 0; i < 3; i++)
+        weights[i] = (struct pp_operator_weights){pp_rng_edge_u64(rng), pp_rng_edge_u64(rng)};
+    terms->weights = weights;
+    terms->before = &before;
+}
+
 static size_t report_make(void *context, struct pp_rng *rng, uint8_t *out)
 {
     struct report_state *state = context;
@@ -175,6 +203,8 @@ static size_t report_make(void *context, struct pp_rng *rng, uint8_t *out)
         lane->spent = pp_grains(pp_rng_edge_u64(rng));
         lane->earned.raw = lane->spent.raw / 3;
         lane->refunded.raw = lane->spent.raw / 2;
+        lane->owed.raw = lane->spent.raw / 5;
+        lane->forfeited.raw = lane->spent.raw / 4;
     }
     terms.epoch = 1 + pp_rng_below(rng, 1000);
     pp_rng_bytes(rng, terms.previous.bytes, 32);
@@ -185,6 +215,9 @@ static size_t report_make(void *context, struct pp_rng *rng, uint8_t *out)
     terms.policy = PP_POLICY_EQUAL;
     terms.treasury_payee.bytes[3] = 1;
     terms.operators = operators;
+    terms.version = (uint8_t)(1 + pp_rng_below(rng, PP_REPORT_VERSION));
+    if (terms.version > 1)
+        terms_enrich(rng, &terms);
     ck_assert_ok(pp_report_build(&terms, state->lanes, count, state->nodes, &state->report));
     if (pp_rng_chance(rng, 2)) {
         state->report.signature_count = 1;
@@ -225,7 +258,7 @@ START_TEST(report__mutated__refused_or_itself)
                                           .make = report_make,
                                           .decode = report_decode,
                                           .encode = report_encode},
-                3, 6);
+                3, 8);
     lanes_drop(&state);
 }
 END_TEST

@@ -126,12 +126,12 @@ END_TEST
 START_TEST(report_build__many_epochs__pays_what_was_received)
 {
     static struct pp_report report;
-    static struct pp_payout_table paid, before;
+    static struct pp_pool_table paid, before;
     struct pp_report_terms terms = terms_make(8);
     struct pp_rng rng;
     uint64_t received = 0;
     pp_rng_init(&rng, 54);
-    pp_payout_table_init(&paid);
+    pp_pool_table_init(&paid);
     for (uint64_t epoch = 1; epoch <= 200; epoch++) {
         size_t first = pp_rng_below(&rng, 4), count = 1 + pp_rng_below(&rng, 4);
         received += pp_rng_chance(&rng, 4) ? 0 : pp_rng_below(&rng, 100000);
@@ -140,16 +140,16 @@ START_TEST(report_build__many_epochs__pays_what_was_received)
         terms.protocol_basis_points = (uint32_t)pp_rng_below(&rng, 10001);
         terms.operators = operators + first;
         terms.operator_count = count;
-        terms.paid = epoch > 1 ? &paid : NULL;
+        terms.before = epoch > 1 ? &paid : NULL;
         ck_assert_ok(pp_report_build(&terms, NULL, 0, NULL, &report));
         before = paid;
-        paid = report.payouts;
+        paid = report.pool;
         ck_assert(report.fields.payout_total == received);
-        ck_assert_ok(pp_payout_table_check(&paid));
+        ck_assert_ok(pp_pool_table_check(&paid));
         for (size_t i = 0; i < before.count; i++) {
-            const struct pp_payout *row;
-            ck_assert_ok(pp_payout_find(&paid, before.rows[i].node_id, &row));
-            ck_assert_uint_ge(row->amount.raw, before.rows[i].amount.raw);
+            const struct pp_pool_row *row;
+            ck_assert_ok(pp_pool_find(&paid, before.rows[i].node_id, &row));
+            ck_assert_uint_ge(row->paid.raw, before.rows[i].paid.raw);
             ck_assert(pp_address_eq(&row->payee, &before.rows[i].payee));
         }
     }
@@ -161,12 +161,12 @@ END_TEST
 START_TEST(report_build__each_bad_input__named_error_and_output_untouched)
 {
     static struct pp_report report;
-    static struct pp_payout_table paid;
+    static struct pp_pool_table paid;
     struct pp_lane_leaf lanes[4];
     struct pp_hash nodes[PP_LANE_TREE_NODES(4)];
     struct pp_report_terms terms;
     report.fields.epoch = 77;
-    pp_payout_table_init(&paid);
+    pp_pool_table_init(&paid);
 #define BAD(change, error)                                                                                   \
     do {                                                                                                     \
         terms = terms_make(2);                                                                               \
@@ -180,20 +180,26 @@ START_TEST(report_build__each_bad_input__named_error_and_output_untouched)
     BAD(terms.operator_count = 0, PP_NO_OPERATORS);
     BAD(operators[1].node_id = 2, PP_BAD_FORMAT);
     BAD(terms.protocol_basis_points = 10001, PP_OUT_OF_RANGE);
-    BAD(terms.policy = PP_POLICY_STAKE, PP_BAD_KIND);
+    BAD(terms.policy = (enum pp_policy)6, PP_BAD_KIND);
+    BAD(terms.policy = PP_POLICY_STAKE, PP_OK); /* nobody has a stake: all is carried over */
+    BAD(terms.policy = PP_POLICY_BLEND, PP_MISSING_FIELD);
+    BAD(terms.refund_bound_basis_points = 10001, PP_OUT_OF_RANGE);
+    BAD(terms.version = PP_REPORT_VERSION + 1, PP_BAD_VERSION);
     BAD(lanes[3] = lanes[0], PP_BAD_FORMAT);
-    BAD(lanes[1].forfeited = pp_grains(1), PP_BAD_KIND);
+    BAD(lanes[1].forfeited = lanes[1].earned, PP_OK);
+    BAD(lanes[1].forfeited.raw = lanes[1].earned.raw + 1, PP_OUT_OF_RANGE);
     BAD(lanes[1].refunded = pp_grains(2), PP_DEFERRED_EXCEEDED); /* E + R = S + 1 */
     BAD((lanes[1].refunded = pp_grains(2), lanes[1].owed = pp_grains(1)), PP_OK);
     BAD((lanes[1].earned = pp_grains(1002), lanes[1].owed = pp_grains(1)),
         PP_DEFERRED_EXCEEDED); /* E = S + 1 */
     BAD((lanes[1].refunded = PP_GRAINS_MAX, lanes[1].owed = PP_GRAINS_ZERO), PP_DEFERRED_EXCEEDED);
-    ck_assert_ok(pp_payout_add(&paid, 2, &operators[0].payee, pp_units(1002)));
-    BAD(terms.paid = &paid, PP_UNDERFLOW);
-    paid.rows[0].amount = pp_units(1001);
-    BAD(terms.paid = &paid, PP_OK);
+    paid.count = 1;
+    paid.rows[0] = (struct pp_pool_row){.node_id = 2, .payee = operators[0].payee, .paid = pp_units(1002)};
+    BAD(terms.before = &paid, PP_UNDERFLOW);
+    paid.rows[0].paid = pp_units(1001);
+    BAD(terms.before = &paid, PP_OK);
     paid.rows[0].node_id = 1u << 24;
-    BAD(terms.paid = &paid, PP_OUT_OF_RANGE);
+    BAD(terms.before = &paid, PP_OUT_OF_RANGE);
 #undef BAD
     terms = terms_make(2);
     ck_assert_error(pp_report_build(&terms, lanes, (size_t)UINT32_MAX + 1, nodes, &report), PP_TOO_MANY);

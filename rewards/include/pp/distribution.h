@@ -1,11 +1,14 @@
 /* pp/distribution.h - how what the pool received is split among the operators.
  *
- * Shape:  the protocol's share in basis points first, rounded down; the rest by the policy. A policy is a function and a row in one
- *         table. The parts and the protocol's share sum to the pool exactly, or nothing is paid and the whole pool is carried
- *         over (when no operator has a weight).
- * Own:    plain values of the caller.
- * Errors: OUT_OF_RANGE (basis points), TOO_MANY, BAD_KIND (a policy that is not built), BAD_FORMAT (operators out of order).
- * Source: specs/rewards.md (REW-060 to REW-069), DESIGN section 7.
+ * Shape:  a policy is a function in a file of its own (rewards/policies/), a row of PP_POLICIES, and a page of
+ *         specs/policies/. It is given the whole case and fills in the protocol's share, each operator's part, and what the part
+ *         is made of. Whatever it does, the protocol's share, the parts and what is carried over sum to the pool exactly, or
+ *         nothing is paid (INVARIANT). When no operator has a weight the whole pool is carried over.
+ * Own:    plain values of the caller; some 10 KiB.
+ * Errors: OUT_OF_RANGE (basis points), TOO_MANY, BAD_KIND (a policy that is not in the table, or a blend of blends), BAD_FORMAT
+ *         (operators out of order, a policy twice in a blend, a blend for another policy), MISSING_FIELD (a blend of nothing),
+ *         INVARIANT (a policy that does not sum to the pool).
+ * Source: specs/rewards.md (REW-060 to REW-069), specs/policies/, DESIGN section 7.
  */
 #ifndef PP_DISTRIBUTION_H
 #define PP_DISTRIBUTION_H
@@ -15,15 +18,21 @@
 #include <pp/limits.h>
 
 #define PP_BASIS_POINTS UINT32_C(10000)
+#define PP_BLEND_PARTS_MAX 4u /* policies of one blend: each is a column of every statement */
 
-/* Numbers are in terms and reports. STAKE, WORK and BLEND are reserved. */
+/* P(NAME, number, function, name): numbers are in terms, records and reports, and never change. The function is
+ * pp_policy_FUNCTION of rewards/policies/FUNCTION.c. */
+#define PP_POLICIES(P)                                                                                       \
+    P(EQUAL, 1, equal, "equal")                                                                              \
+    P(STAKE, 2, stake, "stake")                                                                              \
+    P(WORK, 3, work, "work")                                                                                 \
+    P(BLEND, 4, blend, "blend")                                                                              \
+    P(XMTP_EQUAL, 5, xmtp_equal, "xmtp-equal")
+
 enum pp_policy {
-    PP_POLICY_EQUAL = 1,
-    PP_POLICY_STAKE = 2,
-    PP_POLICY_WORK = 3,
-    PP_POLICY_BLEND = 4,
-    PP_POLICY_XMTP_EQUAL =
-        5, /* what the XMTP network's contract pays: equal parts rounded down, all the rest to the protocol */
+#define P(name, number, function, text) PP_POLICY_##name = number,
+    PP_POLICIES(P)
+#undef P
 };
 
 /* An operator of the pinned set. */
@@ -33,10 +42,44 @@ struct pp_operator {
     struct pp_address payee; /* receives payouts */
 };
 
+/* What a policy may weigh an operator by. */
+struct pp_operator_weights {
+    uint64_t stake_units; /* at the named block */
+    uint64_t byte_days;   /* stored in the epoch, from the replicated evidence */
+};
+
+struct pp_blend_part {
+    enum pp_policy policy;
+    uint32_t basis_points;
+};
+/* Of policies other than BLEND, each once, with basis points above zero that sum to 10,000. Empty for any other policy. */
+struct pp_blend {
+    struct pp_blend_part parts[PP_BLEND_PARTS_MAX];
+    uint8_t count;
+};
+
+/* What a network agrees on. */
+struct pp_split_terms {
+    enum pp_policy policy;
+    uint32_t protocol_basis_points;
+    struct pp_blend blend;
+};
+
+struct pp_split_case {
+    struct pp_split_terms terms;
+    uint64_t epoch;
+    struct pp_units pool;
+    const struct pp_operator *operators;       /* ascending */
+    const struct pp_operator_weights *weights; /* in the operators' order; NULL: all zero */
+    size_t count;
+};
+
 struct pp_distribution {
     struct pp_units protocol;
-    struct pp_units parts[PP_OPERATORS_MAX]; /* in the operators' order */
-    struct pp_units carried;                 /* zero, or the whole pool */
+    struct pp_units parts[PP_OPERATORS_MAX]; /* in the operators' order; behind the last one of no meaning */
+    /* What the parts are made of: the policies of a blend in its order; of any other policy the first row is all. */
+    struct pp_units by[PP_BLEND_PARTS_MAX][PP_OPERATORS_MAX];
+    struct pp_units carried; /* to the next epoch's pool */
 };
 
 /* Operators in ascending order of node_id, distinct. */
@@ -45,9 +88,11 @@ PP_MUST_CHECK enum pp_error pp_operators_check(const struct pp_operator *operato
 PP_MUST_CHECK enum pp_error pp_operators_hash(const struct pp_operator *operators, size_t count,
                                               struct pp_hash *out);
 
-PP_MUST_CHECK enum pp_error pp_distribute(enum pp_policy policy, uint64_t epoch, struct pp_units pool,
-                                          uint32_t protocol_basis_points, const struct pp_operator *operators,
-                                          size_t count, struct pp_distribution *out);
+/* Policy, basis points and blend. */
+PP_MUST_CHECK enum pp_error pp_split_terms_check(const struct pp_split_terms *terms);
+PP_MUST_CHECK enum pp_error pp_distribute(const struct pp_split_case *split_case,
+                                          struct pp_distribution *out);
+
 /* "equal"; "unknown" for a number that is not in the table. */
 const char *pp_policy_name(unsigned policy);
 /* NOT_FOUND. */

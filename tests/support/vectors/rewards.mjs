@@ -78,7 +78,7 @@ const longLists = [100, 1000, 1023, 1025].map((count) => {
   return { count, sum, root };
 });
 
-// REW-060 to REW-066.
+// REW-060 to REW-063.
 const tie = (epoch, nodeId) => hash('pp.tie.v1', concat([uint(epoch, 8), uint(nodeId, 4)]));
 function split(epoch, pool, basisPoints, nodeIds) {
   const protocol = (pool * basisPoints) / 10000n;
@@ -97,10 +97,63 @@ const splits = [...Array(40).keys()].map((i) => {
   return split(stream.uint(32), pool, [0n, 1n, 250n, 3333n, 9999n, 10000n][(i >> 1) % 6], [...ids].sort((a, b) => (a < b ? -1 : 1)));
 });
 
+// specs/policies/: weights of any size; REW-062, REW-065.
+function byWeight(epoch, pool, nodeIds, weights) {
+  const total = weights.reduce((a, b) => a + b, 0n);
+  if (total === 0n) return null;
+  const parts = weights.map((weight) => (pool * weight) / total);
+  const left = Number(pool - parts.reduce((a, b) => a + b, 0n));
+  const order = nodeIds.map((id, i) => [(pool * weights[i]) % total, tie(epoch, id), i])
+    .sort(([a, x], [b, y]) => (a === b ? (x < y ? -1 : 1) : a > b ? -1 : 1));
+  for (const [, , i] of order.slice(0, left)) parts[i] += 1n;
+  return parts;
+}
+function policySplit(row) {
+  const { epoch, pool, basisPoints, nodeIds, stakes, byteDays, blend } = row;
+  const weightsOf = { 1: nodeIds.map(() => 1n), 2: stakes, 3: byteDays };
+  const columns = row.policy === 4n ? blend : [{ policy: row.policy, basisPoints: 10000n }];
+  const has = columns.map(({ policy }) => weightsOf[policy].some((weight) => weight > 0n));
+  const divide = (amount, bps) => { // ties go to the earlier column
+    const total = bps.reduce((a, b) => a + b, 0n);
+    const parts = bps.map((b) => (amount * b) / total);
+    const order = bps.map((b, i) => [(amount * b) % total, i]).sort(([a, i], [b, j]) => (a === b ? i - j : a > b ? -1 : 1));
+    for (const [, i] of order.slice(0, Number(amount - parts.reduce((a, b) => a + b, 0n)))) parts[i] += 1n;
+    return parts;
+  };
+  const pools = divide(pool, columns.map(({ basisPoints: bps }) => bps));
+  const shared = pools.reduce((sum, part, k) => sum + (has[k] ? part : 0n), 0n);
+  const parts = nodeIds.map(() => 0n);
+  let protocol = 0n;
+  if (has.includes(true)) {
+    protocol = (shared * basisPoints) / 10000n;
+    const rests = divide(shared - protocol, columns.map(({ basisPoints: bps }, k) => (has[k] ? bps : 0n)));
+    columns.forEach(({ policy }, k) => {
+      if (has[k]) byWeight(epoch, rests[k], nodeIds, weightsOf[policy]).forEach((part, i) => { parts[i] += part; });
+    });
+  }
+  return { ...row, protocol, carried: pool - shared, parts };
+}
+const policies = new Stream('policies');
+const weight = () => (policies.below(4) === 0n ? 0n : policies.uint(1 + Number(policies.below(64))));
+const policySplits = [...Array(60).keys()].map((i) => {
+  const count = [1, 2, 3, 5, 16][i % 5];
+  const ids = new Set();
+  while (ids.size < count) ids.add(1n + policies.below((1 << 24) - 1));
+  const none = i % 11 === 0;
+  return policySplit({
+    epoch: policies.uint(32), policy: [2n, 3n, 4n, 4n][i % 4], pool: policies.uint(1 + (i * 17) % 64), basisPoints: [0n, 1n, 250n, 3333n, 10000n][(i >> 2) % 5],
+    blend: i % 4 < 2 ? [] : i % 4 === 2 ? [{ policy: 1n, basisPoints: 3333n }, { policy: 3n, basisPoints: 6667n }]
+      : [{ policy: 3n, basisPoints: 5000n }, { policy: 2n, basisPoints: 4999n }, { policy: 1n, basisPoints: 1n }],
+    nodeIds: [...ids].sort((a, b) => (a < b ? -1 : 1)), stakes: [...Array(count)].map(weight),
+    byteDays: [...Array(count)].map(() => (none ? 0n : weight())),
+  });
+});
+
 save('rewards.json', `@noble/hashes ${versionOf('@noble/hashes')} blake2b, Ed25519 of Node's crypto, BigInt; tests/support/vectors/rewards.mjs`, {
   quotes: quotes.map(signedQuote),
   refundLists,
   longLists,
   ties: [[0n, 1n], [1n, 1n], [40000n, 7n], [max(64), max(24)]].map(([epoch, nodeId]) => ({ epoch, nodeId, tie: tie(epoch, nodeId) })),
   splits,
+  policySplits,
 });
