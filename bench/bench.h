@@ -53,6 +53,7 @@ struct bench_entry {
     enum bench_direction direction;
     uint32_t reach_millis; /* what the ratio should be, in thousandths */
     bench_run *run;
+    const char *group; /* a name for several of them, or NULL */
 };
 
 /* entries.c */
@@ -62,7 +63,8 @@ extern const size_t bench_entries_count;
 bench_run bench_single_durable, bench_session_verify, bench_session_durable, bench_batch64_store, bench_batch64_charges, bench_http_single,
     bench_lane_idle_bytes, bench_lane_busy_bytes,
     bench_startup_1e7, bench_lanes_1e7, bench_p99_flushes, bench_postgres_single, bench_postgres_batch, bench_mppx_http,
-    bench_flood_honest, bench_journal_append, bench_curve_batch;
+    bench_flood_honest, bench_journal_append, bench_curve_batch, bench_epoch_1e6_lanes_s, bench_epoch_1e6_lanes_mib,
+    bench_audit_1e6_lanes_s, bench_payout_proofs;
 /* The same with other numbers of lanes: for curves. */
 void bench_startup_measure(const struct bench_options *options, uint32_t lanes, struct bench_figures *out);
 void bench_lanes_measure(const struct bench_options *options, uint32_t lanes, struct bench_figures *out);

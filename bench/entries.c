@@ -35,5 +35,9 @@ const struct bench_entry bench_entries[] = {
     {"curve_batch", "stamps/s", "the same in batches of one", SHOWN, bench_curve_batch},
     {"journal_append", "records/s", "a preallocated log, one fdatasync a group of 64", SHOWN,
      bench_journal_append},
+    {"epoch_1e6_lanes_s", "ms of a core", "10 s", AT_MOST(1000), bench_epoch_1e6_lanes_s, "rewards"},
+    {"epoch_1e6_lanes_mib", "MiB", "1 GiB", AT_MOST(1000), bench_epoch_1e6_lanes_mib, "rewards"},
+    {"audit_1e6_lanes_s", "ms of a core", "10 s", AT_MOST(1000), bench_audit_1e6_lanes_s, "rewards"},
+    {"payout_proofs", "us", "the hashes of the payout tree, once", SHOWN, bench_payout_proofs, "rewards"},
 };
 const size_t bench_entries_count = sizeof bench_entries / sizeof bench_entries[0];

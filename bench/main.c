@@ -38,7 +38,7 @@ static int usage(FILE *out)
             "  --write-results   write RESULTS.md and its plots into the source folder; what is not measured now\n"
             "                    stays as it was\n"
             "  --source FOLDER   where README.md and the peers' scripts stand (default: bench)\n\nNAME is "
-            "one of\n",
+            "one of these, or rewards for the last four\n",
             BENCH_RUNS);
     for (size_t i = 0; i < bench_entries_count; i++)
         fprintf(out, "  %-18s %s, against %s; %s\n", bench_entries[i].name, bench_entries[i].unit,
@@ -60,15 +60,25 @@ static bool list_has(const char *list, const char *name)
     return false;
 }
 
-/* Every name of a list is one of ours. */
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    return strlen(word) == length && strncmp(text, word, length) == 0;
+}
+
+static bool list_has_entry(const char *list, const struct bench_entry *entry)
+{
+    return list_has(list, entry->name) || (entry->group && list_has(list, entry->group));
+}
+
+/* Every name of a list is one of ours, or of a group of ours. */
 static bool list_is_known(const char *list)
 {
     for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL) {
         const size_t length = strcspn(list, ",");
         bool known = false;
         for (size_t i = 0; i < bench_entries_count && !known; i++)
-            known =
-                strlen(bench_entries[i].name) == length && strncmp(list, bench_entries[i].name, length) == 0;
+            known = is_word(list, length, bench_entries[i].name) ||
+                    (bench_entries[i].group && is_word(list, length, bench_entries[i].group));
         if (!known) {
             fprintf(stderr, "pp_bench: no measurement '%.*s'; --help lists them\n", (int)length, list);
             return false;
@@ -204,8 +214,8 @@ int main(int count, char **arguments)
     sigaction(SIGTERM, &action, NULL);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     for (size_t i = 0; i < bench_entries_count && ran < RESULTS_MAX; i++) {
-        const char *name = bench_entries[i].name;
-        if ((command.only && !list_has(command.only, name)) || list_has(command.skip, name))
+        const struct bench_entry *entry = &bench_entries[i];
+        if ((command.only && !list_has_entry(command.only, entry)) || list_has_entry(command.skip, entry))
             continue;
         if (!entry_run(&bench_entries[i], &command, &results[ran]))
             return 130;

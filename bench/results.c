@@ -33,6 +33,13 @@ static const struct curve curves[] = {
     {"curve_batch", "Charges by batch size", "stamps in a batch", "stamps per second", "pennypost", "limit"},
     {"lanes_1e7", "Charges by number of lanes", "lanes, 1 % of them busy", "stamps per second", "pennypost",
      "limit"},
+    {"epoch_1e6_lanes_s", "Report and payout proofs by number of lanes", "lanes", "milliseconds of a core",
+     "pennypost", "its hashes alone"},
+    {"epoch_1e6_lanes_mib", "Memory of a report by number of lanes", "lanes", "MiB", "pennypost", "limit"},
+    {"audit_1e6_lanes_s", "Recomputing a report by number of lanes", "lanes", "milliseconds of a core",
+     "pennypost", "its hashes alone"},
+    {"payout_proofs", "All payout proofs by number of operators", "operators", "microseconds", "pennypost",
+     "the tree's hashes, once"},
 };
 
 static const struct curve *curve_of(const struct bench_result *result)

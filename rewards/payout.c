@@ -8,11 +8,6 @@
 
 #define SUM_BYTES 16u
 
-struct node {
-    struct pp_hash hash;
-    pp_u128 sum;
-};
-
 void pp_payout_table_init(struct pp_payout_table *table)
 {
     table->count = 0;
@@ -108,19 +103,20 @@ void pp_payout_leaf_hash(const struct pp_payout *payout, struct pp_hash *out)
     hash_written(&w, out);
 }
 
-static struct node leaf_node(const struct pp_payout *payout)
+static struct pp_payout_node leaf_node(const struct pp_payout *payout)
 {
-    struct node node = {.sum = payout->amount.raw};
+    struct pp_payout_node node = {.sum = payout->amount.raw};
     pp_payout_leaf_hash(payout, &node.hash);
     return node;
 }
 
 /* False when the sum does not fit: only a forged proof can have such a one. */
-static bool inner_node(const struct node *left, const struct node *right, struct node *out)
+static bool inner_node(const struct pp_payout_node *left, const struct pp_payout_node *right,
+                       struct pp_payout_node *out)
 {
     uint8_t bytes[1 + 2 * (32 + SUM_BYTES)];
     struct pp_writer w;
-    struct node node = {.sum = left->sum + right->sum};
+    struct pp_payout_node node = {.sum = left->sum + right->sum};
     if (node.sum < left->sum)
         return false;
     pp_writer_init(&w, bytes, sizeof bytes);
@@ -134,7 +130,7 @@ static bool inner_node(const struct node *left, const struct node *right, struct
     return true;
 }
 
-static void root_of(const struct node *top, struct pp_hash *out)
+static void root_of(const struct pp_payout_node *top, struct pp_hash *out)
 {
     uint8_t bytes[1 + 32 + SUM_BYTES];
     struct pp_writer w;
@@ -145,60 +141,74 @@ static void root_of(const struct node *top, struct pp_hash *out)
     hash_written(&w, out);
 }
 
-/* Folds the levels up to the top; on the way notes the siblings of row `at`. `proof` may be NULL. */
-static struct node fold(const struct pp_payout_table *table, size_t at, struct pp_payout_proof *proof)
+/* Level by level, the rows first; an odd last node goes up unchanged. */
+void pp_payout_tree_build(const struct pp_payout_table *table, struct pp_payout_tree *out)
 {
-    struct node nodes[PP_PAYOUTS_MAX];
-    if (table->count == 0)
-        return (struct node){0};
+    struct pp_payout_node *below = out->nodes;
+    out->count = table->count;
+    PP_ASSERT(table->count <= PP_PAYOUTS_MAX);
     for (size_t i = 0; i < table->count; i++)
-        nodes[i] = leaf_node(&table->rows[i]);
-    for (size_t width = table->count; width > 1; width = (width + 1) / 2, at /= 2) {
-        if (proof && (at ^ 1) < width) {
-            PP_ASSERT(proof->length < PP_PAYOUT_PATH_MAX);
-            proof->path[proof->length++] =
-                (struct pp_payout_step){nodes[at ^ 1].hash, nodes[at ^ 1].sum, (at & 1) != 0};
-        }
+        below[i] = leaf_node(&table->rows[i]);
+    for (size_t width = table->count; width > 1; width = (width + 1) / 2) {
+        struct pp_payout_node *above = below + width;
         for (size_t i = 0; 2 * i < width; i++) {
             if (2 * i + 1 == width) {
-                nodes[i] = nodes[2 * i];
+                above[i] = below[2 * i];
             } else {
-                bool fits = inner_node(&nodes[2 * i], &nodes[2 * i + 1], &nodes[i]);
+                bool fits = inner_node(&below[2 * i], &below[2 * i + 1], &above[i]);
                 PP_ASSERT(fits); /* 2^10 rows below 2^64 */
             }
         }
+        below = above;
     }
-    return nodes[0];
+    out->top = table->count > 0 ? below[0] : (struct pp_payout_node){.sum = 0};
+}
+
+enum pp_error pp_payout_tree_prove(const struct pp_payout_tree *tree, size_t at, struct pp_payout_proof *out)
+{
+    const struct pp_payout_node *level = tree->nodes;
+    if (at >= tree->count)
+        return PP_OUT_OF_RANGE;
+    out->length = 0;
+    for (size_t width = tree->count; width > 1; level += width, width = (width + 1) / 2, at /= 2) {
+        if ((at ^ 1) >= width)
+            continue;
+        PP_ASSERT(out->length < PP_PAYOUT_PATH_MAX);
+        out->path[out->length++] =
+            (struct pp_payout_step){level[at ^ 1].hash, level[at ^ 1].sum, (at & 1) != 0};
+    }
+    return PP_OK;
 }
 
 void pp_payout_root(const struct pp_payout_table *table, struct pp_hash *out_root, pp_u128 *out_total)
 {
-    struct node top = fold(table, 0, NULL);
-    root_of(&top, out_root);
-    *out_total = top.sum;
+    struct pp_payout_tree tree;
+    pp_payout_tree_build(table, &tree);
+    root_of(&tree.top, out_root);
+    *out_total = tree.top.sum;
 }
 
 enum pp_error pp_payout_prove(const struct pp_payout_table *table, uint32_t node_id,
                               struct pp_payout_proof *out)
 {
+    struct pp_payout_tree tree;
     size_t at = row_place(table, node_id);
     if (!is_row(table, at, node_id))
         return PP_NOT_FOUND;
-    out->length = 0;
-    (void)fold(table, at, out);
-    return PP_OK;
+    pp_payout_tree_build(table, &tree);
+    return pp_payout_tree_prove(&tree, at, out);
 }
 
 enum pp_error pp_payout_verify(const struct pp_hash *root, pp_u128 total, const struct pp_payout *payout,
                                const struct pp_payout_proof *proof)
 {
-    struct node node = leaf_node(payout);
+    struct pp_payout_node node = leaf_node(payout);
     struct pp_hash found;
     if (proof->length > PP_PAYOUT_PATH_MAX)
         return PP_BAD_PROOF;
     for (unsigned i = 0; i < proof->length; i++) {
         const struct pp_payout_step *step = &proof->path[i];
-        const struct node sibling = {step->hash, step->sum};
+        const struct pp_payout_node sibling = {step->hash, step->sum};
         if (!(step->on_left ? inner_node(&sibling, &node, &node) : inner_node(&node, &sibling, &node)))
             return PP_BAD_PROOF;
     }

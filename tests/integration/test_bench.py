@@ -88,6 +88,9 @@ def main():
         check('failure__of_one__the_others_run_and_the_status_says_so',
               (done.returncode != 1 or not lines['mppx_http'].get('failed') or 'value' not in lines['journal_append'] or
                'name ' in done.stdout or os.listdir(base)) and f'{done.returncode}: {done.stdout}')
+        done = bench('--quick', '--only', 'rewards', '--skip', 'payout_proofs', '--json', base=base)
+        check('group__its_name__runs_all_of_it_but_what_is_skipped',
+              sorted(lines_of(done.stdout)) != ['audit_1e6_lanes_s', 'epoch_1e6_lanes_mib', 'epoch_1e6_lanes_s'] and done.stdout)
         done = bench('--only', 'single_durable,no_such', base=base)
         check('name__unknown__refused', (done.returncode != 2 or 'no_such' not in done.stderr) and done.stderr)
         done = bench('--help', base=base)

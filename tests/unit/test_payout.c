@@ -79,6 +79,7 @@ static void table_fill(struct pp_payout_table *table, uint32_t count)
 
 START_TEST(payout_proof__every_row_of_every_size__proves_itself_only)
 {
+    static struct pp_payout_tree tree;
     static struct pp_payout_table table;
     static const uint32_t sizes[] = {1,  2,  3,  4,  5,  6,   7,   8,    9,
                                      15, 16, 17, 31, 33, 100, 257, 1023, PP_PAYOUTS_MAX};
@@ -88,9 +89,13 @@ START_TEST(payout_proof__every_row_of_every_size__proves_itself_only)
         table_fill(&table, sizes[s]);
         ck_assert_ok(pp_payout_table_check(&table));
         pp_payout_root(&table, &root, &total);
+        pp_payout_tree_build(&table, &tree);
+        ck_assert_error(pp_payout_tree_prove(&tree, sizes[s], &(struct pp_payout_proof){0}), PP_OUT_OF_RANGE);
         for (uint32_t i = 0; i<sizes[s]; i += sizes[s]> 40 ? 97 : 1) {
             struct pp_payout_proof proof;
             ck_assert_ok(pp_payout_prove(&table, 3 * i, &proof));
+            ck_assert_ok(pp_payout_verify(&root, total, &table.rows[i], &proof));
+            ck_assert_ok(pp_payout_tree_prove(&tree, i, &proof));
             ck_assert_ok(pp_payout_verify(&root, total, &table.rows[i], &proof));
             if (sizes[s] > 1)
                 ck_assert_error(pp_payout_verify(&root, total, &table.rows[(i + 1) % sizes[s]], &proof),

@@ -42,6 +42,19 @@ struct pp_payout_proof {
     struct pp_payout_step path[PP_PAYOUT_PATH_MAX]; /* from the leaf up */
 };
 
+struct pp_payout_node {
+    struct pp_hash hash;
+    pp_u128 sum;
+};
+
+/* All levels, the rows' first; each has half the nodes of the one before, rounded up. 100 KiB: for many proofs of one table, which
+ * each then cost no hash. */
+struct pp_payout_tree {
+    struct pp_payout_node nodes[2 * PP_PAYOUTS_MAX + PP_PAYOUT_PATH_MAX];
+    struct pp_payout_node top;
+    size_t count;
+};
+
 void pp_payout_table_init(struct pp_payout_table *table);
 /* Adds to a row, which is made if need be; the payee becomes this one. */
 PP_MUST_CHECK enum pp_error pp_payout_add(struct pp_payout_table *table, uint32_t node_id,
@@ -57,6 +70,10 @@ void pp_payout_leaf_hash(const struct pp_payout *payout, struct pp_hash *out);
 void pp_payout_root(const struct pp_payout_table *table, struct pp_hash *out_root, pp_u128 *out_total);
 PP_MUST_CHECK enum pp_error pp_payout_prove(const struct pp_payout_table *table, uint32_t node_id,
                                             struct pp_payout_proof *out);
+void pp_payout_tree_build(const struct pp_payout_table *table, struct pp_payout_tree *out);
+/* Of the table's row at a place: OUT_OF_RANGE. */
+PP_MUST_CHECK enum pp_error pp_payout_tree_prove(const struct pp_payout_tree *tree, size_t at,
+                                                 struct pp_payout_proof *out);
 PP_MUST_CHECK enum pp_error pp_payout_verify(const struct pp_hash *root, pp_u128 total,
                                              const struct pp_payout *payout,
                                              const struct pp_payout_proof *proof);
