@@ -264,6 +264,11 @@ char *pp_units_print(struct pp_units a, char out[PP_AMOUNT_TEXT_MAX])
     return decimal_print(a.raw, out);
 }
 
+char *pp_u128_print(pp_u128 number, char out[PP_AMOUNT_TEXT_MAX])
+{
+    return decimal_print(number, out);
+}
+
 enum pp_error pp_grains_parse(const char *text, size_t length, struct pp_grains *out)
 {
     pp_u128 value;

@@ -1,6 +1,7 @@
-/* payout: what the newest report pays to whom, with the proofs that the contract wants; with --rpc what was claimed; with --key it
- * claims. */
+/* payout: what the newest report pays to whom, with the proofs that the contract wants; with --operator what one payout is made of,
+ * epoch by epoch; with --rpc what was claimed; with --key it claims. */
 #include "operator_job.h"
+#include "statement.h"
 
 #include <pp/chain_contract.h>
 
@@ -9,12 +10,17 @@
 
 #define TIMEOUT_MS 20000u
 #define SHOWN_MAX 12u /* payees that people see; --json has all */
+#define EPOCHS_SHOWN 60u
+#define EPOCHS_MOST 100000u
 
 struct payout {
     struct cli_operator_job *job;
     struct pp_claims_report *report; /* NULL: the folder has none */
     struct pp_units claimed[PP_PAYOUTS_MAX];
     bool asked;
+    uint64_t operator_id, epochs;
+    bool of_operator, csv;
+    struct cli_statement statement; /* with of_operator */
 };
 
 /* ---- what the chain has paid ---- */
@@ -105,6 +111,70 @@ static void put_report(const struct payout *p, struct cli_answer *answer)
     cli_put_json(answer, "payouts", list);
 }
 
+/* ---- one operator ---- */
+
+static void put_operator_head(const struct payout *p, struct cli_answer *answer)
+{
+    const struct cli_statement *statement = &p->statement;
+    const struct pp_epoch_report_fields *fields = &p->report->report.fields;
+    const struct pp_pool_line *line = &statement->rows[statement->count - 1].line;
+    char total[PP_AMOUNT_TEXT_MAX];
+    cli_put_number(answer, "node_id", "operator", statement->node_id);
+    cli_put_number(answer, "epoch", "report of epoch", fields->epoch);
+    cli_put_bytes(answer, "report", "report", p->report->hash.bytes, 32);
+    cli_put_bytes(answer, "payee", "payee", statement->payout.payee.bytes, 20);
+    cli_put_units(answer, "cumulative_units", "paid, ever", statement->payout.amount);
+    cli_put_units(answer, "carry_units", "carried", line->carry);
+    cli_put_units(answer, "netted_units", "netted, ever", statement->netted);
+    cli_put_units(answer, "owed_units", "still owed", line->owed);
+    cli_put_bytes(answer, "payout_root", "payout root", fields->payout_root.bytes, 32);
+    cli_put_text(answer, "payout_total_units", NULL, pp_u128_print(fields->payout_total, total));
+}
+
+static void put_proof(const struct payout *p, struct cli_answer *answer)
+{
+    struct pp_payout_proof proof;
+    char text[CLI_CELL_MAX], hex[65], sum[PP_AMOUNT_TEXT_MAX];
+    cli_put_json(answer, "proof", proof_json(&p->report->report.payouts, p->statement.node_id));
+    if (pp_payout_prove(&p->report->report.payouts, p->statement.node_id, &proof) != PP_OK)
+        return;
+    for (unsigned i = 0; i < proof.length; i++) {
+        snprintf(text, sizeof text, "0x%s, %s, %s", pp_hex_print(proof.path[i].hash.bytes, 32, hex),
+                 pp_u128_print(proof.path[i].sum, sum), proof.path[i].on_left ? "left" : "right");
+        cli_put_text(answer, NULL, i == 0 ? "proof" : "", text);
+    }
+}
+
+static int operator_tell(struct payout *p)
+{
+    struct cli *cli = p->job->cli;
+    struct cli_answer answer;
+    if (p->csv) {
+        cli_statement_csv(&p->statement, cli->out);
+        return CLI_OK;
+    }
+    cli_answer_init(&answer, cli);
+    answer.decimals = 6;
+    put_operator_head(p, &answer);
+    put_proof(p, &answer);
+    cli_put_json(&answer, "statement", cli_statement_json(&p->statement));
+    (void)cli_answer_print(&answer);
+    if (!cli->json)
+        cli_statement_table(&p->statement, 6, cli->out);
+    return CLI_OK;
+}
+
+static int operator_run(struct payout *p)
+{
+    enum pp_error error = cli_statement_read(p->job->claims, p->job->head.newest_epoch,
+                                             (uint32_t)p->operator_id, p->epochs, &p->statement);
+    if (error != PP_OK)
+        return cli_fail(p->job->cli, error, "payouts of operator %" PRIu64, p->operator_id);
+    int status = operator_tell(p);
+    cli_statement_done(&p->statement);
+    return status;
+}
+
 /* ---- the verb ---- */
 
 static int claim_and_tell(struct payout *p)
@@ -130,10 +200,11 @@ static int run(struct payout *p)
     if (!cli_operator_claims_open(p->job))
         return CLI_FAILED;
     enum pp_error error = pp_claims_report(p->job->claims, p->job->head.newest_epoch, &p->report);
-    int status =
-        error == PP_OK || error == PP_NOT_FOUND
-            ? claim_and_tell(p)
-            : cli_fail(p->job->cli, error, "the report of epoch %" PRIu64, p->job->head.newest_epoch);
+    int status;
+    if (error != PP_OK && error != PP_NOT_FOUND)
+        status = cli_fail(p->job->cli, error, "the report of epoch %" PRIu64, p->job->head.newest_epoch);
+    else
+        status = p->of_operator && p->report ? operator_run(p) : claim_and_tell(p);
     pp_claims_report_done(p->report);
     cli_operator_claims_close(p->job);
     return status;
@@ -149,13 +220,24 @@ int cli_verb_payout(struct cli *cli, int argc, char **argv)
     if (o && p) {
         *o = (struct cli_operator_job){.cli = cli, .payouts_only = true, CLI_OPERATOR_JOB_DEFAULTS};
         p->job = o;
-        const struct cli_option options[] = {CLI_OPERATOR_JOB_OPTIONS(o)};
+        p->epochs = EPOCHS_SHOWN;
+        const struct cli_option options[] = {
+            {"operator", "NODE", CLI_NUMBER, &p->operator_id, 0, (1u << 24) - 1,
+             "what that node's payout is made of, and its proof; 0 is the treasury", &p->of_operator},
+            {"epochs", "N", CLI_NUMBER, &p->epochs, 1, EPOCHS_MOST, "with --operator: the newest N (60)",
+             NULL},
+            {"csv", NULL, CLI_FLAG, &p->csv, 0, 0, "with --operator: the epochs as CSV", NULL},
+            CLI_OPERATOR_JOB_OPTIONS(o)};
         const struct cli_syntax syntax = {options, sizeof options / sizeof options[0], 0, 0,
                                           "With --rpc it also says what was claimed; with --rpc and --key "
                                           "(which pays for gas) it claims what is due."};
         if (cli_parse(cli, &syntax, argc, argv, &operands, &count, &status)) {
-            bool whole = o->data_dir && (!cli->key_file || cli->rpc_url);
-            status = whole ? run(p) : cli_usage(cli, "--data DIR is needed, and --rpc URL with --key FILE");
+            bool whole = o->data_dir && (!cli->key_file || cli->rpc_url),
+                 fits = p->of_operator ? !cli->rpc_url && !(p->csv && cli->json) : !p->csv;
+            status = !whole  ? cli_usage(cli, "--data DIR is needed, and --rpc URL with --key FILE")
+                     : !fits ? cli_usage(cli, "--csv is for --operator and not with --json; --operator is "
+                                              "without --rpc")
+                             : run(p);
         }
     } else {
         cli_fail(cli, PP_NO_MEMORY, NULL);

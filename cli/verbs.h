@@ -57,7 +57,8 @@ struct cli_verb {
     V(status, "status", "[CHANNEL]", "show a channel: deposited, spent, refunded, deferred, free")           \
     V(settle, "settle", "--data DIR --rpc URL --key FILE",                                                   \
       "a node's job: post reports, settle lanes, claim payouts")                                             \
-    V(payout, "payout", "--data DIR [--rpc URL [--key FILE]]", "show and claim what the pool owes a node")       \
+    V(payout, "payout", "--data DIR [--operator NODE [--csv] | --rpc URL [--key FILE]]",                     \
+      "show and claim what the pool owes a node")                                                            \
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
     V(evidence, "evidence", "verify FILE | restore URL...",                                                  \
       "check a proof against an operator, or get a lost journal back")                                       \

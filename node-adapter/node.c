@@ -54,11 +54,16 @@ static enum pp_error config_take(struct pp_node *node, const struct pp_node_conf
         return bad_config(reason, "epoch_seconds and freshness_ms must be above zero");
     if (config->protocol_share_bps > PP_BASIS_POINTS)
         return bad_config(reason, "protocol_share_bps: at most 10000");
+    const struct pp_split_terms split = {config->payouts.policy ? config->payouts.policy : PP_POLICY_EQUAL,
+                                         config->protocol_share_bps, config->payouts.blend};
+    if (pp_split_terms_check(&split) != PP_OK || config->payouts.refund_bound_basis_points > PP_BASIS_POINTS)
+        return bad_config(reason, "payouts: no such policy, blend or refund bound");
     if (config->lanes_max > LANES_MAX_MOST || config->retention_max_days > PP_RETENTION_MAX_DAYS)
         return bad_config(reason, "lanes_max or retention_max_days: above the limit");
     if (config->map_bytes != 0 && config->map_bytes < MAP_BYTES_MIN)
         return bad_config(reason, "map_bytes: at least 1 MiB");
     node->config = *config;
+    node->config.payouts.policy = split.policy;
     node->config.data_dir = NULL; /* the caller's */
     node->config.rates = NULL;
     if (node->config.map_bytes == 0)

@@ -57,6 +57,11 @@ static const struct key keys[] = {
      "or when clock and chain differ by more; 0: the same"},
     {"protocol_share_bps", NUMBER, AT(protocol_share_bps), 0, 10000, "0",
      "the protocol's share, as in the contract"},
+    {"payout_policy", TEXT, AT(payout_policy), 0, 0, "equal", "how the pool is split: equal or xmtp-equal"},
+    {"payout_minimum_units", NUMBER, AT(payout_minimum_units), 0, UINT64_MAX, "0",
+     "an operator with less than this carries it"},
+    {"refund_bound_bps", NUMBER, AT(refund_bound_bps), 0, 10000, "0",
+     "refunds above this share of an epoch's postage are reported; 0: none are"},
     {"retention_max_days", NUMBER, AT(retention_max_days), 1, PP_RETENTION_MAX_DAYS, "400",
      "the longest retention offered"},
     {"map_mib", NUMBER, AT(map_mib), 1, UINT64_C(1) << 32, "16384", "the most that the store may grow to"},
@@ -272,6 +277,18 @@ static enum pp_error load_all(struct load *load, int count, char *const *argumen
 }
 
 /* HTTP-096 */
+/* This process knows no stakes and no byte-days: by such a policy nobody would have a weight. */
+static enum pp_error policy_check(struct load *load)
+{
+    enum pp_policy policy;
+    if (pp_policy_find(load->config.payout_policy, &policy) == PP_OK &&
+        (policy == PP_POLICY_EQUAL || policy == PP_POLICY_XMTP_EQUAL))
+        return PP_OK;
+    snprintf(load->reason, PP_CONFIG_REASON_MAX, "payout_policy: equal or xmtp-equal, not %s",
+             load->config.payout_policy);
+    return PP_BAD_CONFIG;
+}
+
 static enum pp_error shards_check(struct load *load)
 {
     uint8_t list[PP_SHARDS_MAX];
@@ -297,6 +314,7 @@ enum pp_error pp_daemon_config_load(int count, char *const *arguments, struct pp
     struct load load = {.reason = out_reason};
     PP_TRY(load_all(&load, count, arguments));
     PP_TRY(shards_check(&load));
+    PP_TRY(policy_check(&load));
     *out = load.config;
     return PP_OK;
 }

@@ -35,6 +35,8 @@ struct pp_daemon_config {
     uint64_t token_decimals;
     uint64_t epoch_seconds, freshness_seconds, clock_skew_seconds;
     uint64_t protocol_share_bps, retention_max_days;
+    char payout_policy[PP_CONFIG_TEXT_MAX];
+    uint64_t payout_minimum_units, refund_bound_bps;
     uint64_t map_mib, lanes_max, verify_threads;
     uint64_t connections, poll_ms, tick_ms;
     uint64_t peers_poll_ms, peers_map_mib;

@@ -134,6 +134,9 @@ static enum pp_error prepare(struct daemon *d)
     d->node_config.freshness_ms = c->freshness_seconds * 1000;
     d->node_config.clock_skew_max_ms = c->clock_skew_seconds * 1000;
     d->node_config.protocol_share_bps = (uint16_t)c->protocol_share_bps;
+    PP_TRY(pp_policy_find(c->payout_policy, &d->node_config.payouts.policy));
+    d->node_config.payouts.minimum_payout = pp_units(c->payout_minimum_units);
+    d->node_config.payouts.refund_bound_basis_points = (uint32_t)c->refund_bound_bps;
     d->node_config.payee = c->payee;
     d->node_config.treasury = c->treasury;
     d->node_config.clock = d->clock;

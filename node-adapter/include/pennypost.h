@@ -20,6 +20,7 @@
 
 #include <pp/amount.h>
 #include <pp/chain_event.h>
+#include <pp/distribution.h>
 #include <pp/eip712.h>
 #include <pp/quote.h>
 #include <pp/rates.h>
@@ -59,6 +60,7 @@ struct pp_node_config {
     uint64_t freshness_ms;                /* lanes freeze when the latest block is older */
     uint64_t clock_skew_max_ms;           /* ... or when the clock and the chain differ by more; 0: freshness_ms */
     uint16_t protocol_share_bps;
+    struct pp_payout_terms payouts;       /* as the network agreed */
     struct pp_address payee;    /* of this operator, as registered */
     struct pp_address treasury; /* the protocol's payee */
     struct pp_clock clock;

@@ -61,6 +61,8 @@ START_TEST(config__good_file__read)
     ck_assert_uint_eq(config.epoch_seconds, 43200);
     ck_assert_str_eq(config.listen, "127.0.0.1:8480");
     ck_assert_str_eq(config.clock_file, "");
+    ck_assert_str_eq(config.payout_policy, "equal");
+    ck_assert_uint_eq(config.payout_minimum_units, 0);
     ck_assert_ok(load(good, "--node-id=9", &config, reason));
     ck_assert_uint_eq(config.node_id, 9);
     ck_assert_ok(load(good, "--clock-file=/tmp/x", &config, reason));
@@ -77,6 +79,9 @@ START_TEST(config__one_thing_wrong__place_named)
         {"node_id = 8\n", NULL, "node.conf:15: node_id: given twice"},
         {"just words\n", NULL, "node.conf:15: just words: no \"=\""},
         {"shards = 0-1\nshard = 3\n", NULL, "shards: shard = 3 is given, too"},
+        {"payout_policy = work\n", NULL, "payout_policy: equal or xmtp-equal, not work"},
+        {"payout_policy = fair\n", NULL, "payout_policy: equal or xmtp-equal, not fair"},
+        {"refund_bound_bps = 10001\n", NULL, "refund_bound_bps: 10001 is not between 0 and 10000"},
         {"shards = 1-\n", NULL, "not an ascending list"},
         {"", "--shards=256", "not an ascending list"},
         {"shard = 256\n", NULL, "node.conf:15: shard: 256 is not between 0 and 255"},

@@ -104,6 +104,7 @@ PP_MUST_CHECK enum pp_error pp_units_split_by_weight(struct pp_units pool, struc
 #define PP_AMOUNT_TEXT_MAX 40
 char *pp_grains_print(struct pp_grains a, char out[PP_AMOUNT_TEXT_MAX]);
 char *pp_units_print(struct pp_units a, char out[PP_AMOUNT_TEXT_MAX]);
+char *pp_u128_print(pp_u128 number, char out[PP_AMOUNT_TEXT_MAX]); /* a sum of amounts */
 PP_MUST_CHECK enum pp_error pp_grains_parse(const char *text, size_t length, struct pp_grains *out);
 PP_MUST_CHECK enum pp_error pp_units_parse(const char *text, size_t length, struct pp_units *out);
 /* "25.00" with the token's decimals: base units. BAD_FORMAT for more digits than decimals, signs, blanks. */

@@ -65,6 +65,14 @@ struct pp_split_terms {
     struct pp_blend blend;
 };
 
+/* How a node's network pays, beside the protocol's share; all zero: equally, everything at once, no bound. */
+struct pp_payout_terms {
+    enum pp_policy policy; /* 0: equal */
+    struct pp_blend blend;
+    struct pp_units minimum_payout;
+    uint32_t refund_bound_basis_points;
+};
+
 struct pp_split_case {
     struct pp_split_terms terms;
     uint64_t epoch;
