@@ -59,6 +59,9 @@ struct cli_verb {
       "a node's job: post reports, settle lanes, claim payouts")                                             \
     V(payout, "payout", "--data DIR [--operator NODE [--csv] | --rpc URL [--key FILE]]",                     \
       "show and claim what the pool owes a node")                                                            \
+    V(report, "report", "--data DIR [--epoch N] [--export FILE]",                                            \
+      "show an epoch's report, or export it for audit")                                                      \
+    V(audit, "audit", "BUNDLE", "recompute an epoch from an exported bundle, offline")                       \
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
     V(evidence, "evidence", "verify FILE | restore URL...",                                                  \
       "check a proof against an operator, or get a lost journal back")                                       \

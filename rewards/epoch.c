@@ -13,17 +13,21 @@ enum pp_error pp_epoch_of(uint64_t chain_time_s, uint64_t epoch_s, uint64_t *out
     return PP_OK;
 }
 
-static int lane_compare(const void *a, const void *b)
+int pp_report_lane_order(const struct pp_lane_leaf *left, const struct pp_lane_leaf *right)
 {
-    const struct pp_lane_leaf *left = a, *right = b;
     int order = memcmp(left->channel_id.bytes, right->channel_id.bytes, sizeof left->channel_id.bytes);
     if (order != 0)
         return order;
     return (left->lane > right->lane) - (left->lane < right->lane);
 }
 
+static int lane_compare(const void *a, const void *b)
+{
+    return pp_report_lane_order(a, b);
+}
+
 /* REW-052, REW-053: a lane that owes nothing has earned and refunded no more than was spent. */
-static enum pp_error lane_check(const struct pp_lane_leaf *lane)
+enum pp_error pp_report_lane_check(const struct pp_lane_leaf *lane)
 {
     struct pp_grains gone;
     if (pp_grains_lt(lane->earned, lane->forfeited))
@@ -39,7 +43,7 @@ static enum pp_error lane_check(const struct pp_lane_leaf *lane)
 static enum pp_error lanes_sort(struct pp_lane_leaf *lanes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        PP_TRY(lane_check(&lanes[i]));
+        PP_TRY(pp_report_lane_check(&lanes[i]));
     if (count > 1)
         qsort(lanes, count, sizeof *lanes, lane_compare);
     for (size_t i = 1; i < count; i++)

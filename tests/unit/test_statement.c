@@ -280,9 +280,10 @@ START_TEST(payout_operator__csv_and_table__the_same_numbers)
 }
 END_TEST
 
-static void expect_refused(const char *dir, const char *const *more, int status, const char *name)
+static void expect_refused(const char *dir, const char *verb, const char *const *more, int status,
+                           const char *name)
 {
-    const char *all[12] = {"payout", "--data", dir, "--json"};
+    const char *all[12] = {verb, "--data", dir, "--json"};
     struct cli_run run;
     for (size_t i = 0; more[i]; i++)
         all[4 + i] = more[i];
@@ -293,8 +294,9 @@ static void expect_refused(const char *dir, const char *const *more, int status,
     json_decref(object);
     cli_run_done(&run);
 }
-#define REFUSED(dir, status, name, ...)                                                                      \
-    expect_refused(dir, (const char *const[]){__VA_ARGS__, NULL}, status, name)
+#define REFUSED_VERB(dir, status, name, verb, ...)                                                           \
+    expect_refused(dir, verb, (const char *const[]){__VA_ARGS__, NULL}, status, name)
+#define REFUSED(dir, status, name, ...) REFUSED_VERB(dir, status, name, "payout", __VA_ARGS__)
 
 START_TEST(payout_operator__wrong_use__refused)
 {
@@ -310,10 +312,77 @@ START_TEST(payout_operator__wrong_use__refused)
 }
 END_TEST
 
+/* Bundles of a node: AUDIT-006, AUDIT-018; the report's own telling: REW-110. */
+START_TEST(report_and_audit__verbs__agree_and_name_what_was_altered)
+{
+    struct world world;
+    struct cli_run run;
+    char path[300], epoch[24];
+    world_open(&world);
+    snprintf(path, sizeof path, "%s/bundle", world.dir.path);
+    CLI_RUN(&run, "report", "--data", world.fixture.dir, "--export", path, "--json");
+    ck_assert_msg(run.status == 0, "%s%s", run.out, run.err);
+    json_t *object = cli_run_json(&run);
+    const json_t *inflated = pp_json_member(object, "refunds_above_bound");
+    ck_assert_uint_eq(json_array_size(inflated), 1);
+    ck_assert_uint_eq(pp_json_u64(json_array_get(inflated, 0), "node_id"), FIXTURE_NODE_ID);
+    ck_assert_uint_eq(pp_json_u64(json_array_get(inflated, 0), "refunded_grains"), 9000);
+    json_decref(object);
+    cli_run_done(&run);
+    CLI_RUN(&run, "audit", path, "--json");
+    ck_assert_msg(run.status == 0, "%s", run.out);
+    object = cli_run_json(&run);
+    ck_assert_uint_eq(pp_json_u64(object, "epoch"), world.epochs[3]);
+    ck_assert_uint_eq(pp_json_u64(object, "lanes"), 1);
+    ck_assert_uint_eq(pp_json_u64(object, "payout_total_units"), 3000);
+    json_decref(object);
+    cli_run_done(&run);
+
+    CLI_RUN(&run, "report", "--data", world.fixture.dir, "--export", path, "--json");
+    ck_assert_int_eq(run.status, 1);
+    object = cli_run_json(&run);
+    ck_assert_str_eq(cli_run_error(object), "EXISTS");
+    json_decref(object);
+    cli_run_done(&run);
+    ck_assert_int_eq(remove(path), 0);
+    snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)world.epochs[2]);
+    CLI_RUN(&run, "report", "--data", world.fixture.dir, "--epoch", epoch, "--export", path);
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_ptr_null(strstr(run.out, "above the bound"));
+    cli_run_done(&run);
+    CLI_RUN(&run, "report", "--data", world.fixture.dir);
+    ck_assert_ptr_nonnull(
+        strstr(run.out, "node 7 refunded 9000 grains in the epoch and took 0: above the bound of 5.00 %"));
+    cli_run_done(&run);
+
+    size_t length;
+    char *bytes = pp_file_load(path, &length), *at = strstr(bytes, "\"paid_units\":\"2850\"");
+    ck_assert_ptr_nonnull(at);
+    at[15] = '9'; /* 2950 */
+    cli_file_make(path, bytes, length);
+    free(bytes);
+    CLI_RUN(&run, "audit", path);
+    ck_assert_int_eq(run.status, 1);
+    ck_assert_ptr_nonnull(strstr(run.out, "share of node 7: CORRUPT"));
+    ck_assert_ptr_nonnull(
+        strstr(run.out, "share of node 7: INVARIANT: paid_units: expected 2850, found 2950"));
+    cli_run_done(&run);
+    REFUSED_VERB(world.fixture.dir, 1, "NOT_FOUND", "report", "--epoch", "5");
+    CLI_RUN(&run, "audit", "/nonexistent", "--json");
+    ck_assert_int_eq(run.status, 1);
+    cli_run_done(&run);
+    CLI_RUN(&run, "audit", "--json");
+    ck_assert_int_eq(run.status, 2);
+    cli_run_done(&run);
+    world_close(&world);
+}
+END_TEST
+
 PP_TESTS("statement")
 PP_TEST(statement__epochs_that_carry_pay_and_refund__adds_up)
 PP_TEST(statement__reports_of_version_1__what_was_paid_and_nothing_made_up)
 PP_TEST(payout_operator__json__adds_up_and_proves)
 PP_TEST(payout_operator__csv_and_table__the_same_numbers)
 PP_TEST(payout_operator__wrong_use__refused)
+PP_TEST(report_and_audit__verbs__agree_and_name_what_was_altered)
 PP_TESTS_END

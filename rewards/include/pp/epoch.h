@@ -71,6 +71,10 @@ PP_MUST_CHECK enum pp_error pp_report_build(const struct pp_report_terms *terms,
                                             size_t count, struct pp_hash *nodes, struct pp_report *out);
 /* The typed digest: what the quorum signs, the contract's reportHash, and what the next report's `previous` names. */
 void pp_report_digest(const struct pp_domain *domain, const struct pp_report *report, struct pp_hash *out);
+/* Whether a report may state such a lane: OUT_OF_RANGE, DEFERRED_EXCEEDED. */
+PP_MUST_CHECK enum pp_error pp_report_lane_check(const struct pp_lane_leaf *lane);
+/* By (channel, lane): below, equal to or above zero. */
+int pp_report_lane_order(const struct pp_lane_leaf *left, const struct pp_lane_leaf *right);
 /* Binary search. NOT_FOUND. */
 PP_MUST_CHECK enum pp_error pp_report_lane(const struct pp_report *report,
                                            const struct pp_channel_id *channel_id, uint32_t lane,
