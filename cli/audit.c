@@ -32,15 +32,15 @@ static uint64_t number_of(const struct audit_bundle *bundle, enum audit_kind kin
     return bundle->first_line[kind] ? bundle->first_line[kind] + at : 1;
 }
 
-static void compare(struct audit_bundle *bundle, const struct audit_line *expected,
-                    const struct audit_line *found, size_t at, const char *remark)
+void audit_compare(struct audit_bundle *bundle, const struct audit_line *expected,
+                   const struct audit_line *found, size_t at, const char *remark)
 {
     struct comparing comparing = {bundle, found, number_of(bundle, found->kind, at), remark};
     audit_line_compare(expected, found, differ_tell, &comparing);
 }
 
-static void fault_tell(struct audit_bundle *bundle, const struct audit_line *line, size_t at,
-                       enum pp_error error, const char *field, const char *remark)
+void audit_fault(struct audit_bundle *bundle, const struct audit_line *line, size_t at, enum pp_error error,
+                 const char *field, const char *remark)
 {
     struct audit_finding finding = {
         .error = error, .line = number_of(bundle, line->kind, at), .field = field, .remark = remark};
@@ -122,7 +122,7 @@ static void report_take(const struct audit_bundle *bundle, struct pp_report *out
 
 /* ---- lanes ---- */
 
-static struct audit_line lane_line(const struct audit_bundle *bundle, size_t i)
+struct audit_line audit_lane_line(const struct audit_bundle *bundle, size_t i)
 {
     struct audit_line line = {.kind = AUDIT_LANE};
     audit_lane_of(&bundle->lanes.leaves[i], &line.lane);
@@ -135,14 +135,14 @@ static struct audit_line lane_line(const struct audit_bundle *bundle, size_t i)
 static void leaves_check(struct audit_bundle *bundle)
 {
     for (size_t i = 0; i < bundle->lanes.count; i++) {
-        struct audit_line found = lane_line(bundle, i), expected = found;
+        struct audit_line found = audit_lane_line(bundle, i), expected = found;
         enum pp_error error = pp_report_lane_check(&bundle->lanes.leaves[i]);
         pp_lane_leaf_hash(&bundle->lanes.leaves[i], &expected.lane.leaf);
-        compare(bundle, &expected, &found, i, "the leaf is not that of these numbers");
+        audit_compare(bundle, &expected, &found, i, "the leaf is not that of these numbers");
         if (error != PP_OK)
-            fault_tell(bundle, &found, i, error, NULL, "such numbers cannot be");
+            audit_fault(bundle, &found, i, error, NULL, "such numbers cannot be");
         if (i > 0 && pp_report_lane_order(&bundle->lanes.leaves[i - 1], &bundle->lanes.leaves[i]) >= 0)
-            fault_tell(bundle, &found, i, PP_BAD_FORMAT, "channel_id", "lanes must ascend, each once");
+            audit_fault(bundle, &found, i, PP_BAD_FORMAT, "channel_id", "lanes must ascend, each once");
     }
 }
 
@@ -157,7 +157,7 @@ static enum pp_error root_check(struct audit_bundle *bundle)
     enum pp_error error = pp_lane_tree_build(bundle->lanes.leaves, count, nodes, &tree);
     if (error == PP_OK) {
         pp_lane_tree_root(&tree, &expected.head.lanes_root);
-        compare(bundle, &expected, &found, 0, "the root of all lanes");
+        audit_compare(bundle, &expected, &found, 0, "the root of all lanes");
     }
     free(nodes);
     return error;
@@ -174,9 +174,9 @@ static void operator_set_check(struct audit_bundle *bundle, const struct pp_repo
     if (error == PP_OK && report->operator_count == 0)
         error = PP_NO_OPERATORS;
     if (error != PP_OK)
-        fault_tell(bundle, &found, 0, error, "operator_set", "the operators");
+        audit_fault(bundle, &found, 0, error, "operator_set", "the operators");
     else
-        compare(bundle, &expected, &found, 0, "the hash of the operators");
+        audit_compare(bundle, &expected, &found, 0, "the hash of the operators");
 }
 
 static void payouts_compare(struct audit_bundle *bundle, const struct pp_report *report)
@@ -187,12 +187,12 @@ static void payouts_compare(struct audit_bundle *bundle, const struct pp_report 
         struct audit_line expected = {.kind = AUDIT_PAYOUT}, found = expected;
         expected.payout = (struct audit_payout){row->node_id, row->payee, row->paid.raw};
         found.payout = bundle->payouts[i];
-        compare(bundle, &expected, &found, i, "what was paid before, and now");
+        audit_compare(bundle, &expected, &found, i, "what was paid before, and now");
     }
     if (stated != report->pool.count) {
         const struct audit_line head = head_line(bundle);
-        fault_tell(bundle, &head, 0, PP_INVARIANT, NULL,
-                   "there are not as many payouts as operators that ever were, and the treasury");
+        audit_fault(bundle, &head, 0, PP_INVARIANT, NULL,
+                    "there are not as many payouts as operators that ever were, and the treasury");
     }
 }
 
@@ -202,7 +202,7 @@ static void shares_compare(struct audit_bundle *bundle, const struct pp_report *
     struct audit_line expected = {.kind = AUDIT_SUMS}, found = expected;
     audit_sums_of(&report->shares.sums, &expected.sums);
     found.sums = bundle->sums;
-    compare(bundle, &expected, &found, 0, "the pool");
+    audit_compare(bundle, &expected, &found, 0, "the pool");
     for (size_t i = 0; i < stated && i < report->shares.line_count; i++) {
         const struct pp_pool_row *before = NULL;
         expected = (struct audit_line){.kind = AUDIT_SHARE};
@@ -211,11 +211,11 @@ static void shares_compare(struct audit_bundle *bundle, const struct pp_report *
             before = NULL;
         audit_share_of(&report->shares.lines[i], before, &expected.share);
         found.share = bundle->shares[i];
-        compare(bundle, &expected, &found, i, NULL);
+        audit_compare(bundle, &expected, &found, i, NULL);
     }
     if (stated != report->shares.line_count) {
         const struct audit_line head = head_line(bundle);
-        fault_tell(bundle, &head, 0, PP_INVARIANT, NULL, "there are not as many shares as payouts");
+        audit_fault(bundle, &head, 0, PP_INVARIANT, NULL, "there are not as many shares as payouts");
     }
 }
 
@@ -234,7 +234,7 @@ static void shares_check(struct audit_bundle *bundle, struct pp_report *report)
     enum pp_error error = pp_pool_share(&terms, &report->before, report->lanes, report->lane_count,
                                         &report->pool, &report->shares);
     if (error != PP_OK) {
-        fault_tell(bundle, &head, 0, error, NULL, "the shares cannot be computed");
+        audit_fault(bundle, &head, 0, error, NULL, "the shares cannot be computed");
         return;
     }
     shares_compare(bundle, report);
@@ -251,7 +251,7 @@ static void payout_root_check(struct audit_bundle *bundle, struct pp_report *rep
             (struct pp_payout){narrow(bundle->payouts[i].node_id), bundle->payouts[i].payee,
                                pp_units(bundle->payouts[i].amount_units)};
     pp_payout_root(&report->payouts, &expected.head.payout_root, &expected.head.payout_total_units);
-    compare(bundle, &expected, &found, 0, "the root and the total of the payouts");
+    audit_compare(bundle, &expected, &found, 0, "the root and the total of the payouts");
 }
 
 /* ---- signatures ---- */
@@ -275,10 +275,10 @@ static enum pp_error signatures_check(struct audit_bundle *bundle, const struct 
             enum pp_error error = pp_quorum_add(quorum, crypto, report->signatures[i].node_id,
                                                 &report->signatures[i].signature);
             if (error != PP_OK)
-                fault_tell(bundle, &line, i, error, "signature", "not this operator's, of this report");
+                audit_fault(bundle, &line, i, error, "signature", "not this operator's, of this report");
         }
         if (!pp_quorum_is_reached(quorum))
-            fault_tell(bundle, &head, 0, PP_NO_QUORUM, NULL, "the signatures that verify");
+            audit_fault(bundle, &head, 0, PP_NO_QUORUM, NULL, "the signatures that verify");
     }
     free(quorum);
     return PP_OK;
@@ -293,7 +293,9 @@ static enum pp_error recompute(struct audit_bundle *bundle, const struct pp_cryp
         return PP_NO_MEMORY;
     report_take(bundle, report);
     leaves_check(bundle);
-    enum pp_error error = root_check(bundle);
+    enum pp_error error = audit_entries_check(bundle);
+    if (error == PP_OK)
+        error = root_check(bundle);
     operator_set_check(bundle, report);
     shares_check(bundle, report);
     payout_root_check(bundle, report);
@@ -320,6 +322,8 @@ enum pp_error audit_run(const struct pp_crypto *crypto, FILE *in, audit_tell *te
     if (error == PP_OK && whole)
         error = recompute(bundle, crypto);
     bundle->counts.lanes = bundle->lanes.count;
+    for (size_t i = 0; i < bundle->lanes.count; i++)
+        bundle->counts.lanes_with_entries += bundle->lanes.has_entries[i];
     bundle->counts.charges = bundle->line_counts[AUDIT_CHARGE];
     bundle->counts.refunds = bundle->line_counts[AUDIT_REFUND];
     bundle->counts.operators = bundle->line_counts[AUDIT_OPERATOR];

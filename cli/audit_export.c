@@ -157,31 +157,76 @@ static enum pp_error payouts_put(struct writing *w, const struct pp_report *repo
     return PP_OK;
 }
 
-static enum pp_error lanes_put(struct writing *w, const struct pp_report *report)
+static enum pp_error lanes_put(struct writing *w, const struct pp_report *report,
+                               const struct pp_entries *entries)
 {
     for (size_t i = 0; i < report->lane_count; i++) {
+        const struct pp_lane_leaf *leaf = &report->lanes[i];
         struct audit_line line = {.kind = AUDIT_LANE};
-        audit_lane_of(&report->lanes[i], &line.lane);
+        uint32_t last_day = 0;
+        audit_lane_of(leaf, &line.lane);
+        line.lane.has_entries = leaf->lane == entries->lane &&
+                                pp_entries_last_day(entries, &leaf->channel_id, &last_day) == PP_OK;
+        line.lane.last_day = last_day;
+        PP_TRY(line_put(w, &line));
+    }
+    return PP_OK;
+}
+
+static enum pp_error charges_put(struct writing *w, const struct pp_entries *entries)
+{
+    for (size_t i = 0; i < entries->charge_count; i++) {
+        const struct pp_charge_entry *from = &entries->charges[i];
+        struct audit_line line = {.kind = AUDIT_CHARGE};
+        line.charge = (struct audit_charge){.lane = entries->lane,
+                                            .from = from->from.raw,
+                                            .to = from->to.raw,
+                                            .base = from->postage.base_grains,
+                                            .storage = from->postage.storage_grains,
+                                            .congestion = from->postage.congestion_grains,
+                                            .bond = from->postage.bond_grains,
+                                            .retention_days = from->retention_days,
+                                            .stored_day = from->is_unsigned ? 0 : from->stored_day};
+        memcpy(line.charge.channel_id.bytes, from->channel_id.bytes, 32);
+        memcpy(line.charge.stamp_id.bytes, from->stamp_id.bytes, 32);
+        PP_TRY(line_put(w, &line));
+    }
+    return PP_OK;
+}
+
+static enum pp_error refunds_put(struct writing *w, const struct pp_entries *entries)
+{
+    for (size_t i = 0; i < entries->refund_count; i++) {
+        const struct pp_refund_entry *from = &entries->refunds[i];
+        struct audit_line line = {.kind = AUDIT_REFUND};
+        line.refund = (struct audit_refund){
+            .lane = entries->lane, .amount = from->amount.raw, .reason = from->reason, .day = from->day};
+        memcpy(line.refund.channel_id.bytes, from->channel_id.bytes, 32);
+        memcpy(line.refund.stamp_id.bytes, from->stamp_id.bytes, 32);
         PP_TRY(line_put(w, &line));
     }
     return PP_OK;
 }
 
 enum pp_error audit_export(const struct pp_domain *domain, const struct pp_report *report,
-                           const struct pp_claims *claims, FILE *out)
+                           const struct pp_entries *entries, FILE *out)
 {
+    static const struct pp_entries none;
     struct writing w = {.out = out};
     struct audit_line line = {.kind = AUDIT_HEAD};
-    (void)claims;
     if (report->version == PP_REPORT_VERSION_WITHOUT_POOL)
         return PP_BAD_VERSION;
+    if (!entries)
+        entries = &none;
     audit_head_of(domain, report, &line.head);
     PP_TRY(line_put(&w, &line));
     PP_TRY(operators_put(&w, report));
     PP_TRY(before_put(&w, report));
     PP_TRY(shares_put(&w, report));
     PP_TRY(payouts_put(&w, report));
-    PP_TRY(lanes_put(&w, report));
+    PP_TRY(lanes_put(&w, report, entries));
+    PP_TRY(charges_put(&w, entries));
+    PP_TRY(refunds_put(&w, entries));
     line = (struct audit_line){.kind = AUDIT_END};
     line.end.lines = w.lines + 1;
     PP_TRY(line_put(&w, &line));

@@ -13,9 +13,9 @@
 
 #include <stdio.h>
 
-/* Everything that a report of one quorum says, with the evidence of the lanes of `claims`; NULL: none. */
+/* Everything that a report follows from; `entries` are those of the lanes of one node, or NULL. */
 PP_MUST_CHECK enum pp_error audit_export(const struct pp_domain *domain, const struct pp_report *report,
-                                         const struct pp_claims *claims, FILE *out);
+                                         const struct pp_entries *entries, FILE *out);
 
 /* What a bundle says of a report: also what an auditor computes to compare with. */
 void audit_head_of(const struct pp_domain *domain, const struct pp_report *report, struct audit_head *out);

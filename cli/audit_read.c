@@ -17,6 +17,8 @@ void audit_bundle_done(struct audit_bundle *bundle)
     free(bundle->lanes.stated);
     free(bundle->lanes.has_entries);
     free(bundle->lanes.last_day);
+    free(bundle->charges);
+    free(bundle->refunds);
 }
 
 /* ---- keeping ---- */
@@ -65,6 +67,34 @@ static enum pp_error lane_keep(struct audit_bundle *bundle, const struct audit_l
     return PP_OK;
 }
 
+static enum pp_error charge_keep(struct audit_bundle *bundle, const struct audit_charge *charge)
+{
+    if (bundle->charge_count == bundle->charge_room) {
+        size_t room = bundle->charge_room ? 2 * bundle->charge_room : 1024;
+        if (!grow((void **)&bundle->charges, sizeof *bundle->charges, room))
+            return PP_NO_MEMORY;
+        bundle->charge_room = room;
+    }
+    bundle->charges[bundle->charge_count] =
+        (struct audit_kept_charge){*charge, bundle->charge_count, SIZE_MAX};
+    bundle->charge_count++;
+    return PP_OK;
+}
+
+static enum pp_error refund_keep(struct audit_bundle *bundle, const struct audit_refund *refund)
+{
+    if (bundle->refund_count == bundle->refund_room) {
+        size_t room = bundle->refund_room ? 2 * bundle->refund_room : 1024;
+        if (!grow((void **)&bundle->refunds, sizeof *bundle->refunds, room))
+            return PP_NO_MEMORY;
+        bundle->refund_room = room;
+    }
+    bundle->refunds[bundle->refund_count] =
+        (struct audit_kept_refund){*refund, bundle->refund_count, SIZE_MAX};
+    bundle->refund_count++;
+    return PP_OK;
+}
+
 #define KEEP(array, value)                                                                                   \
     (at < sizeof bundle->array / sizeof bundle->array[0] ? (bundle->array[at] = (value), PP_OK) : PP_TOO_MANY)
 
@@ -93,7 +123,9 @@ static enum pp_error line_keep(struct audit_bundle *bundle, const struct audit_l
     case AUDIT_END:
         return line->end.lines == bundle->counts.lines ? PP_OK : PP_BAD_FORMAT;
     case AUDIT_CHARGE:
+        return charge_keep(bundle, &line->charge);
     case AUDIT_REFUND:
+        return refund_keep(bundle, &line->refund);
     case AUDIT_KIND_COUNT:
     default:
         return PP_BAD_KIND;

@@ -14,6 +14,16 @@ struct audit_lanes {
     size_t count, room;
 };
 
+/* An entry of a lane, with its place among its kind. */
+struct audit_kept_charge {
+    struct audit_charge charge;
+    size_t at, lane; /* lane: its place in audit_lanes; SIZE_MAX: of none */
+};
+struct audit_kept_refund {
+    struct audit_refund refund;
+    size_t at, lane;
+};
+
 struct audit_bundle {
     audit_tell *tell;
     void *context;
@@ -31,11 +41,22 @@ struct audit_bundle {
     struct audit_payout payouts[PP_PAYOUTS_MAX];
     struct audit_signature signatures[PP_OPERATORS_MAX];
     struct audit_lanes lanes;
+    struct audit_kept_charge *charges;
+    struct audit_kept_refund *refunds;
+    size_t charge_count, charge_room, refund_count, refund_room;
 };
 
 /* Reads all lines. What is wrong with one is told; false: nothing can be recomputed of what was read. */
 PP_MUST_CHECK enum pp_error audit_bundle_read(FILE *in, struct audit_bundle *bundle, bool *out_whole);
 void audit_bundle_done(struct audit_bundle *bundle);
+/* AUDIT-020 to AUDIT-026: intervals, refunds, R and E of the lanes that have entries. */
+PP_MUST_CHECK enum pp_error audit_entries_check(struct audit_bundle *bundle);
+/* Tells each field that differs; `at`: the line's place among its kind. */
+void audit_compare(struct audit_bundle *bundle, const struct audit_line *expected,
+                   const struct audit_line *found, size_t at, const char *remark);
+void audit_fault(struct audit_bundle *bundle, const struct audit_line *line, size_t at, enum pp_error error,
+                 const char *field, const char *remark);
+struct audit_line audit_lane_line(const struct audit_bundle *bundle, size_t i);
 void audit_find(struct audit_bundle *bundle, const struct audit_finding *finding);
 
 #endif

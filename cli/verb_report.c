@@ -133,13 +133,27 @@ static int report_tell(const struct shown *shown)
 
 /* ---- exporting ---- */
 
+/* With the charges and refunds of this node's lanes, where its journal has the report. */
+static enum pp_error bundle_write(const struct shown *shown, FILE *out)
+{
+    const struct pp_report *report = &shown->report->report;
+    struct pp_entries entries;
+    enum pp_error error = pp_claims_entries(shown->claims, report->fields.epoch, &entries);
+    if (error == PP_NOT_FOUND)
+        return audit_export(&shown->head.domain, report, NULL, out);
+    PP_TRY(error);
+    error = audit_export(&shown->head.domain, report, &entries, out);
+    pp_entries_done(&entries);
+    return error;
+}
+
 /* AUDIT-006: beside it first, so that no half of a bundle has its name; and never over another file. */
 static enum pp_error export_write(const struct shown *shown, const char *beside)
 {
     FILE *out = fopen(beside, "wbx");
     if (!out)
         return errno == EEXIST ? PP_EXISTS : PP_IO;
-    enum pp_error error = audit_export(&shown->head.domain, &shown->report->report, shown->claims, out);
+    enum pp_error error = bundle_write(shown, out);
     if (error == PP_OK && fsync(fileno(out)) != 0)
         error = PP_IO;
     if (fclose(out) != 0 && error == PP_OK)

@@ -1,5 +1,6 @@
 #include <pp/claims.h>
 
+#include "entries.h"
 #include "node.h"
 
 #include <pennypost_shards.h>
@@ -378,4 +379,11 @@ enum pp_error pp_claims_leaves(const struct pp_claims *claims, struct pp_lane_le
     else
         free(leaves);
     return error;
+}
+
+enum pp_error pp_claims_entries(const struct pp_claims *claims, uint64_t epoch, struct pp_entries *out)
+{
+    if (claims->next || claims->part)
+        return PP_NOT_FOUND;
+    return pp_entries_read(claims->data.journal, claims->ledger.head.lane_count + 1, epoch, out);
 }

@@ -1,12 +1,14 @@
 /* Goal: a bundle says so itself when an entry of it was altered, and an auditor finds whatever does not follow, also when the liar
  * sealed it anew. Method: a report of three operators with debts, carries, forfeits and a blend; every field of every line altered,
- * one at a time, with and without new seals; lines taken away, doubled, exchanged; bytes at random. AUDIT-001 ... AUDIT-019 */
+ * one at a time, with and without new seals; lines taken away, doubled, exchanged; bytes at random. AUDIT-001 ... AUDIT-026 */
 #include "cli_run.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
 
 #include "audit.h"
 #include "audit_export.h"
+
+#include <pp/refund.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,41 @@ static struct pp_pool_table before;
 static struct pp_operator operators[OPERATORS];
 static struct pp_operator_weights weights[OPERATORS];
 static struct pp_secret_key keys[OPERATORS];
+
+/* Of the first lane, up to day 20,002. 1: 3 of 7 days, 142 each and 6 more by one: 130 + 429. 2: deleted on its second day of 10:
+ * 100 + 200 earned, 800 back. 3: not stored. 4: a session's leaf without a root. R = 900, E = 859. */
+static struct pp_charge_entry charges[] = {
+    {.stamp_id = {{1}},
+     .to.raw = 1130,
+     .postage = {100, 1000, 30, 0},
+     .retention_days = 7,
+     .stored_day = 20000},
+    {.stamp_id = {{2}},
+     .from.raw = 1130,
+     .to.raw = 2230,
+     .postage = {100, 1000, 0, 0},
+     .retention_days = 10,
+     .stored_day = 20000},
+    {.stamp_id = {{3}}, .from.raw = 2230, .to.raw = 2330, .postage = {100, 0, 0, 0}, .retention_days = 1},
+    {.stamp_id = {{4}},
+     .from.raw = 2500,
+     .to.raw = 2600,
+     .postage = {100, 0, 0, 0},
+     .retention_days = 1,
+     .stored_day = 20000,
+     .is_unsigned = true},
+};
+static struct pp_refund_entry refunds[] = {
+    {.stamp_id = {{2}}, .amount.raw = 800, .reason = PP_REFUND_EARLY_DELETE, .day = 20001},
+    {.stamp_id = {{3}}, .amount.raw = 100, .reason = PP_REFUND_NOT_STORED, .day = 20001},
+};
+static struct pp_lane_days days[] = {{.last_day = 20002}};
+static struct pp_entries entries = {.charges = charges,
+                                    .refunds = refunds,
+                                    .lanes = days,
+                                    .charge_count = 4,
+                                    .refund_count = 2,
+                                    .lane_count = 1};
 
 static void operators_make(void)
 {
@@ -59,6 +96,18 @@ static void lanes_make(void)
                                          .owed = pp_grains(i == 1 ? 90 * PP_GRAINS_PER_UNIT : 0)};
 }
 
+static void entries_make(void)
+{
+    entries.lane = lanes[0].lane;
+    lanes[0].refunded = pp_grains(900);
+    lanes[0].earned = pp_grains(859);
+    days[0].channel_id = lanes[0].channel_id;
+    for (unsigned i = 0; i < 4; i++)
+        charges[i].channel_id = lanes[0].channel_id;
+    for (unsigned i = 0; i < 2; i++)
+        refunds[i].channel_id = lanes[0].channel_id;
+}
+
 static void report_make(void)
 {
     const struct pp_report_terms terms = {.epoch = 12,
@@ -82,6 +131,7 @@ static void report_make(void)
     pp_domain_init(&domain, 31337, &(struct pp_address){{7}});
     operators_make();
     lanes_make();
+    entries_make();
     ck_assert_ok(pp_report_build(&terms, lanes, LANES, nodes, &report));
     pp_report_digest(&domain, &report, &digest);
     report.signature_count = OPERATORS;
@@ -113,7 +163,7 @@ static void text_make(struct text *text)
     size_t length;
     report_make();
     FILE *out = open_memstream(&bytes, &length);
-    ck_assert_ok(audit_export(&domain, &report, NULL, out));
+    ck_assert_ok(audit_export(&domain, &report, &entries, out));
     fclose(out);
     text_take(text, bytes);
     free(bytes);
@@ -251,7 +301,7 @@ START_TEST(audit__an_honest_bundle__nothing_disagrees)
     struct text text;
     struct said said = {.count = 0};
     text_make(&text);
-    ck_assert_uint_eq(text.count, 1 + 3 + 4 + 1 + 4 + 4 + 3 + LANES + 1);
+    ck_assert_uint_eq(text.count, 1 + 3 + 4 + 1 + 4 + 4 + 3 + LANES + 4 + 2 + 1);
     ck_assert_ok(audit_text(&text, &said));
     ck_assert_uint_eq(said.count, 0);
     text_done(&text);
@@ -287,8 +337,19 @@ START_TEST(audit__every_field_of_every_line_altered__that_line_is_named)
 }
 END_TEST
 
-/* Whatever something follows from. What leads to nothing is free: a bound or a least payout that decides no other way, what the payee
- * was before the set named one, and how many lanes have entries. */
+/* What leads to nothing that is stated: a bound or a least payout that decides no other way, what the payee was before the set named
+ * one, the last day of a lane without entries, the name of a stamp that nobody refunded, how long one would have been kept that
+ * earns nothing, the day on which one was not stored. */
+static bool is_free(size_t line, const char *key)
+{
+#define IS(text) (strcmp(key, text) == 0)
+    return IS("minimum_payout_units") || IS("refund_bound_basis_points") ||
+           (IS("payee") && line >= 5 && line <= 8) || (IS("last_day") && line >= 22 && line <= 25) ||
+           (IS("stamp_id") && (line == 26 || line == 29)) ||
+           (IS("retention_days") && line >= 28 && line <= 29) || (IS("day") && line == 31);
+#undef IS
+}
+
 START_TEST(audit__every_field_altered_and_sealed_anew__found)
 {
     struct text text;
@@ -307,11 +368,7 @@ START_TEST(audit__every_field_altered_and_sealed_anew__found)
             line_alter(&other, i, keys_of_line[k]);
             fits = reseal(&other);
             enum pp_error error = audit_text(&other, &said);
-            bool free_field = strcmp(keys_of_line[k], "minimum_payout_units") == 0 ||
-                              strcmp(keys_of_line[k], "refund_bound_basis_points") == 0 ||
-                              (strcmp(keys_of_line[k], "payee") == 0 && i >= 4 && i < 8) ||
-                              strcmp(keys_of_line[k], "has_entries") == 0 ||
-                              strcmp(keys_of_line[k], "last_day") == 0;
+            bool free_field = is_free(i + 1, keys_of_line[k]);
             ck_assert_msg(error != PP_OK || free_field, "line %zu: %s", i + 1, keys_of_line[k]);
             ck_assert_msg(said.count > 0 || free_field, "line %zu: %s", i + 1, keys_of_line[k]);
             named += said.names_field || !fits;
@@ -341,6 +398,11 @@ START_TEST(audit__some_lies__named_with_both_values)
         {1, "payout_root", "payout_root", 1},
         {1, "operator_set", "operator_set", 1},
         {1, "block_number", "signature", 18},
+        {26, "storage", "to", 26},
+        {30, "amount", "amount", 30},
+        {31, "stamp_id", "stamp_id", 31},
+        {30, "reason", "reason", 30},
+        {26, "retention_days", "earned", 21},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct text text;
@@ -353,6 +415,69 @@ START_TEST(audit__some_lies__named_with_both_values)
                       (unsigned)said.first.line);
         ck_assert_msg(said.first.line == cases[i].said_line, "case %zu: line %u", i,
                       (unsigned)said.first.line);
+        text_done(&text);
+    }
+}
+END_TEST
+
+static void line_set(struct text *text, size_t line, const char *key, const char *value)
+{
+    json_t *object = json_loads(text->lines[line - 1], 0, NULL);
+    json_object_set_new(object, key, json_string(value));
+    free(text->lines[line - 1]);
+    text->lines[line - 1] = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(object);
+}
+
+/* AUDIT-020 ... AUDIT-026: money that is spent twice or given back twice. */
+START_TEST(audit__entries_that_cannot_be_together__named)
+{
+    static const struct {
+        size_t line;
+        const char *key[3], *value[3];
+        enum pp_error error;
+        uint64_t said_line;
+    } cases[] = {
+        {27, {"from", "to"}, {"1129", "2229"}, PP_INTERVAL_TAKEN, 27},
+        {29, {"from", "to"}, {"900000000", "900000100"}, PP_OVER_SPENT, 29},
+        {31,
+         {"stamp_id", "reason", "amount"},
+         {"0x0200000000000000000000000000000000000000000000000000000000000000", "2", "800"},
+         PP_ALREADY_REFUNDED,
+         0},
+        {31, {"reason"}, {"3"}, PP_BAD_KIND, 31},
+        {31,
+         {"stamp_id", "reason"},
+         {"0x0000000000000000000000000000000000000000000000000000000000000000", "3"},
+         PP_INVARIANT,
+         31},
+        {30, {"day"}, {"20010"}, PP_INVARIANT, 30}, /* its last day: nothing is left */
+        {27,
+         {"stamp_id"},
+         {"0x0100000000000000000000000000000000000000000000000000000000000000"},
+         PP_INVARIANT,
+         0},
+        {26, {"lane"}, {"1536"}, PP_NOT_FOUND, 26},
+        {26, {"lane"}, {"18446744073709551615"}, PP_NOT_FOUND, 26},
+        {26, {"retention_days"}, {"0"}, PP_OUT_OF_RANGE, 26},
+        {26, {"retention_days"}, {"401"}, PP_OUT_OF_RANGE, 26},
+        {26, {"stored_day"}, {"18446744073709551615"}, PP_OUT_OF_RANGE, 26},
+        {26, {"storage", "to"}, {"18446744073709551615", "18446744073709551745"}, PP_OUT_OF_RANGE, 26},
+        {21, {"has_entries"}, {"no"}, PP_NOT_FOUND, 26},
+        {21, {"last_day"}, {"19999"}, PP_INVARIANT, 21},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct text text;
+        struct said said = {.count = 0};
+        text_make(&text);
+        for (unsigned k = 0; k < 3 && cases[i].key[k]; k++)
+            line_set(&text, cases[i].line, cases[i].key[k], cases[i].value[k]);
+        ck_assert(reseal(&text));
+        (void)audit_text(&text, &said);
+        ck_assert_msg(said.first.error == cases[i].error, "case %zu: %s", i, pp_error_name(said.first.error));
+        if (cases[i].said_line)
+            ck_assert_msg(said.first.line == cases[i].said_line, "case %zu: line %u", i,
+                          (unsigned)said.first.line);
         text_done(&text);
     }
 }
@@ -394,7 +519,7 @@ START_TEST(audit__cut_anywhere_or_changed_at_random__refused)
     struct pp_rng rng;
     report_make();
     FILE *out = open_memstream(&bytes, &length);
-    ck_assert_ok(audit_export(&domain, &report, NULL, out));
+    ck_assert_ok(audit_export(&domain, &report, &entries, out));
     fclose(out);
     for (size_t cut = 1; cut < length; cut += 61) {
         struct said said = {.count = 0};
@@ -497,7 +622,7 @@ START_TEST(export__a_report_of_version_1__refused)
     report_make();
     report.version = PP_REPORT_VERSION_WITHOUT_POOL;
     FILE *out = open_memstream(&bytes, &length);
-    ck_assert_error(audit_export(&domain, &report, NULL, out), PP_BAD_VERSION);
+    ck_assert_error(audit_export(&domain, &report, &entries, out), PP_BAD_VERSION);
     fclose(out);
     free(bytes);
 }
@@ -508,6 +633,7 @@ PP_TEST(audit__an_honest_bundle__nothing_disagrees)
 PP_TEST(audit__every_field_of_every_line_altered__that_line_is_named)
 PP_TEST(audit__every_field_altered_and_sealed_anew__found)
 PP_TEST(audit__some_lies__named_with_both_values)
+PP_TEST(audit__entries_that_cannot_be_together__named)
 PP_TEST(audit__lines_taken_away_doubled_or_exchanged__named)
 PP_TEST(audit__cut_anywhere_or_changed_at_random__refused)
 PP_TEST(audit__lines_that_cannot_be__named_errors)

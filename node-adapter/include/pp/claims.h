@@ -14,6 +14,7 @@
 
 #include <pp/chain_event.h>
 #include <pp/eip712.h>
+#include <pp/entries.h>
 #include <pp/epoch.h>
 #include <pp/stamp.h>
 
@@ -65,6 +66,10 @@ PP_MUST_CHECK enum pp_error pp_claims_lane(const struct pp_claims *claims, const
 /* The lanes of one folder, of the first shard where there are several, as a report states them; free() the list. */
 PP_MUST_CHECK enum pp_error pp_claims_leaves(const struct pp_claims *claims, struct pp_lane_leaf **out,
                                              size_t *out_count);
+
+/* What the lanes of a report follow from. NOT_FOUND: no such report; or one of several shards, whose journals a report does not
+ * divide alike. */
+PP_MUST_CHECK enum pp_error pp_claims_entries(const struct pp_claims *claims, uint64_t epoch, struct pp_entries *out);
 
 /* A report with its lanes, its tree and its payouts, decoded and recomputed: ready for pp_lane_tree_prove (over `tree`),
  * pp_payout_prove (over report.payouts) and pp_quorum. report.signatures hold the quorum's. */
