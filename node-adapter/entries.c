@@ -56,7 +56,8 @@ static struct pp_charge_entry *charge_of(const struct pp_entries *entries, uint6
         else
             high = middle;
     }
-    return low < entries->charge_count && entries->charges[low].sequence == sequence ? &entries->charges[low] : NULL;
+    return low < entries->charge_count && entries->charges[low].sequence == sequence ? &entries->charges[low]
+                                                                                     : NULL;
 }
 
 /* ---- records ---- */
@@ -205,7 +206,7 @@ static enum pp_error journal_walk(void *context, struct pp_txn *txn)
             error = record_take(look, &record);
     }
     pp_journal_walk_close(&walk);
-    return error;
+    return error == PP_NOT_FOUND && look->epoch == 0 ? PP_OK : error;
 }
 
 static int days_order(const void *a, const void *b)
@@ -232,7 +233,8 @@ static enum pp_error days_take(struct entries_look *look)
     return PP_OK;
 }
 
-enum pp_error pp_entries_read(struct pp_store *journal, uint32_t lanes_max, uint64_t epoch, struct pp_entries *out)
+enum pp_error pp_entries_read(struct pp_store *journal, uint32_t lanes_max, uint64_t epoch,
+                              struct pp_entries *out)
 {
     static const uint64_t map_key[2] = {1, 2}; /* channel ids of one's own journal: nobody chooses them now */
     struct entries_look look = {.room = malloc(sizeof *look.room), .epoch = epoch, .out = out};

@@ -6,7 +6,7 @@
 
 #include <pp/entries.h>
 
-/* lanes_max: as many as the journal knows, at least. */
+/* lanes_max: as many as the journal knows, at least. epoch 0: to the journal's end. */
 PP_MUST_CHECK enum pp_error pp_entries_read(struct pp_store *journal, uint32_t lanes_max, uint64_t epoch,
                                             struct pp_entries *out);
 

@@ -3,7 +3,9 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
+#include <pp/claims.h>
 #include <pp/price.h>
+#include <pp/refund.h>
 #include <pp/verify.h>
 #include <pp/voucher.h>
 
@@ -12,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ENTRIES_LOOKS_MOST 20000000u
 
 static uint64_t fixture_now(void *context)
 {
@@ -84,6 +88,63 @@ static void on_finding(void *context, const struct pp_verify_finding *finding)
             (unsigned long long)finding->sequence, (long long)finding->lane_slot, finding->detail);
 }
 
+/* E of one charge by the definition (REW-030, REW-031): another way than the book's. */
+static pp_u128 charge_earned(const struct pp_charge_entry *charge, const struct pp_entries *entries, uint32_t last_day)
+{
+    uint64_t days = 0;
+    if (charge->is_unsigned || charge->stored_day == 0)
+        return 0;
+    for (size_t i = 0; i < entries->refund_count; i++)
+        if (entries->refunds[i].reason == PP_REFUND_EARLY_DELETE && entries->refunds[i].day < last_day &&
+            memcmp(&entries->refunds[i].stamp_id, &charge->stamp_id, sizeof charge->stamp_id) == 0)
+            last_day = entries->refunds[i].day;
+    if (last_day >= charge->stored_day)
+        days = last_day - charge->stored_day + 1u;
+    days = days < charge->retention_days ? days : charge->retention_days;
+    const uint64_t rest = charge->postage.storage_grains % charge->retention_days;
+    return (pp_u128)charge->postage.base_grains + charge->postage.congestion_grains +
+           (pp_u128)(charge->postage.storage_grains / charge->retention_days) * days + (days < rest ? days : rest);
+}
+
+static void leaf_expect(const struct pp_lane_leaf *leaf, const struct pp_entries *entries)
+{
+    pp_u128 refunded = 0, earned = 0;
+    uint32_t last_day;
+    ck_assert_ok(pp_entries_last_day(entries, &leaf->channel_id, &last_day));
+    for (size_t i = 0; i < entries->refund_count; i++)
+        if (pp_channel_id_eq(&entries->refunds[i].channel_id, &leaf->channel_id))
+            refunded += entries->refunds[i].amount.raw;
+    for (size_t i = 0; i < entries->charge_count; i++)
+        if (pp_channel_id_eq(&entries->charges[i].channel_id, &leaf->channel_id))
+            earned += charge_earned(&entries->charges[i], entries, last_day);
+    pp_expect(refunded == leaf->refunded.raw);
+    pp_expect(earned == leaf->earned.raw);
+}
+
+/* What an audit bundle would say of every lane follows from its charges and refunds. Not of the largest worlds: it looks at every pair
+ * of lane and entry. */
+static void entries_verify(const struct pp_fixture *fixture)
+{
+    struct pp_claims *claims;
+    struct pp_entries entries;
+    struct pp_lane_leaf *leaves;
+    size_t count;
+    ck_assert_ok(pp_claims_open(fixture->dir, &claims, NULL));
+    enum pp_error error = pp_claims_entries(claims, 0, &entries);
+    if (error == PP_OK) {
+        ck_assert_ok(pp_claims_leaves(claims, &leaves, &count));
+        if (count * (entries.charge_count + entries.refund_count) < ENTRIES_LOOKS_MOST &&
+            entries.charge_count * entries.refund_count < ENTRIES_LOOKS_MOST)
+            for (size_t i = 0; i < count; i++)
+                leaf_expect(&leaves[i], &entries);
+        free(leaves);
+        pp_entries_done(&entries);
+    } else {
+        ck_assert_error(error, PP_NOT_FOUND); /* one of several shards */
+    }
+    pp_claims_close(claims);
+}
+
 void pp_fixture_verify(struct pp_fixture *fixture, struct pp_verify_summary *out)
 {
     struct pp_verify_summary summary;
@@ -91,6 +152,8 @@ void pp_fixture_verify(struct pp_fixture *fixture, struct pp_verify_summary *out
     pp_fixture_close(fixture);
     ck_assert_ok(pp_verify_dir(fixture->dir, &config, &summary));
     ck_assert_uint_eq(summary.findings, 0);
+    if (summary.records > 0)
+        entries_verify(fixture);
     if (out)
         *out = summary;
 }

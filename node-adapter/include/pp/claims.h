@@ -67,7 +67,7 @@ PP_MUST_CHECK enum pp_error pp_claims_lane(const struct pp_claims *claims, const
 PP_MUST_CHECK enum pp_error pp_claims_leaves(const struct pp_claims *claims, struct pp_lane_leaf **out,
                                              size_t *out_count);
 
-/* What the lanes of a report follow from. NOT_FOUND: no such report; or one of several shards, whose journals a report does not
+/* What the lanes of a report follow from; epoch 0: as they stand at the journal's end. NOT_FOUND: no such report; or one of several shards, whose journals a report does not
  * divide alike. */
 PP_MUST_CHECK enum pp_error pp_claims_entries(const struct pp_claims *claims, uint64_t epoch, struct pp_entries *out);
 

@@ -41,7 +41,7 @@ struct pp_lane_days {
 };
 
 struct pp_entries {
-    uint32_t lane; /* the shard's: that of all of them */
+    uint32_t lane;                   /* the shard's: that of all of them */
     struct pp_charge_entry *charges; /* by sequence */
     struct pp_refund_entry *refunds; /* in the journal's order */
     struct pp_lane_days *lanes;      /* ascending by channel */
