@@ -31,8 +31,7 @@ void cli_overview(FILE *out)
     fprintf(out, "pennypost VERB [options]: pay postage for messages from a channel opened once\n\n");
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-    fprintf(out, "\nEvery verb takes --json, --wallet FOLDER, --node URL, --rpc URL, --key FILE,\n"
-                 "--passphrase-file FILE, --passphrase-fd N, and --help for its own options.\n"
+    fprintf(out, "\nEvery verb takes --json, --wallet FOLDER, --node URL, --rpc URL, --key FILE; --help.\n"
                  "Exit status: 0 done, 1 refused or failed, 2 not understood, 3 nothing due.\n");
 }
 

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCKS_AHEAD 64u /* that the disk is asked for: 4 MiB */
+#define BLOCKS_AHEAD 64u       /* that the disk is asked for: 4 MiB */
+#define BLOCKS_AT_ONCE 16u     /* in one question: 1 MiB */
+#define NEIGHBOURS_BYTES 8192u /* values as far apart as their pages' rest and head */
 
 struct load {
     struct pp_store *derived;
@@ -173,23 +175,39 @@ static void block_load(struct load *load, struct pp_txn *txn, uint32_t block)
     }
 }
 
-/* The disk works on the next blocks while this one is decoded: pages that are asked for one by one wait one by one. */
-static void block_announce(const struct load *load, struct pp_txn *txn, uint64_t block)
+/* The disk works on the next blocks while these are decoded: pages that are asked for one by one wait one by one. Neighbours on
+ * the disk, as nearly all are, are asked for at once, since each question to a disk costs the same. */
+static void blocks_announce(const struct load *load, struct pp_txn *txn, uint64_t from, uint64_t to)
 {
-    struct pp_checkpoint_key key = pp_checkpoint_block_key(load->segment->number, (uint32_t)block);
-    struct pp_slice value;
-    if (block < load->segment->blocks &&
-        pp_txn_get(txn, PP_TABLE_CHECKPOINT, pp_slice(key.bytes, key.length), &value) == PP_OK)
-        pp_txn_will_read(value);
+    struct pp_slice run = {0};
+    for (uint64_t block = from; block < to && block < load->segment->blocks; block++) {
+        struct pp_checkpoint_key key = pp_checkpoint_block_key(load->segment->number, (uint32_t)block);
+        struct pp_slice value;
+        if (pp_txn_get(txn, PP_TABLE_CHECKPOINT, pp_slice(key.bytes, key.length), &value) != PP_OK)
+            continue;
+        const size_t gap = run.bytes && value.bytes >= run.bytes + run.length
+                               ? (size_t)(value.bytes - run.bytes) - run.length
+                               : SIZE_MAX;
+        if (gap < NEIGHBOURS_BYTES) {
+            run.length += gap + value.length;
+            continue;
+        }
+        if (run.bytes)
+            pp_txn_will_read(run);
+        run = value;
+    }
+    if (run.bytes)
+        pp_txn_will_read(run);
 }
 
 static void segment_load(struct load *load, struct pp_txn *txn)
 {
     uint64_t block;
     while (failed(load) == PP_OK && (block = atomic_fetch_add(&load->next, 1)) < load->segment->blocks) {
-        for (uint64_t ahead = 1; block == 0 && ahead < BLOCKS_AHEAD; ahead++)
-            block_announce(load, txn, ahead);
-        block_announce(load, txn, block + BLOCKS_AHEAD);
+        if (block == 0)
+            blocks_announce(load, txn, 0, BLOCKS_AHEAD);
+        if (block % BLOCKS_AT_ONCE == 0)
+            blocks_announce(load, txn, block + BLOCKS_AHEAD, block + BLOCKS_AHEAD + BLOCKS_AT_ONCE);
         block_load(load, txn, (uint32_t)block);
     }
 }
