@@ -75,7 +75,7 @@ async function sendEverything() {
   const rehearse = ['--connections', 4, '--repeat', 5, '--reorder'];
   const single = await send(['--manifest', manifestPart('first', made.lines.slice(0, singly)), '--single', ...rehearse]);
   same('acknowledged', single.acknowledged, singly);
-  const batches = await send(['--manifest', manifestPart('second', made.lines.slice(singly, cut)), '--batch', 64, ...rehearse]);
+  const batches = await send(['--manifest', manifestPart('second', made.lines.slice(singly, cut)), '--stamp', 'batch', '--batch', 64, ...rehearse]);
   same('acknowledged', batches.acknowledged, cut - singly);
   const repeated = single.repeated + batches.repeated;
   step(`sent ${singly} singly and ${cut - singly} in batches of 64 over 4 connections, out of order, ${repeated} of ${single.requests + batches.requests} requests twice`);
