@@ -63,7 +63,7 @@ enum pp_error pp_sessions_reserve(struct pp_sessions *sessions, size_t stamps)
 void pp_sessions_begin(struct pp_sessions *sessions)
 {
     sessions->group++;
-    sessions->tree = (struct pp_session_tree){0};
+    sessions->tree = (struct pp_session_tree){0}; /* a group that was undone may have had other leaves by these numbers */
     sessions->change_count = 0;
 }
 
@@ -228,7 +228,7 @@ void pp_sessions_oldest(const struct pp_sessions *sessions, const struct pp_sess
     *out_highest = highest_of(sessions, session, count);
 }
 
-/* Leaves do not change while they stand, so the same place and number of leaves is the same tree: until a group is undone. */
+/* Leaves do not change while they stand, so the same place and number of leaves is the same tree as long as the group lasts. */
 static const struct pp_hash *tree_of(struct pp_sessions *sessions, const struct pp_session *session, uint32_t count,
                                      struct pp_hash *scratch)
 {
@@ -420,5 +420,4 @@ void pp_sessions_undo(struct pp_sessions *sessions)
 {
     while (sessions->change_count > 0)
         change_undo(sessions, &sessions->changes[--sessions->change_count]);
-    sessions->tree = (struct pp_session_tree){0};
 }

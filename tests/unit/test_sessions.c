@@ -251,7 +251,34 @@ START_TEST(leaf_ring__random_ends__as_queue)
 }
 END_TEST
 
+/* SESSION-030: after a group that did not reach the disk, the same numbers may be other leaves. */
+START_TEST(context__leaves_after_an_undone_group__of_the_new_ones)
+{
+    struct pp_sessions sessions;
+    struct pp_hash scratch[2], contexts[3];
+    struct pp_grains highest;
+    const struct pp_session made = session_of(1, 0, 100);
+    ck_assert_ok(pp_sessions_open(&sessions, 0x5eed));
+    pp_sessions_begin(&sessions);
+    ck_assert_ok(pp_sessions_add(&sessions, &made));
+    struct pp_session *session = pp_sessions_find(&sessions, &made.id);
+    for (unsigned group = 0; group < 2; group++) {
+        struct pp_session_leaf leaf = leaf_of(2);
+        pp_sessions_begin(&sessions);
+        leaf.stamp_id.bytes[31] = (uint8_t)group;
+        ck_assert_ok(pp_sessions_leaf_add(&sessions, session, &leaf));
+        pp_sessions_context(&sessions, session, 1, scratch, &contexts[group], &highest);
+        pp_sessions_context(&sessions, session, 1, scratch, &contexts[2], &highest);
+        ck_assert_mem_eq(contexts[2].bytes, contexts[group].bytes, 32);
+        pp_sessions_undo(&sessions);
+    }
+    ck_assert_mem_ne(contexts[0].bytes, contexts[1].bytes, 32);
+    pp_sessions_close(&sessions);
+}
+END_TEST
+
 PP_TESTS("sessions")
+PP_TEST(context__leaves_after_an_undone_group__of_the_new_ones)
 PP_TEST(leaf_ring__random_ends__as_queue)
 PP_TEST(sessions__random_changes_and_undo__as_plain_lists)
 PP_TEST(sessions__each_limit__refused)
