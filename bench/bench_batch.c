@@ -3,7 +3,7 @@
  * curve_batch: charges, as the batch grows from one stamp to 1024. */
 #include "batch.h"
 
-#include "node.h"
+#include "engine/node.h"
 
 #include <pp/limits.h>
 

@@ -5,7 +5,7 @@
  * POST of 1 KiB without a credential. */
 #include "http_load.h"
 
-#include "http_api.h"
+#include "http/http_api.h"
 
 #include <pp/payment.h>
 

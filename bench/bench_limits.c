@@ -1,7 +1,7 @@
 /* The limits: what the machine does when nothing of ours is in the way. */
 #include "bench.h"
 
-#include "records.h"
+#include "ledger/records.h"
 
 #include <pp/voucher.h>
 

@@ -1,6 +1,6 @@
 #include "bench.h"
 
-#include "tickets.h"
+#include "engine/tickets.h"
 
 #include <pp/price.h>
 #include <pp/voucher.h>

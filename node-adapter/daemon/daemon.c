@@ -3,7 +3,7 @@
 #include "daemon/clock_file.h"
 #include "daemon/peers.h"
 #include "daemon/shard_list.h"
-#include "http_api.h"
+#include "http/http_api.h"
 
 #include <pp/assert.h>
 #include <pp/chain_watch.h>

@@ -1,6 +1,6 @@
 /* Whether two statements contradict each other: one rule a kind, each over entries that the operator's own keys signed. */
 #include "evidence/statement.h"
-#include "node.h"
+#include "engine/node.h"
 
 #include <pp/assert.h>
 #include <pp/chain_event.h>

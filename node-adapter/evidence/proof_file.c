@@ -1,6 +1,6 @@
 #include "evidence/proof_file.h"
 
-#include "tables.h"
+#include "store/tables.h"
 
 #include <pp/evidence.h>
 

@@ -1,6 +1,6 @@
 #include "evidence/publish.h"
 
-#include "node.h"
+#include "engine/node.h"
 
 #include <pp/assert.h>
 

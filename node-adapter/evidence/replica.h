@@ -16,7 +16,7 @@
 #define PP_EVIDENCE_REPLICA_H
 
 #include "evidence/segment.h"
-#include "ledger.h"
+#include "ledger/ledger.h"
 
 #include <pp/evidence.h>
 

@@ -1,7 +1,7 @@
 /* What a record of another operator says, against the ledger before it: every signature, and every number that the ledger's
  * step takes as it is. */
 #include "evidence/replica.h"
-#include "node.h"
+#include "engine/node.h"
 
 #include <pp/assert.h>
 #include <pp/day.h>

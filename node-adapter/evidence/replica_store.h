@@ -12,7 +12,7 @@
 #define PP_EVIDENCE_REPLICA_STORE_H
 
 #include "evidence/replica.h"
-#include "store.h"
+#include "store/store.h"
 
 struct pp_replica_store;
 

@@ -15,7 +15,7 @@
 #ifndef PP_EVIDENCE_SEGMENT_H
 #define PP_EVIDENCE_SEGMENT_H
 
-#include "journal.h"
+#include "store/journal.h"
 
 #include <pp/eip712.h>
 #include <pp/sign.h>

@@ -6,9 +6,9 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "index.h"
-#include "journal.h"
-#include "tables.h"
+#include "store/index.h"
+#include "store/journal.h"
+#include "store/tables.h"
 
 #include <pp/claims.h>
 #include <pp/verify.h>

@@ -2,8 +2,8 @@
 #include "pp_fuzz.h"
 #include "pp_test.h"
 
-#include "http_guard.h"
-#include "http_head.h"
+#include "http/http_guard.h"
+#include "http/http_head.h"
 
 #include <pp/fields.h>
 #include <pp/payment.h>

@@ -1,6 +1,6 @@
 /* What a thief tries against a whole node, and what must not come of it: free storage, unearned days, a stopped node.
  * Method: a node in a temporary folder with an injected clock; faults of the disk are injected where a commit ends. */
-#include "node.h"
+#include "engine/node.h"
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"

@@ -1,6 +1,6 @@
 /* The watch against a real chain: what it tells of channels, when, and what it does when the chain misbehaves. */
 #include "anvil.h"
-#include "chain_poll.h"
+#include "chain/chain_poll.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
 

@@ -4,8 +4,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "journal.h"
-#include "tables.h"
+#include "store/journal.h"
+#include "store/tables.h"
 
 #include <pp/claims.h>
 #include <pp/voucher.h>

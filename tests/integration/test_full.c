@@ -5,7 +5,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "node.h"
+#include "engine/node.h"
 
 #include <pp/verify.h>
 

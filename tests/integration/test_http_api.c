@@ -7,7 +7,7 @@
 #include "pp_test.h"
 #include "served_api.h"
 
-#include "http_api.h"
+#include "http/http_api.h"
 
 #include <pp/frame.h>
 #include <pp/payment.h>

@@ -5,9 +5,9 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "http_conn.h"
-#include "http_job.h"
-#include "node.h"
+#include "http/http_conn.h"
+#include "http/http_job.h"
+#include "engine/node.h"
 
 #include <pp/limits.h>
 

@@ -4,7 +4,7 @@
  * and tell each acknowledgement into a pipe. The parent stops, continues and kills them at random moments. An interval that
  * both acknowledged would be a lane with two writers; an acknowledgement that the journal does not have, a lost one. */
 #define _GNU_SOURCE
-#include "node.h"
+#include "engine/node.h"
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"

@@ -10,9 +10,9 @@
 #include "pp_test.h"
 #include "served_api.h"
 
-#include "http_api.h"
-#include "http_job.h"
-#include "node.h"
+#include "http/http_api.h"
+#include "http/http_job.h"
+#include "engine/node.h"
 
 #include <pp/chain_watch.h>
 #include <pp/frame.h>

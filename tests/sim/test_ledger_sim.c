@@ -6,7 +6,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "node.h"
+#include "engine/node.h"
 
 #include <pp/claims.h>
 #include <pp/verify.h>

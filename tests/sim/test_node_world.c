@@ -2,7 +2,7 @@
  * against an auditor that shares no code with the ledger: it predicts every answer and every balance from what was asked.
  * Method: random deeds from a seed, one after the other. After each, S, R, E and the number of stamps of every lane are
  * compared; now and then the folder is copied as a crash would leave it, opened, compared, and verified from zero. */
-#include "node.h"
+#include "engine/node.h"
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"

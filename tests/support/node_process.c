@@ -1,7 +1,7 @@
 #include "node_process.h"
 #include "pp_test.h"
 
-#include <http_api.h>
+#include "http/http_api.h"
 #include <pennypost.h>
 #include <pp/time.h>
 #include <signal.h>

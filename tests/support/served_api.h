@@ -5,7 +5,7 @@
 #ifndef SERVED_API_H
 #define SERVED_API_H
 
-#include "http_api.h"
+#include "http/http_api.h"
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-#include "chain_journal.h"
+#include "chain/chain_journal.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
 

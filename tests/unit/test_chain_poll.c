@@ -1,7 +1,7 @@
 /* A chain's node that lies, turn by turn: a named error, no event, and the next turn goes on. The honest chain is in
  * tests/integration/test_chain_watch.c. */
 #define _GNU_SOURCE
-#include "chain_poll.h"
+#include "chain/chain_poll.h"
 #include "fake_rpc.h"
 #include "pp_fixture.h"
 #include "pp_test.h"

@@ -4,8 +4,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "checkpoint.h"
-#include "node.h"
+#include "store/checkpoint.h"
+#include "engine/node.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

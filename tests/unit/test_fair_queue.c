@@ -2,7 +2,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "fair_queue.h"
+#include "engine/fair_queue.h"
 
 #include <stdlib.h>
 #include <string.h>

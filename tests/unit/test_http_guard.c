@@ -4,8 +4,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "http_guard.h"
-#include "http_head.h"
+#include "http/http_guard.h"
+#include "http/http_head.h"
 
 #include <pp/limits.h>
 

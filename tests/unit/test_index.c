@@ -3,8 +3,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "index.h"
-#include "node.h"
+#include "store/index.h"
+#include "engine/node.h"
 
 #include <pp/verify.h>
 

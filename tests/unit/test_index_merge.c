@@ -4,8 +4,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "index.h"
-#include "tables.h"
+#include "store/index.h"
+#include "store/tables.h"
 
 #include <stdlib.h>
 #include <string.h>

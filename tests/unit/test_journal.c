@@ -3,7 +3,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "journal.h"
+#include "store/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "lease.h"
-#include "tables.h"
+#include "store/lease.h"
+#include "store/tables.h"
 
 #include <signal.h>
 #include <stdio.h>

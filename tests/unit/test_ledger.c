@@ -5,9 +5,9 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "checkpoint.h"
-#include "journal.h"
-#include "ledger.h"
+#include "store/checkpoint.h"
+#include "store/journal.h"
+#include "ledger/ledger.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

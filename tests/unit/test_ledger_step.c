@@ -2,7 +2,7 @@
  * Method: a story of records over two lanes. Before each, the state is printed (the lanes' checkpoint rows, the tickets, the
  * head); the record is stepped and undone, and the print is the same; then it is stepped for good. The impossible ones are
  * the same records with one number changed. */
-#include "checkpoint.h"
+#include "store/checkpoint.h"
 #include "pp_test.h"
 
 #include <pp/day.h>

@@ -1,7 +1,7 @@
 /* Sessions at a whole node: what opens, what is charged, what earns and when, and every way to cheat.
  * Method: a real node with both kinds of store; the sender's side by the test's own keys; at the end of each story `verify`
  * recomputes the folder. */
-#include "node.h"
+#include "engine/node.h"
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"

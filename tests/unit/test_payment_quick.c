@@ -4,7 +4,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "payment_quick.h"
+#include "http/payment_quick.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "node.h"
+#include "engine/node.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -3,7 +3,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "problem.h"
+#include "http/problem.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "recent.h"
+#include "engine/recent.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "records.h"
+#include "ledger/records.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "runs.h"
+#include "store/runs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

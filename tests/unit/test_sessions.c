@@ -3,7 +3,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "sessions.h"
+#include "ledger/sessions.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Several writers behind one routing table. Method: real folders, a sender a lane, and for what belongs to another process a
  * process of its own. */
-#include "node.h"
+#include "engine/node.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
 #include "shards_fixture.h"

@@ -2,7 +2,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "signers.h"
+#include "engine/signers.h"
 
 #include <string.h>
 

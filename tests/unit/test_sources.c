@@ -1,7 +1,7 @@
 /* Who forges is suspect, for some seconds; who does not, is not. */
 #include "pp_test.h"
 
-#include "sources.h"
+#include "engine/sources.h"
 
 #include <string.h>
 

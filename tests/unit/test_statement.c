@@ -7,7 +7,7 @@
 #include "pp_test.h"
 
 #include "statement.h"
-#include "tables.h"
+#include "store/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>

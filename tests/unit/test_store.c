@@ -3,8 +3,8 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "store.h"
-#include "tables.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <errno.h>
 #include <fcntl.h>

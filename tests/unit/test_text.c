@@ -1,7 +1,7 @@
 /* Goal: texts grow without losing a byte, and never leave the room they were given. */
 #include "pp_test.h"
 
-#include "text.h"
+#include "http/text.h"
 
 START_TEST(text__on_the_heap__grows)
 {

@@ -2,7 +2,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "tickets.h"
+#include "engine/tickets.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "tables.h"
+#include "store/tables.h"
 
 #include <fcntl.h>
 #include <pthread.h>

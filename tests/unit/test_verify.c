@@ -4,10 +4,10 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "checkpoint.h"
-#include "index.h"
-#include "journal.h"
-#include "tables.h"
+#include "store/checkpoint.h"
+#include "store/index.h"
+#include "store/journal.h"
+#include "store/tables.h"
 
 #include <pp/refund.h>
 #include <pp/verify.h>

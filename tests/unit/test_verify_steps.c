@@ -6,9 +6,9 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
-#include "checkpoint.h"
-#include "journal.h"
-#include "tables.h"
+#include "store/checkpoint.h"
+#include "store/journal.h"
+#include "store/tables.h"
 
 #include <pp/verify.h>
 

@@ -1,0 +1,253 @@
+#include "chain/chain_transport.h"
+
+#include "chain/chain_json.h"
+
+#include <curl/curl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TIMEOUT_MS_DEFAULT 10000u
+#define CONNECT_MS_MAX 5000u
+#define TEXT_SHOWN 120u
+
+struct pp_rpc {
+    CURL *curl;
+    struct curl_slist *headers;
+    uint64_t next_id;
+    atomic_bool interrupted;
+    char *answer;
+    size_t answer_length;
+    size_t answer_capacity;
+    bool answer_too_large;
+    struct rpc_refusal refusal;
+    char reason[PP_RPC_TEXT_MAX];
+};
+
+/* RPC-008: a node's words are shown, so nothing but printable ASCII passes. */
+static void copy_printable(char *out, size_t capacity, const char *text)
+{
+    size_t i = 0;
+    for (; text[i] && i + 1 < capacity; i++)
+        out[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
+    out[i] = '\0';
+}
+
+enum pp_error rpc_fail(struct pp_rpc *rpc, enum pp_error error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(rpc->reason, sizeof rpc->reason, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+const char *pp_rpc_reason(const struct pp_rpc *rpc)
+{
+    return rpc->reason;
+}
+
+const struct rpc_refusal *rpc_refusal(const struct pp_rpc *rpc)
+{
+    return &rpc->refusal;
+}
+
+/* RPC-001: never more than PP_RPC_ANSWER_MAX_BYTES are kept. */
+static size_t answer_take(char *bytes, size_t size, size_t count, void *context)
+{
+    struct pp_rpc *rpc = context;
+    size_t length = size * count;
+    if (length > PP_RPC_ANSWER_MAX_BYTES - rpc->answer_length) {
+        rpc->answer_too_large = true;
+        return 0;
+    }
+    if (rpc->answer_length + length > rpc->answer_capacity) {
+        size_t capacity = rpc->answer_capacity ? rpc->answer_capacity : 4096;
+        while (capacity < rpc->answer_length + length)
+            capacity *= 2;
+        char *grown = realloc(rpc->answer, capacity);
+        if (!grown)
+            return 0;
+        rpc->answer = grown;
+        rpc->answer_capacity = capacity;
+    }
+    memcpy(rpc->answer + rpc->answer_length, bytes, length);
+    rpc->answer_length += length;
+    return length;
+}
+
+static int progress(void *context, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+    (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+    struct pp_rpc *rpc = context;
+    return atomic_load(&rpc->interrupted) ? 1 : 0;
+}
+
+void pp_rpc_interrupt(struct pp_rpc *rpc)
+{
+    atomic_store(&rpc->interrupted, true);
+}
+
+static bool is_http(const char *url)
+{
+    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+}
+
+static bool options_set(struct pp_rpc *rpc, const char *url, uint32_t timeout_ms)
+{
+    CURL *curl = rpc->curl;
+    long total = timeout_ms ? (long)timeout_ms : (long)TIMEOUT_MS_DEFAULT;
+    long connect = total < (long)CONNECT_MS_MAX ? total : (long)CONNECT_MS_MAX;
+    return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_HTTPHEADER, rpc->headers) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, total) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, connect) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, answer_take) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, rpc) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, rpc) == CURLE_OK;
+}
+
+enum pp_error pp_rpc_open(const char *url, uint32_t timeout_ms, struct pp_rpc **out)
+{
+    if (!url || !is_http(url))
+        return PP_BAD_CONFIG;
+    struct pp_rpc *rpc = calloc(1, sizeof *rpc);
+    if (!rpc)
+        return PP_NO_MEMORY;
+    rpc->curl = curl_easy_init();
+    rpc->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (!rpc->curl || !rpc->headers || !options_set(rpc, url, timeout_ms)) {
+        pp_rpc_close(rpc);
+        return PP_NO_MEMORY;
+    }
+    *out = rpc;
+    return PP_OK;
+}
+
+void pp_rpc_close(struct pp_rpc *rpc)
+{
+    if (!rpc)
+        return;
+    if (rpc->curl)
+        curl_easy_cleanup(rpc->curl);
+    curl_slist_free_all(rpc->headers);
+    free(rpc->answer);
+    free(rpc);
+}
+
+/* RPC-002: whatever is not an HTTP answer with a body is a node that is down. */
+static enum pp_error post(struct pp_rpc *rpc, const char *method, const char *body)
+{
+    rpc->answer_length = 0;
+    rpc->answer_too_large = false;
+    if (curl_easy_setopt(rpc->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body)) != CURLE_OK ||
+        curl_easy_setopt(rpc->curl, CURLOPT_POSTFIELDS, body) != CURLE_OK)
+        return rpc_fail(rpc, PP_NO_MEMORY, "%s", method);
+    CURLcode code = curl_easy_perform(rpc->curl);
+    if (rpc->answer_too_large)
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer has more than %u bytes", method,
+                        PP_RPC_ANSWER_MAX_BYTES);
+    if (code != CURLE_OK)
+        return rpc_fail(rpc, PP_CHAIN_DOWN, "%s: %s", method, curl_easy_strerror(code));
+    return PP_OK;
+}
+
+static enum pp_error envelope_check(struct pp_rpc *rpc, const char *method, const json_t *envelope,
+                                    uint64_t id)
+{
+    const json_t *version = json_object_get(envelope, "jsonrpc"),
+                 *answer_id = json_object_get(envelope, "id");
+    const json_t *error = json_object_get(envelope, "error"), *result = json_object_get(envelope, "result");
+    if (!json_is_object(envelope))
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer is no JSON object", method);
+    if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0)
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer's jsonrpc is not 2.0", method);
+    if (json_is_null(error))
+        error = NULL; /* some nodes write both */
+    if (error && !json_is_object(error))
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer's error is no object", method);
+    bool id_missing_for_error =
+        error && (!answer_id || json_is_null(answer_id)); /* allowed: could not be read */
+    if (!id_missing_for_error &&
+        (!json_is_integer(answer_id) || (uint64_t)json_integer_value(answer_id) != id))
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer is to another question", method);
+    if ((error == NULL) == (result == NULL))
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer has no result", method);
+    return PP_OK;
+}
+
+/* What a call reverted with: "data" is hex, or an object around it. Cut where it is longer than the room. */
+static void refusal_data(struct rpc_refusal *refusal, const json_t *data)
+{
+    if (json_is_object(data))
+        data = json_object_get(data, "data");
+    const char *text = json_string_value(data);
+    if (!text || strncmp(text, "0x", 2) != 0)
+        return;
+    size_t digits = strlen(text) - 2;
+    digits = digits > 2 * sizeof refusal->data ? 2 * sizeof refusal->data : digits;
+    if (digits % 2 == 0 && pp_hex_parse(text + 2, digits, refusal->data, digits / 2) == PP_OK) {
+        refusal->data_length = digits / 2;
+        refusal->has_data = true;
+    }
+}
+
+static enum pp_error refused(struct pp_rpc *rpc, const char *method, const json_t *error)
+{
+    rpc->refusal = (struct rpc_refusal){.code = json_integer_value(json_object_get(error, "code"))};
+    const char *message = json_string_value(json_object_get(error, "message"));
+    copy_printable(rpc->refusal.message, sizeof rpc->refusal.message, message ? message : "no message");
+    refusal_data(&rpc->refusal, json_object_get(error, "data"));
+    return rpc_fail(rpc, PP_CHAIN_REFUSED, "%s: %.*s", method, (int)TEXT_SHOWN, rpc->refusal.message);
+}
+
+static enum pp_error answer_read(struct pp_rpc *rpc, const char *method, uint64_t id, json_t **out_result)
+{
+    long status = 0;
+    json_error_t parse_error;
+    json_t *envelope = rpc->answer_length == 0
+                           ? NULL
+                           : json_loadb(rpc->answer, rpc->answer_length,
+                                        JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &parse_error);
+    curl_easy_getinfo(rpc->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (!envelope && status != 200)
+        return rpc_fail(rpc, PP_CHAIN_DOWN, "%s: HTTP status %ld", method, status);
+    if (!envelope)
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer is not JSON", method);
+    enum pp_error error = envelope_check(rpc, method, envelope, id);
+    const json_t *refusal = json_object_get(envelope, "error");
+    if (error == PP_OK && refusal && !json_is_null(refusal))
+        error = refused(rpc, method, refusal);
+    if (error == PP_OK && status != 200)
+        error = rpc_fail(rpc, PP_CHAIN_DOWN, "%s: HTTP status %ld", method, status);
+    if (error == PP_OK)
+        *out_result = json_incref(json_object_get(envelope, "result"));
+    json_decref(envelope);
+    return error;
+}
+
+enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params, json_t **out_result)
+{
+    uint64_t id = ++rpc->next_id;
+    json_t *question = json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id, "method",
+                                 method, "params", params);
+    char *body = question ? json_dumps(question, JSON_COMPACT) : NULL;
+    json_decref(question);
+    if (!body)
+        return rpc_fail(rpc, PP_NO_MEMORY, "%s", method);
+    enum pp_error error = atomic_load(&rpc->interrupted) ? rpc_fail(rpc, PP_CHAIN_DOWN, "%s: stopped", method)
+                                                         : post(rpc, method, body);
+    free(body);
+    if (error == PP_OK)
+        error = answer_read(rpc, method, id, out_result);
+    if (error == PP_OK)
+        rpc->reason[0] = '\0';
+    return error;
+}
