@@ -490,7 +490,7 @@ static enum pp_error parts_open(struct pp_chain_job *job)
 {
     PP_TRY(pp_crypto_open(&job->crypto));
     PP_TRY(pp_secret_key_address(job->crypto, &job->key, &job->account));
-    PP_TRY(pp_rpc_open(job->config.rpc_url, job->config.timeout_ms, &job->rpc));
+    PP_TRY(pp_rpc_open_over(job->config.carrier, job->config.rpc_url, job->config.timeout_ms, &job->rpc));
     job->data = malloc(PP_TX_MAX_BYTES);
     job->raw = malloc(PP_TX_MAX_BYTES);
     if (!job->data || !job->raw)

@@ -369,7 +369,7 @@ enum pp_error chain_poll_init(struct chain_poll *poll, const struct pp_chain_wat
     if (error == PP_OK && !poll->events)
         error = PP_NO_MEMORY;
     if (error == PP_OK)
-        error = pp_rpc_open(config->rpc_url, config->timeout_ms, &poll->contract.rpc);
+        error = pp_rpc_open_over(config->carrier, config->rpc_url, config->timeout_ms, &poll->contract.rpc);
     if (error == PP_OK)
         error = pp_chain_view_init(&poll->view, &config->domain, config->lane, config->lanes_max);
     if (error == PP_OK)

@@ -13,8 +13,11 @@
 #define TEXT_SHOWN 120u
 
 struct pp_rpc {
-    CURL *curl;
+    CURL *curl; /* NULL: carrier */
     struct curl_slist *headers;
+    const struct pp_rpc_carrier *carrier;
+    char *url;   /* for the carrier */
+    long status; /* of the last answer */
     uint64_t next_id;
     atomic_bool interrupted;
     char *answer;
@@ -114,21 +117,34 @@ static bool options_set(struct pp_rpc *rpc, const char *url, uint32_t timeout_ms
            curl_easy_setopt(curl, CURLOPT_XFERINFODATA, rpc) == CURLE_OK;
 }
 
-enum pp_error pp_rpc_open(const char *url, uint32_t timeout_ms, struct pp_rpc **out)
+static bool http_open(struct pp_rpc *rpc, const char *url, uint32_t timeout_ms)
+{
+    rpc->curl = curl_easy_init();
+    rpc->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    return rpc->curl && rpc->headers && options_set(rpc, url, timeout_ms);
+}
+
+enum pp_error pp_rpc_open_over(const struct pp_rpc_carrier *carrier, const char *url, uint32_t timeout_ms,
+                               struct pp_rpc **out)
 {
     if (!url || !is_http(url))
         return PP_BAD_CONFIG;
     struct pp_rpc *rpc = calloc(1, sizeof *rpc);
     if (!rpc)
         return PP_NO_MEMORY;
-    rpc->curl = curl_easy_init();
-    rpc->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (!rpc->curl || !rpc->headers || !options_set(rpc, url, timeout_ms)) {
+    rpc->carrier = carrier;
+    rpc->url = strdup(url);
+    if (!rpc->url || (!carrier && !http_open(rpc, url, timeout_ms))) {
         pp_rpc_close(rpc);
         return PP_NO_MEMORY;
     }
     *out = rpc;
     return PP_OK;
+}
+
+enum pp_error pp_rpc_open(const char *url, uint32_t timeout_ms, struct pp_rpc **out)
+{
+    return pp_rpc_open_over(NULL, url, timeout_ms, out);
 }
 
 void pp_rpc_close(struct pp_rpc *rpc)
@@ -138,8 +154,30 @@ void pp_rpc_close(struct pp_rpc *rpc)
     if (rpc->curl)
         curl_easy_cleanup(rpc->curl);
     curl_slist_free_all(rpc->headers);
+    free(rpc->url);
     free(rpc->answer);
     free(rpc);
+}
+
+static enum pp_error too_large(struct pp_rpc *rpc, const char *method)
+{
+    return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer has more than %u bytes", method,
+                    PP_RPC_ANSWER_MAX_BYTES);
+}
+
+/* RPC-009: what a carrier brings is checked as what HTTP brings. */
+static enum pp_error carry(struct pp_rpc *rpc, const char *method, const char *body)
+{
+    struct pp_rpc_reply reply = {0};
+    rpc->carrier->carry(rpc->carrier->context, rpc->url, body, &reply);
+    bool fits = reply.length <= PP_RPC_ANSWER_MAX_BYTES;
+    if (fits && reply.length > 0)
+        (void)answer_take(reply.body, 1, reply.length, rpc);
+    free(reply.body);
+    rpc->status = reply.status;
+    if (!fits)
+        return too_large(rpc, method);
+    return reply.status == 0 ? rpc_fail(rpc, PP_CHAIN_DOWN, "%s: no answer", method) : PP_OK;
 }
 
 /* RPC-002: whatever is not an HTTP answer with a body is a node that is down. */
@@ -147,15 +185,17 @@ static enum pp_error post(struct pp_rpc *rpc, const char *method, const char *bo
 {
     rpc->answer_length = 0;
     rpc->answer_too_large = false;
+    if (rpc->carrier)
+        return carry(rpc, method, body);
     if (curl_easy_setopt(rpc->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body)) != CURLE_OK ||
         curl_easy_setopt(rpc->curl, CURLOPT_POSTFIELDS, body) != CURLE_OK)
         return rpc_fail(rpc, PP_NO_MEMORY, "%s", method);
     CURLcode code = curl_easy_perform(rpc->curl);
     if (rpc->answer_too_large)
-        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the answer has more than %u bytes", method,
-                        PP_RPC_ANSWER_MAX_BYTES);
+        return too_large(rpc, method);
     if (code != CURLE_OK)
         return rpc_fail(rpc, PP_CHAIN_DOWN, "%s: %s", method, curl_easy_strerror(code));
+    curl_easy_getinfo(rpc->curl, CURLINFO_RESPONSE_CODE, &rpc->status);
     return PP_OK;
 }
 
@@ -210,13 +250,12 @@ static enum pp_error refused(struct pp_rpc *rpc, const char *method, const json_
 
 static enum pp_error answer_read(struct pp_rpc *rpc, const char *method, uint64_t id, json_t **out_result)
 {
-    long status = 0;
+    const long status = rpc->status;
     json_error_t parse_error;
     json_t *envelope = rpc->answer_length == 0
                            ? NULL
                            : json_loadb(rpc->answer, rpc->answer_length,
                                         JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &parse_error);
-    curl_easy_getinfo(rpc->curl, CURLINFO_RESPONSE_CODE, &status);
     if (!envelope && status != 200)
         return rpc_fail(rpc, PP_CHAIN_DOWN, "%s: HTTP status %ld", method, status);
     if (!envelope)

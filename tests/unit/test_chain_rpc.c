@@ -6,6 +6,7 @@
 #include <pp/chain_rpc.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define HASH_1 "0x1111111111111111111111111111111111111111111111111111111111111111"
 #define HASH_2 "0x2222222222222222222222222222222222222222222222222222222222222222"
@@ -469,6 +470,62 @@ START_TEST(rpc_interrupt__then_ask__down_at_once)
 }
 END_TEST
 
+/* What the simulated network brings for any question. */
+struct network {
+    int status;
+    const char *body;
+    size_t huge;
+    char question[256];
+};
+
+static void carry(void *context, const char *url, const char *question, struct pp_rpc_reply *out)
+{
+    struct network *network = context;
+    ck_assert_str_eq(url, "http://simulated");
+    snprintf(network->question, sizeof network->question, "%s", question);
+    out->status = network->status;
+    if (network->huge) {
+        out->body = calloc(1, network->huge);
+        out->length = network->huge;
+    } else if (network->body) {
+        out->body = strdup(network->body);
+        out->length = strlen(network->body);
+    }
+}
+
+/* Goal: what another carrier brings is checked like HTTP's answers (RPC-009). Method: one that brings each kind of answer. */
+START_TEST(rpc_open_over__carrier__same_checks)
+{
+    static const struct {
+        struct network network;
+        enum pp_error error;
+        const char *reason;
+    } cases[] = {
+        {{.status = 200, .body = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0x7\"}"}, PP_OK, ""},
+        {{.status = 0}, PP_CHAIN_DOWN, "no answer"},
+        {{.status = 503}, PP_CHAIN_DOWN, "503"},
+        {{.status = 429, .body = "<html>slow down"}, PP_CHAIN_DOWN, "429"},
+        {{.status = 200, .body = "<html>"}, PP_CHAIN_NONSENSE, "not JSON"},
+        {{.status = 200, .body = "{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":\"0x7\"}"},
+         PP_CHAIN_NONSENSE,
+         "another question"},
+        {{.status = 200, .huge = PP_RPC_ANSWER_MAX_BYTES + 1}, PP_CHAIN_NONSENSE, "more than"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct network network = cases[i].network;
+        const struct pp_rpc_carrier carrier = {carry, &network};
+        struct pp_rpc *rpc;
+        uint64_t id = 0;
+        ck_assert_ok(pp_rpc_open_over(&carrier, "http://simulated", 0, &rpc));
+        ck_assert_error(pp_rpc_chain_id(rpc, &id), cases[i].error);
+        ck_assert_ptr_nonnull(strstr(pp_rpc_reason(rpc), cases[i].reason));
+        ck_assert_ptr_nonnull(strstr(network.question, "eth_chainId"));
+        ck_assert_uint_eq(id, cases[i].error == PP_OK ? 7 : 0);
+        pp_rpc_close(rpc);
+    }
+}
+END_TEST
+
 PP_TESTS("chain_rpc")
 PP_TEST(rpc_block__right_answer__read)
 PP_TEST(rpc_block__wrong_shape__nonsense)
@@ -485,4 +542,5 @@ PP_TEST(rpc_call__bad_result__nonsense)
 PP_TEST(rpc_send__refusals__named)
 PP_TEST(rpc_receipt__answers__read_or_nonsense)
 PP_TEST(rpc_interrupt__then_ask__down_at_once)
+PP_TEST(rpc_open_over__carrier__same_checks)
 PP_TESTS_END

@@ -24,6 +24,7 @@ struct pp_chain_job;
 struct pp_chain_job_config {
     const char *dir; /* the journal's own folder; made when missing, mode 0700 */
     const char *rpc_url;
+    const struct pp_rpc_carrier *carrier; /* NULL: HTTP */
     uint32_t timeout_ms;
     uint64_t chain_id;
     struct pp_address contract;

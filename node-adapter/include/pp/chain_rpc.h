@@ -22,6 +22,20 @@ struct pp_rpc;
 
 /* http or https. timeout_ms is for one question; 0: 10000. BAD_CONFIG, NO_MEMORY. */
 PP_MUST_CHECK enum pp_error pp_rpc_open(const char *url, uint32_t timeout_ms, struct pp_rpc **out);
+
+/* How a question travels and its answer comes back, where that is not HTTP: a simulator owns the network. */
+struct pp_rpc_reply {
+    int status; /* as HTTP's; 0: no answer came */
+    char *body; /* malloc, or NULL; taken over */
+    size_t length;
+};
+struct pp_rpc_carrier {
+    void (*carry)(void *context, const char *url, const char *question, struct pp_rpc_reply *out);
+    void *context;
+};
+/* carrier: must stay; NULL: HTTP. It is called on the thread that asks. */
+PP_MUST_CHECK enum pp_error pp_rpc_open_over(const struct pp_rpc_carrier *carrier, const char *url,
+                                             uint32_t timeout_ms, struct pp_rpc **out);
 void pp_rpc_close(struct pp_rpc *rpc);
 /* Breaks off the question in flight, and every later one, with CHAIN_DOWN. */
 void pp_rpc_interrupt(struct pp_rpc *rpc);

@@ -23,6 +23,7 @@
 #include <pp/limits.h>
 
 struct pp_chain_watch;
+struct pp_rpc_carrier;
 
 /* What the contract must say of itself. A zero (or false) is not compared. */
 struct pp_chain_expected {
@@ -36,6 +37,7 @@ struct pp_chain_expected {
 
 struct pp_chain_watch_config {
     const char *rpc_url;
+    const struct pp_rpc_carrier *carrier; /* NULL: HTTP; must stay */
     struct pp_domain domain;
     uint32_t lane;         /* node_id << 8 | shard */
     uint64_t start_block;  /* the contract's deployment; ignored where mark_path holds a later one */
