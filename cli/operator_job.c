@@ -131,7 +131,7 @@ static int stopped(struct cli_operator_job *o, enum pp_error error)
 static bool settle(struct cli_operator_job *o, int *out_status)
 {
     const struct pp_settle_options options = {
-        .dust = pp_units(o->dust), .dry = o->dry, .payouts_only = o->payouts_only};
+        .dust = pp_units(o->dust), .gas_most = o->gas_limit, .dry = o->dry, .payouts_only = o->payouts_only};
     enum pp_error error = decimals_ask(o);
     if (error != PP_OK) {
         *out_status = fail(o, error, "the contract");

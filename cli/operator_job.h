@@ -15,7 +15,7 @@
 struct cli_operator_job {
     struct cli *cli;
     const char *data_dir, *job_dir;
-    uint64_t dust, gas_price_gwei, patience_s, stuck_blocks;
+    uint64_t dust, gas_limit, gas_price_gwei, patience_s, stuck_blocks;
     bool dry, payouts_only;
     uint64_t until_ms;
     struct pp_claims *claims; /* borrowed from the verb */
@@ -25,7 +25,7 @@ struct cli_operator_job {
     uint64_t decimals;
 };
 
-#define CLI_OPERATOR_JOB_DEFAULTS .dust = 1, .gas_price_gwei = 200, .patience_s = 1800, .stuck_blocks = 10
+#define CLI_OPERATOR_JOB_DEFAULTS .dust = 1, .gas_limit = PP_TX_GAS_MAX, .gas_price_gwei = 200, .patience_s = 1800, .stuck_blocks = 10
 #define CLI_OPERATOR_JOB_OPTIONS(o)                                                                          \
     {"data", "DIR", CLI_TEXT, &(o)->data_dir, 0, 0, "the node's data folder, of all its shards; it may run", \
      NULL},                                                                                                  \
@@ -38,6 +38,14 @@ struct cli_operator_job {
          "the job's own journal (default: settlement in the data folder)",                                   \
          NULL},                                                                                              \
         {"dust", "UNITS", CLI_NUMBER, &(o)->dust, 1, UINT64_MAX, "less than this is left for later (1)",     \
+         NULL},                                                                                              \
+        {"gas-limit",                                                                                        \
+         "GAS",                                                                                              \
+         CLI_NUMBER,                                                                                         \
+         &(o)->gas_limit,                                                                                    \
+         100000,                                                                                             \
+         PP_TX_GAS_MAX,                                                                                      \
+         "the most gas of one transaction; batches are cut to it (15000000)",                                \
          NULL},                                                                                              \
         {"max-gas-price",                                                                                    \
          "GWEI",                                                                                             \

@@ -128,3 +128,125 @@ enum pp_error pp_lane_proof_verify(const struct pp_hash *root, const struct pp_l
         hash_pair(&hash, &proof->path[i], &hash);
     return pp_hash_eq(&hash, root) ? PP_OK : PP_BAD_PROOF;
 }
+
+/* ---- several leaves at once ---- */
+
+enum pp_error pp_lane_tree_place(const struct pp_lane_tree *tree, const struct pp_lane_leaf *leaf,
+                                 size_t *out)
+{
+    struct pp_hash hash;
+    size_t at;
+    pp_lane_leaf_hash(leaf, &hash);
+    if (!leaf_place(tree, &hash, &at))
+        return PP_NOT_FOUND;
+    *out = at;
+    return PP_OK;
+}
+
+/* What is still to be hashed: nodes from the tree's end up, first in, first out. Never more than the leaves were. */
+struct queue {
+    size_t nodes[PP_LANE_MANY_MAX];
+    size_t first;
+    size_t count;
+};
+
+static size_t queue_take(struct queue *queue)
+{
+    PP_ASSERT(queue->count > 0);
+    size_t node = queue->nodes[queue->first];
+    queue->first = (queue->first + 1) % PP_LANE_MANY_MAX;
+    queue->count--;
+    return node;
+}
+
+static void queue_add(struct queue *queue, size_t node)
+{
+    PP_ASSERT(queue->count < PP_LANE_MANY_MAX);
+    queue->nodes[(queue->first + queue->count++) % PP_LANE_MANY_MAX] = node;
+}
+
+static enum pp_error queue_fill(struct queue *queue, const struct pp_lane_tree *tree, const size_t *places,
+                                size_t count)
+{
+    if (count > PP_LANE_MANY_MAX)
+        return PP_TOO_MANY;
+    *queue = (struct queue){.count = 0};
+    for (size_t i = 0; i < count; i++) {
+        if (places[i] + 1 < tree->leaf_count || places[i] >= PP_LANE_TREE_NODES(tree->leaf_count) ||
+            (i > 0 && places[i] >= places[i - 1]))
+            return PP_OUT_OF_RANGE;
+        queue_add(queue, places[i]);
+    }
+    return PP_OK;
+}
+
+/* REW-075 */
+enum pp_error pp_lane_tree_prove_many(const struct pp_lane_tree *tree, const size_t *places, size_t count,
+                                      struct pp_lane_multiproof *out)
+{
+    struct queue queue;
+    PP_TRY(queue_fill(&queue, tree, places, count));
+    out->path_length = out->flag_count = 0;
+    if (count == 0 && tree->leaf_count > 0)
+        out->path[out->path_length++] = &tree->nodes[0];
+    while (queue.count > 0 && queue.nodes[queue.first] > 0) {
+        size_t node = queue_take(&queue), sibling = node & 1 ? node + 1 : node - 1;
+        bool known = queue.count > 0 && queue.nodes[queue.first] == sibling;
+        PP_ASSERT(out->flag_count < PP_LANE_MANY_PATH_MAX);
+        out->flags[out->flag_count++] = known;
+        if (known)
+            (void)queue_take(&queue);
+        else
+            out->path[out->path_length++] = &tree->nodes[sibling];
+        queue_add(&queue, (node - 1) / 2);
+    }
+    return PP_OK;
+}
+
+/* As processMultiProof of OpenZeppelin 5 does it: what was hashed is taken behind what was given. */
+struct hashing {
+    const struct pp_hash *leaves;
+    size_t leaf_count;
+    struct pp_hash made[PP_LANE_MANY_PATH_MAX];
+    size_t taken;
+};
+
+static const struct pp_hash *next_known(struct hashing *hashing)
+{
+    size_t at = hashing->taken++;
+    return at < hashing->leaf_count ? &hashing->leaves[at] : &hashing->made[at - hashing->leaf_count];
+}
+
+static enum pp_error root_of_many(struct hashing *hashing, const struct pp_lane_multiproof *proof,
+                                  struct pp_hash *out)
+{
+    size_t path_taken = 0;
+    for (size_t i = 0; i < proof->flag_count; i++) {
+        if (hashing->taken + (proof->flags[i] ? 2 : 1) > hashing->leaf_count + i ||
+            (!proof->flags[i] && path_taken == proof->path_length))
+            return PP_BAD_PROOF;
+        const struct pp_hash *a = next_known(hashing);
+        const struct pp_hash *b = proof->flags[i] ? next_known(hashing) : proof->path[path_taken++];
+        hash_pair(a, b, &hashing->made[i]);
+    }
+    if (path_taken != proof->path_length)
+        return PP_BAD_PROOF;
+    *out = hashing->made[proof->flag_count - 1];
+    return PP_OK;
+}
+
+/* REW-076 */
+enum pp_error pp_lane_multiproof_verify(const struct pp_hash *root, const struct pp_hash *leaf_hashes,
+                                        size_t count, const struct pp_lane_multiproof *proof)
+{
+    struct hashing hashing = {.leaves = leaf_hashes, .leaf_count = count};
+    struct pp_hash found;
+    if (proof->flag_count > PP_LANE_MANY_PATH_MAX || proof->path_length > PP_LANE_MANY_PATH_MAX ||
+        count + proof->path_length != proof->flag_count + 1)
+        return PP_BAD_PROOF;
+    if (proof->flag_count == 0)
+        found = count > 0 ? leaf_hashes[0] : *proof->path[0];
+    else
+        PP_TRY(root_of_many(&hashing, proof, &found));
+    return pp_hash_eq(&found, root) ? PP_OK : PP_BAD_PROOF;
+}

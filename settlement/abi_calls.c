@@ -6,7 +6,8 @@
 
 #define CONFIG_WORDS 3u
 #define REPORT_WORDS 8u
-#define CLAIM_HEAD_WORDS 21u /* 20 static words and the offset of the proof */
+#define CLAIM_WORDS 20u                    /* config, lane, voucher, refund, leaf */
+#define CLAIM_HEAD_WORDS (CLAIM_WORDS + 1u) /* and the offset of the proof */
 
 void pp_abi_write_call(struct pp_writer *w, enum pp_abi_function function)
 {
@@ -210,6 +211,36 @@ void pp_abi_write_settle(struct pp_writer *w, const struct pp_epoch_report_field
     }
     for (size_t i = 0; i < count; i++)
         write_claim(w, &claims[i]);
+}
+
+static void write_batch_claim(struct pp_writer *w, const struct pp_abi_batch_claim *claim)
+{
+    write_config(w, claim->config);
+    word_write(w, claim->leaf->lane);
+    write_voucher(w, claim->voucher);
+    write_refund(w, claim->refund);
+    write_leaf(w, claim->leaf);
+}
+
+void pp_abi_write_settle_batch(struct pp_writer *w, const struct pp_epoch_report_fields *report,
+                               const struct pp_abi_batch_claim *claims, size_t count,
+                               const struct pp_lane_multiproof *proof)
+{
+    size_t at = REPORT_WORDS + 3;
+    pp_abi_write_call(w, PP_ABI_SETTLE_BATCH);
+    write_report(w, report);
+    write_offset(w, at);
+    write_offset(w, at += 1 + CLAIM_WORDS * count);
+    write_offset(w, at + 1 + proof->path_length);
+    word_write(w, count);
+    for (size_t i = 0; i < count; i++)
+        write_batch_claim(w, &claims[i]);
+    word_write(w, proof->path_length);
+    for (size_t i = 0; i < proof->path_length; i++)
+        word_write_hash(w, proof->path[i]->bytes);
+    word_write(w, proof->flag_count);
+    for (size_t i = 0; i < proof->flag_count; i++)
+        word_write(w, proof->flags[i] ? 1 : 0);
 }
 
 static const struct pp_signature *signature_of(uint32_t node_id, const struct pp_node_signature *signatures,

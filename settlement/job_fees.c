@@ -1,5 +1,12 @@
 #include <pp/job.h>
 
+#define GAS_MARGIN_LEAST 10000u
+
+uint64_t pp_job_gas(uint64_t estimate)
+{
+    return estimate > UINT64_MAX / 2 ? UINT64_MAX : estimate + estimate / 4 + GAS_MARGIN_LEAST;
+}
+
 static pp_u128 least_of(pp_u128 a, pp_u128 b)
 {
     return a < b ? a : b;

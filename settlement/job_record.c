@@ -14,6 +14,19 @@ void pp_job_key(enum pp_job_kind kind, const struct pp_address *to, const uint8_
     pp_blake2b(RECORD_TAG, parts, sizeof parts / sizeof parts[0], out->bytes);
 }
 
+void pp_job_key_after(const struct pp_job_intent *intent, const uint8_t *before, size_t length,
+                      struct pp_hash *out)
+{
+    struct pp_hash call;
+    pp_job_key(intent->kind, &intent->to, intent->data, intent->data_length, &call);
+    if (length == 0) {
+        *out = call;
+        return;
+    }
+    const struct pp_slice parts[] = {{call.bytes, sizeof call.bytes}, {before, length}};
+    pp_blake2b(RECORD_TAG, parts, sizeof parts / sizeof parts[0], out->bytes);
+}
+
 static void write_u128(struct pp_writer *w, pp_u128 value)
 {
     pp_write_u64(w, (uint64_t)(value >> 64));

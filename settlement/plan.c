@@ -2,6 +2,8 @@
 #include <pp/plan.h>
 #include <pp/settle.h>
 
+#include <stdlib.h>
+
 #define NONE SIZE_MAX
 
 const char *pp_plan_reason_name(enum pp_plan_reason reason)
@@ -163,18 +165,25 @@ static void add(struct pp_units *total, struct pp_units more)
         total->raw = UINT64_MAX; /* for people only */
 }
 
-/* Calls with out = NULL only to count. */
+static bool gain_of(const struct pp_plan_input *input, const struct pp_plan_report *report, size_t lane,
+                    struct pp_units *out)
+{
+    const struct pp_plan_lane *l = &input->lanes[lane];
+    const struct pp_lane_leaf *leaf;
+    struct pp_settlement settlement;
+    return is_live(l) && pp_report_lane(report->report, &l->channel_id, l->lane, &leaf) == PP_OK &&
+           settled_by(l, leaf, &settlement, out);
+}
+
+/* Into plan.gains, where there is a plan; NULL only counts. */
 static void lanes_collect(const struct pp_plan_input *input, const struct pp_plan_report *report,
                           struct pp_plan *plan, struct gain *out)
 {
     *out = (struct gain){{0}, 0, {0}, 0};
     for (size_t i = 0; i < input->lane_count; i++) {
         const struct pp_plan_lane *lane = &input->lanes[i];
-        const struct pp_lane_leaf *leaf;
-        struct pp_settlement settlement;
         struct pp_units gain;
-        if (!is_live(lane) || pp_report_lane(report->report, &lane->channel_id, lane->lane, &leaf) != PP_OK ||
-            !settled_by(lane, leaf, &settlement, &gain))
+        if (!gain_of(input, report, i, &gain))
             continue;
         if (!is_worth(input, lane, gain)) {
             add(&out->dust, gain);
@@ -182,7 +191,8 @@ static void lanes_collect(const struct pp_plan_input *input, const struct pp_pla
             continue;
         }
         if (plan)
-            plan->lanes[plan->lane_count++] = (uint32_t)i;
+            plan->gains[out->count] = (struct pp_plan_gain){
+                (uint32_t)i, lane->has_release || lane->channel.state == PP_CHANNEL_CHAIN_CLOSING, gain};
         add(&out->total, gain);
         out->count++;
     }
@@ -227,19 +237,67 @@ static bool is_settled_now(const struct pp_plan *plan, size_t lane)
     return false;
 }
 
+/* What ends goes first, then the most valuable; PLAN-012. */
+static int gain_order(const void *left, const void *right)
+{
+    const struct pp_plan_gain *a = left, *b = right;
+    if (a->ends != b->ends)
+        return a->ends ? -1 : 1;
+    if (a->value.raw != b->value.raw)
+        return a->value.raw > b->value.raw ? -1 : 1;
+    return a->lane < b->lane ? -1 : a->lane > b->lane;
+}
+
+/* Upper bounds of specs/gas.md, for a lane that settles for the first time and brings a refund; a tree of many lanes costs more,
+ * and what turns out too large is split. */
+#define GAS_OF_CALL 80000u
+#define GAS_OF_LANE 64000u
+
+static size_t lanes_most(const struct pp_plan_input *input)
+{
+    uint64_t gas = input->gas_most ? input->gas_most : PP_TX_GAS_MAX;
+    uint64_t lanes = gas > GAS_OF_CALL ? (gas - GAS_OF_CALL) / GAS_OF_LANE : 0;
+    return lanes == 0 ? 1 : lanes < PP_SETTLE_CLAIMS_MAX ? (size_t)lanes : PP_SETTLE_CLAIMS_MAX;
+}
+
+static struct pp_units lanes_value(const struct pp_plan_input *input, const struct pp_plan *plan,
+                                   const struct pp_plan_action *action)
+{
+    struct pp_units total = PP_UNITS_ZERO, gain;
+    for (size_t i = 0; i < action->lanes_count; i++)
+        if (gain_of(input, &input->reports[action->report], plan->lanes[action->lanes_at + i], &gain))
+            add(&total, gain);
+    return total;
+}
+
+void pp_plan_split(const struct pp_plan_input *input, const struct pp_plan *plan,
+                   const struct pp_plan_action *action, size_t count, struct pp_plan_action out[2])
+{
+    PP_ASSERT(action->kind == PP_JOB_SETTLE && count > 0 && count < action->lanes_count);
+    out[0] = out[1] = *action;
+    out[0].lanes_count = count;
+    out[1].lanes_at += count;
+    out[1].lanes_count -= count;
+    for (unsigned i = 0; i < 2; i++)
+        out[i].value = lanes_value(input, plan, &out[i]);
+}
+
 static void plan_settle(const struct pp_plan_input *input, size_t index, struct pp_plan *plan)
 {
     struct gain gain;
-    size_t at = plan->lane_count;
+    size_t at = plan->lane_count, most = lanes_most(input);
     lanes_collect(input, &input->reports[index], plan, &gain);
-    for (size_t done = 0; done < gain.count; done += PP_SETTLE_CLAIMS_MAX) {
+    if (gain.count > 0)
+        qsort(plan->gains, gain.count, sizeof *plan->gains, gain_order);
+    for (size_t i = 0; i < gain.count; i++)
+        plan->lanes[plan->lane_count++] = plan->gains[i].lane;
+    for (size_t done = 0; done < gain.count; done += most) {
         size_t left = gain.count - done;
-        const struct pp_plan_action action = {.kind = PP_JOB_SETTLE,
-                                              .report = index,
-                                              .lanes_at = at + done,
-                                              .lanes_count =
-                                                  left < PP_SETTLE_CLAIMS_MAX ? left : PP_SETTLE_CLAIMS_MAX,
-                                              .value = gain.total};
+        struct pp_plan_action action = {.kind = PP_JOB_SETTLE,
+                                        .report = index,
+                                        .lanes_at = at + done,
+                                        .lanes_count = left < most ? left : most};
+        action.value = lanes_value(input, plan, &action);
         act(plan, &action);
     }
     if (gain.dust_count > 0) {

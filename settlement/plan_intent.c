@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void expect_topic(struct pp_job_expectation *expectation, unsigned index, const uint8_t topic[32])
 {
@@ -25,10 +26,10 @@ static void expect_number(struct pp_job_expectation *expectation, unsigned index
     expect_topic(expectation, index, word);
 }
 
-/* The largest settle call fits one transaction: 20 static words, the proof with its length, and two offsets a claim. */
-_Static_assert(PP_SETTLE_CLAIMS_MAX *(20u + 1u + PP_LANE_PATH_MAX + 2u) * PP_ABI_WORD + 1024u <
-                   PP_TX_MAX_BYTES - PP_TX_EXTRA_BYTES,
+/* A settle call of one lane fits one transaction, whatever the tree: 20 static words, the proof with its length, offsets. */
+_Static_assert((20u + 1u + PP_LANE_PATH_MAX + 2u) * PP_ABI_WORD + 1024u < PP_TX_MAX_BYTES - PP_TX_EXTRA_BYTES,
                "a settle call would not fit");
+_Static_assert(PP_SETTLE_CLAIMS_MAX <= PP_LANE_MANY_MAX, "a batch would have no proof");
 
 #define LABEL(intent, ...) snprintf((intent)->label, sizeof(intent)->label, __VA_ARGS__)
 
@@ -43,16 +44,66 @@ static void post_report(const struct pp_plan_report *report, struct pp_writer *w
     LABEL(intent, "report of epoch %" PRIu64, report->report->fields.epoch);
 }
 
-static enum pp_error claim_of(const struct pp_plan_lane *lane, const struct pp_plan_report *report,
-                              struct pp_abi_claim *out)
+/* PLAN-013: one lane has a shorter call with a path of its own. */
+static enum pp_error settle_one(const struct pp_plan_lane *lane, const struct pp_plan_report *report,
+                                struct pp_writer *w)
 {
     const struct pp_lane_leaf *leaf;
+    struct pp_abi_claim claim = {.config = lane->config, .voucher = lane->voucher, .refund = lane->refund};
     PP_TRY(pp_report_lane(report->report, &lane->channel_id, lane->lane, &leaf));
-    out->config = lane->config;
-    out->voucher = lane->voucher;
-    out->refund = lane->refund;
-    out->leaf = *leaf;
-    return pp_lane_tree_prove(report->tree, leaf, &out->proof);
+    claim.leaf = *leaf;
+    PP_TRY(pp_lane_tree_prove(report->tree, leaf, &claim.proof));
+    PP_TRY(pp_lane_proof_verify(&report->report->fields.lanes_root, leaf, &claim.proof));
+    pp_abi_write_settle(w, &report->report->fields, &claim, 1);
+    return PP_OK;
+}
+
+struct placed {
+    struct pp_abi_batch_claim claim;
+    size_t place;
+};
+
+static int place_order_descending(const void *left, const void *right)
+{
+    const struct placed *a = left, *b = right;
+    return a->place > b->place ? -1 : a->place < b->place;
+}
+
+static enum pp_error place_claims(const struct pp_plan_input *input, const struct pp_plan *plan,
+                                  const struct pp_plan_action *action, struct placed *out)
+{
+    const struct pp_plan_report *report = &input->reports[action->report];
+    for (size_t i = 0; i < action->lanes_count; i++) {
+        const struct pp_plan_lane *lane = &input->lanes[plan->lanes[action->lanes_at + i]];
+        out[i].claim = (struct pp_abi_batch_claim){
+            .config = &lane->config, .voucher = &lane->voucher, .refund = &lane->refund};
+        PP_TRY(pp_report_lane(report->report, &lane->channel_id, lane->lane, &out[i].claim.leaf));
+        PP_TRY(pp_lane_tree_place(report->tree, out[i].claim.leaf, &out[i].place));
+    }
+    qsort(out, action->lanes_count, sizeof *out, place_order_descending);
+    return PP_OK;
+}
+
+/* PLAN-014: a proof that does not lead to the report's root would revert for all lanes, so it is not sent. */
+static enum pp_error settle_many(const struct pp_plan_input *input, const struct pp_plan *plan,
+                                 const struct pp_plan_action *action, struct pp_writer *w)
+{
+    const struct pp_plan_report *report = &input->reports[action->report];
+    size_t count = action->lanes_count, places[PP_SETTLE_CLAIMS_MAX];
+    struct placed placed[PP_SETTLE_CLAIMS_MAX];
+    struct pp_abi_batch_claim claims[PP_SETTLE_CLAIMS_MAX];
+    struct pp_hash hashes[PP_SETTLE_CLAIMS_MAX];
+    struct pp_lane_multiproof proof;
+    PP_TRY(place_claims(input, plan, action, placed));
+    for (size_t i = 0; i < count; i++) {
+        claims[i] = placed[i].claim;
+        places[i] = placed[i].place;
+        pp_lane_leaf_hash(claims[i].leaf, &hashes[i]);
+    }
+    PP_TRY(pp_lane_tree_prove_many(report->tree, places, count, &proof));
+    PP_TRY(pp_lane_multiproof_verify(&report->report->fields.lanes_root, hashes, count, &proof));
+    pp_abi_write_settle_batch(w, &report->report->fields, claims, count, &proof);
+    return PP_OK;
 }
 
 static enum pp_error settle(const struct pp_plan_input *input, const struct pp_plan *plan,
@@ -60,11 +111,11 @@ static enum pp_error settle(const struct pp_plan_input *input, const struct pp_p
                             struct pp_job_intent *intent)
 {
     const struct pp_plan_report *report = &input->reports[action->report];
-    struct pp_abi_claim claims[PP_SETTLE_CLAIMS_MAX];
-    PP_ASSERT(action->lanes_count <= PP_SETTLE_CLAIMS_MAX);
-    for (size_t i = 0; i < action->lanes_count; i++)
-        PP_TRY(claim_of(&input->lanes[plan->lanes[action->lanes_at + i]], report, &claims[i]));
-    pp_abi_write_settle(w, &report->report->fields, claims, action->lanes_count);
+    PP_ASSERT(action->lanes_count > 0 && action->lanes_count <= PP_SETTLE_CLAIMS_MAX);
+    if (action->lanes_count == 1)
+        PP_TRY(settle_one(&input->lanes[plan->lanes[action->lanes_at]], report, w));
+    else
+        PP_TRY(settle_many(input, plan, action, w));
     expect_event(&intent->expectation, PP_LOG_LANE_SETTLED);
     expect_topic(&intent->expectation, 3, report->hash.bytes);
     LABEL(intent, "settle %zu lane%s by the report of epoch %" PRIu64, action->lanes_count,
@@ -137,6 +188,27 @@ static enum pp_error write_action(const struct pp_plan_input *input, const struc
     return PP_BAD_KIND;
 }
 
+/* JOB-009: what the contract had before is part of what is wanted. The same call does something again after a payout that was
+ * paid in part, or after a lane's cap was raised. */
+static void key_make(const struct pp_plan_input *input, const struct pp_plan *plan,
+                     const struct pp_plan_action *action, struct pp_job_intent *intent)
+{
+    uint8_t before[PP_SETTLE_CLAIMS_MAX * 16];
+    size_t length = 0;
+    struct pp_writer w;
+    pp_writer_init(&w, before, sizeof before);
+    if (action->kind == PP_JOB_CLAIM_PAYOUT)
+        pp_write_u64(&w, input->payees[action->payee].claimed.raw);
+    for (size_t i = 0; action->kind == PP_JOB_SETTLE && i < action->lanes_count; i++) {
+        pp_u128 vested = input->lanes[plan->lanes[action->lanes_at + i]].chain.vested.raw;
+        pp_write_u64(&w, (uint64_t)(vested >> 64));
+        pp_write_u64(&w, (uint64_t)vested);
+    }
+    enum pp_error error = pp_writer_finish(&w, &length);
+    PP_ASSERT(error == PP_OK);
+    pp_job_key_after(intent, before, length, &intent->key);
+}
+
 enum pp_error pp_plan_intent(const struct pp_plan_input *input, const struct pp_plan *plan,
                              const struct pp_plan_action *action, const struct pp_address *contract,
                              uint8_t *buffer, size_t capacity, struct pp_job_intent *out)
@@ -146,7 +218,7 @@ enum pp_error pp_plan_intent(const struct pp_plan_input *input, const struct pp_
     pp_writer_init(&w, buffer, capacity);
     PP_TRY(write_action(input, plan, action, &w, &intent));
     PP_TRY(pp_writer_finish(&w, &intent.data_length));
-    pp_job_key(intent.kind, &intent.to, intent.data, intent.data_length, &intent.key);
+    key_make(input, plan, action, &intent);
     *out = intent;
     return PP_OK;
 }

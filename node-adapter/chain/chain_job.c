@@ -10,7 +10,6 @@
 
 #define POLL_MS_DEFAULT 1000u
 #define RESULT_MAX 4096u
-#define GAS_MARGIN_LEAST 10000u
 
 struct pp_chain_job {
     struct pp_chain_job_config config;
@@ -78,7 +77,7 @@ static enum pp_error simulate(struct pp_chain_job *job, struct pp_job_record *re
     enum pp_error error = pp_rpc_call(job->rpc, &call, result, sizeof result, &result_length);
     if (error == PP_OK)
         error = pp_rpc_estimate(job->rpc, &call, &gas);
-    *out_reverted = error == PP_CHAIN_REVERTED;
+    *out_reverted = error == PP_CHAIN_REVERTED || error == PP_TX_GAS_LIMIT;
     if (*out_reverted) {
         reason_set(record, pp_rpc_reason(job->rpc));
         return PP_OK;
@@ -90,7 +89,7 @@ static enum pp_error simulate(struct pp_chain_job *job, struct pp_job_record *re
         reason_set(record, "it needs more gas than one transaction may have");
         return PP_OK;
     }
-    record->gas = gas + gas / 4 + GAS_MARGIN_LEAST;
+    record->gas = pp_job_gas(gas);
     return PP_OK;
 }
 

@@ -134,6 +134,7 @@ void chain_json_block(struct chain_json *j, struct pp_rpc_block *out)
     chain_json_bytes(j, "parentHash", out->block.parent.bytes, 32);
     out->block.time_s = chain_json_u64(j, "timestamp");
     out->base_fee = chain_json_is_null(j, "baseFeePerGas") ? 0 : chain_json_u128(j, "baseFeePerGas");
+    out->gas_limit = chain_json_is_null(j, "gasLimit") ? 0 : chain_json_u64(j, "gasLimit");
 }
 
 static void log_topics(struct chain_json *j, struct pp_chain_log *out)

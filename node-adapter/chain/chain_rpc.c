@@ -240,12 +240,25 @@ static json_t *call_json(const struct pp_rpc_call *call)
     return object;
 }
 
+/* What nodes say of a call that no block has room for (geth, erigon, nethermind, reth, anvil). */
+static bool is_too_much_gas(const struct rpc_refusal *refusal)
+{
+    static const char *const known[] = {"gas required exceeds", "exceeds block gas limit", "out of gas",
+                                        "OutOfGas", "intrinsic gas too high"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strstr(refusal->message, known[i]))
+            return true;
+    return false;
+}
+
 /* Nodes report a revert as an error with the code 3, or with other codes and the data. */
 static enum pp_error reverted(struct pp_rpc *rpc, const char *method, enum pp_error error)
 {
     const struct rpc_refusal *refusal = rpc_refusal(rpc);
     if (error != PP_CHAIN_REFUSED)
         return error;
+    if (!refusal->has_data && is_too_much_gas(refusal))
+        return rpc_fail(rpc, PP_TX_GAS_LIMIT, "%s: %.200s", method, refusal->message);
     if (refusal->code != 3 && !refusal->has_data && !strstr(refusal->message, "revert"))
         return strstr(refusal->message, "insufficient funds")
                    ? rpc_fail(rpc, PP_TX_FUNDS, "%s: the account cannot pay", method)

@@ -1,210 +1,8 @@
-#include <pp/chain_settle.h>
-
-#include <pp/chain_contract.h>
+#include "chain/chain_material.h"
 
 #include <stdlib.h>
 
 #define ROUNDS_MAX 16u /* post, settle, release, pay out, and room for a chain that changes meanwhile */
-#define REPORTS_MAX                                                                                          \
-    8u /* kept of a folder: what may be posted, the last one, those whose window is open or just over */
-#define REPORTS_LOOK 64u /* looked at, from the newest down */
-
-/* What a plan is made of, and who owns it. */
-struct material {
-    struct pp_chain_job *job;
-    const struct pp_claims *claims;
-    struct pp_contract contract;
-    struct pp_claims_head head;
-    struct pp_claims_report *held[REPORTS_MAX]; /* descending by epoch */
-    struct pp_chain_report chain[REPORTS_MAX];
-    size_t held_count;
-    struct pp_plan_report reports[REPORTS_MAX];
-    struct pp_plan_payee payees[2];
-    struct pp_plan_lane *lanes;
-    size_t lane_capacity;
-    struct pp_plan_input input;
-    struct pp_plan plan;
-    uint8_t *buffer;     /* PP_TX_MAX_BYTES */
-    enum pp_error error; /* of a visit */
-};
-
-static void reports_drop(struct material *m)
-{
-    for (size_t i = 0; i < m->held_count; i++)
-        pp_claims_report_done(m->held[i]);
-    m->held_count = 0;
-}
-
-static void material_free(struct material *m)
-{
-    reports_drop(m);
-    free(m->lanes);
-    free(m->plan.lanes);
-    free(m->buffer);
-    free(m);
-}
-
-/* ---- reports ---- */
-
-/* The epochs that have a report, the newest REPORTS_LOOK of them, ascending. */
-static enum pp_error epochs_newest(const struct pp_claims *claims, uint64_t out[REPORTS_LOOK],
-                                   size_t *out_count)
-{
-    uint64_t page[REPORTS_LOOK], after = 0;
-    size_t count;
-    *out_count = 0;
-    do {
-        PP_TRY(pp_claims_epochs(claims, after, page, REPORTS_LOOK, &count));
-        size_t keep = REPORTS_LOOK - count < *out_count ? REPORTS_LOOK - count : *out_count;
-        memmove(out, out + (*out_count - keep), keep * sizeof *out);
-        memcpy(out + keep, page, count * sizeof *out);
-        *out_count = keep + count;
-        if (count > 0)
-            after = page[count - 1];
-    } while (count == REPORTS_LOOK);
-    return PP_OK;
-}
-
-/* Worth keeping: it may follow the contract's last one, or is on chain. */
-static bool is_of_use(const struct material *m, const struct pp_claims_report *report,
-                      const struct pp_chain_report *chain)
-{
-    return chain->vests_at_s != 0 || pp_hash_eq(&report->report.fields.previous, &m->input.head.hash);
-}
-
-static enum pp_error reports_gather(struct material *m)
-{
-    uint64_t epochs[REPORTS_LOOK];
-    size_t count;
-    reports_drop(m);
-    PP_TRY(epochs_newest(m->claims, epochs, &count));
-    for (size_t i = count; i > 0 && m->held_count < REPORTS_MAX; i--) {
-        struct pp_claims_report *report;
-        struct pp_chain_report chain;
-        PP_TRY(pp_claims_report(m->claims, epochs[i - 1], &report));
-        enum pp_error error = pp_contract_report(&m->contract, &report->hash, &chain);
-        if (error != PP_OK || !is_of_use(m, report, &chain)) {
-            pp_claims_report_done(report);
-            PP_TRY(pp_chain_job_told(m->job, error));
-            continue;
-        }
-        m->held[m->held_count] = report;
-        m->chain[m->held_count++] = chain;
-        if (chain.vests_at_s != 0 && chain.vests_at_s <= m->input.latest.time_s)
-            break; /* the newest whose window is over: older ones say less */
-    }
-    for (size_t i = 0; i < m->held_count; i++) {
-        const struct pp_claims_report *report = m->held[m->held_count - 1 - i];
-        m->reports[i] = (struct pp_plan_report){&report->report, report->hash, &report->tree,
-                                                m->chain[m->held_count - 1 - i]};
-    }
-    m->input.reports = m->reports;
-    m->input.report_count = m->held_count;
-    return PP_OK;
-}
-
-/* ---- lanes ---- */
-
-/* Whether the chain could owe this lane anything, by what the node knows: spares questions for all the others. */
-static bool may_be_due(const struct pp_lane_claim *claim)
-{
-    if (strcmp(claim->state, "SETTLED") == 0)
-        return false;
-    bool ending = strcmp(claim->state, "DRAINING") == 0 || strcmp(claim->state, "CLAIMING") == 0;
-    return claim->has_release || (ending && claim->has_refund) ||
-           pp_grains_compare(claim->earned, claim->vested) > 0;
-}
-
-static struct pp_plan_lane lane_of(const struct pp_lane_claim *claim)
-{
-    struct pp_plan_lane lane = {
-        .channel_id = claim->channel_id,
-        .config = claim->config,
-        .lane = claim->lane,
-        .has_release = claim->has_release,
-    };
-    if (claim->has_voucher)
-        lane.voucher = (struct pp_abi_voucher){claim->voucher.spent, claim->voucher.refund_ack,
-                                               claim->voucher.context, claim->voucher.signature};
-    if (claim->has_refund)
-        lane.refund =
-            (struct pp_abi_refund){claim->refund.refunded, claim->refund.reasons, claim->refund.signature};
-    if (claim->has_release)
-        lane.release = (struct pp_abi_release){claim->lane, claim->release.old_cap, claim->release.new_cap,
-                                               claim->release.seq, claim->release.signature};
-    return lane;
-}
-
-static enum pp_error lane_room(struct material *m)
-{
-    if (m->input.lane_count < m->lane_capacity)
-        return PP_OK;
-    size_t capacity = m->lane_capacity ? 2 * m->lane_capacity : 64;
-    struct pp_plan_lane *grown = realloc(m->lanes, capacity * sizeof *grown);
-    if (!grown)
-        return PP_NO_MEMORY;
-    m->lanes = grown;
-    m->lane_capacity = capacity;
-    return PP_OK;
-}
-
-static enum pp_error lane_add(struct material *m, const struct pp_lane_claim *claim)
-{
-    PP_TRY(lane_room(m));
-    struct pp_plan_lane lane = lane_of(claim);
-    PP_TRY(pp_chain_job_told(m->job, pp_contract_channel(&m->contract, &lane.channel_id, &lane.channel)));
-    PP_TRY(
-        pp_chain_job_told(m->job, pp_contract_lane(&m->contract, &lane.channel_id, lane.lane, &lane.chain)));
-    m->lanes[m->input.lane_count++] = lane;
-    return PP_OK;
-}
-
-static bool lane_visit(void *context, const struct pp_lane_claim *claim)
-{
-    struct material *m = context;
-    if (may_be_due(claim))
-        m->error = lane_add(m, claim);
-    return m->error == PP_OK;
-}
-
-static enum pp_error lanes_gather(struct material *m)
-{
-    m->input.lane_count = 0;
-    m->error = PP_OK;
-    PP_TRY(pp_claims_lanes(m->claims, lane_visit, m));
-    PP_TRY(m->error);
-    m->input.lanes = m->lanes;
-    free(m->plan.lanes);
-    m->plan.lanes = calloc(2 * m->input.lane_count + 1, sizeof *m->plan.lanes);
-    return m->plan.lanes ? PP_OK : PP_NO_MEMORY;
-}
-
-/* ---- the rest ---- */
-
-static enum pp_error chain_gather(struct material *m)
-{
-    struct pp_rpc_block latest;
-    PP_TRY(pp_rpc_expect_chain(m->contract.rpc, pp_chain_job_chain_id(m->job)));
-    PP_TRY(pp_rpc_block(m->contract.rpc, PP_RPC_LATEST, &latest));
-    m->input.latest = latest.block;
-    PP_TRY(pp_contract_timers(&m->contract, &m->input.timers));
-    PP_TRY(pp_contract_last_report(&m->contract, PP_RPC_AT_LATEST, &m->input.head));
-    PP_TRY(pp_contract_pool(&m->contract, PP_RPC_AT_LATEST, &m->input.pool));
-    m->payees[0].node_id = m->head.node_id;
-    m->payees[1].node_id = PP_TREASURY_NODE_ID;
-    for (size_t i = 0; i < 2; i++)
-        PP_TRY(pp_contract_payout_claimed(&m->contract, m->payees[i].node_id, &m->payees[i].claimed));
-    m->input.payees = m->payees;
-    m->input.payee_count = 2;
-    return PP_OK;
-}
-
-static enum pp_error gather(struct material *m)
-{
-    PP_TRY(pp_chain_job_told(m->job, chain_gather(m)));
-    PP_TRY(reports_gather(m));
-    return lanes_gather(m);
-}
 
 /* ---- carrying out ---- */
 
@@ -274,29 +72,73 @@ static void outcome_dry(const struct pp_job_intent *intent, struct pp_units valu
     memcpy(outcome->label, intent->label, sizeof outcome->label);
 }
 
+/* One pass of the plan on its way into the journal. */
+struct queueing {
+    struct material *m;
+    const struct pp_settle_options *options;
+    struct queued *queued;
+    struct pp_settle_result *out;
+};
+
+static enum pp_error queue_intent(struct queueing *q, const struct pp_job_intent *intent,
+                                  struct pp_units value)
+{
+    struct pp_job_record record;
+    if (q->options->dry) {
+        outcome_dry(intent, value, q->out);
+        return PP_OK;
+    }
+    enum pp_error error = pp_chain_job_queue(q->m->job, intent, &record);
+    if (error == PP_EXISTS) /* done already; this chain's node is behind */
+        return PP_OK;
+    PP_TRY(error);
+    q->queued->ids[q->queued->count] = record.id;
+    q->queued->values[q->queued->count++] = value;
+    return PP_OK;
+}
+
+/* PLAN-015. Whether the contract would refuse it is not asked here: the job does, and keeps the answer. */
+static enum pp_error is_too_large(struct material *m, const struct pp_job_intent *intent, bool *out)
+{
+    uint64_t gas = 0;
+    const struct pp_address account = pp_chain_job_account(m->job);
+    const struct pp_rpc_call call = {&account, intent->to, intent->data, intent->data_length,
+                                     PP_RPC_AT_LATEST};
+    enum pp_error error = pp_rpc_estimate(m->contract.rpc, &call, &gas);
+    *out = error == PP_TX_GAS_LIMIT || (error == PP_OK && pp_job_gas(gas) > m->input.gas_most);
+    return error == PP_TX_GAS_LIMIT || error == PP_CHAIN_REVERTED ? PP_OK : pp_chain_job_told(m->job, error);
+}
+
+static enum pp_error queue_action(struct queueing *q, const struct pp_plan_action *action)
+{
+    struct material *m = q->m;
+    struct pp_job_intent intent;
+    struct pp_plan_action halves[2];
+    const struct pp_address contract = pp_chain_job_contract(m->job);
+    bool large = false;
+    if (q->queued->count == PP_PLAN_ACTIONS_MAX)
+        return PP_OK; /* the next plan has it again */
+    enum pp_error error = pp_plan_intent(&m->input, &m->plan, action, &contract, m->buffer,
+                                         PP_TX_MAX_BYTES - PP_TX_EXTRA_BYTES, &intent);
+    if (error == PP_OK && action->lanes_count > 1)
+        PP_TRY(is_too_large(m, &intent, &large));
+    if (action->lanes_count > 1 && (error == PP_OVERFLOW || large)) {
+        pp_plan_split(&m->input, &m->plan, action, action->lanes_count / 2, halves);
+        PP_TRY(queue_action(q, &halves[0]));
+        return queue_action(q, &halves[1]);
+    }
+    PP_TRY(error);
+    return queue_intent(q, &intent, action->value);
+}
+
 static enum pp_error queue(struct material *m, const struct pp_settle_options *options, struct queued *queued,
                            struct pp_settle_result *out)
 {
-    const struct pp_address contract = pp_chain_job_contract(m->job);
+    struct queueing q = {m, options, queued, out};
     queued->count = 0;
-    for (size_t i = 0; i < m->plan.action_count; i++) {
-        const struct pp_plan_action *action = &m->plan.actions[i];
-        struct pp_job_intent intent;
-        struct pp_job_record record;
-        if (options->payouts_only && action->kind != PP_JOB_CLAIM_PAYOUT)
-            continue;
-        PP_TRY(pp_plan_intent(&m->input, &m->plan, action, &contract, m->buffer, PP_TX_MAX_BYTES, &intent));
-        if (options->dry) {
-            outcome_dry(&intent, action->value, out);
-            continue;
-        }
-        enum pp_error error = pp_chain_job_queue(m->job, &intent, &record);
-        if (error == PP_EXISTS) /* done already; this chain's node is behind */
-            continue;
-        PP_TRY(error);
-        queued->ids[queued->count] = record.id;
-        queued->values[queued->count++] = action->value;
-    }
+    for (size_t i = 0; i < m->plan.action_count; i++)
+        if (!options->payouts_only || m->plan.actions[i].kind == PP_JOB_CLAIM_PAYOUT)
+            PP_TRY(queue_action(&q, &m->plan.actions[i]));
     return PP_OK;
 }
 
@@ -309,8 +151,9 @@ static enum pp_error rounds(struct material *m, const struct pp_settle_options *
     if (!options->dry && queued.count > 0)
         PP_TRY(carry_out(m, &queued, out, &final));
     m->input.dust = options->dust;
+    m->gas_most = options->gas_most;
     for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-        PP_TRY(gather(m));
+        PP_TRY(material_gather(m));
         pp_plan(&m->input, &m->plan);
         out->latest = m->input.latest;
         out->pool = m->input.pool;
@@ -329,21 +172,10 @@ static enum pp_error rounds(struct material *m, const struct pp_settle_options *
 enum pp_error pp_settle_run(struct pp_chain_job *job, const struct pp_claims *claims,
                             const struct pp_settle_options *options, struct pp_settle_result *out)
 {
-    struct material *m = calloc(1, sizeof *m);
+    struct material *m = NULL;
     *out = (struct pp_settle_result){.done_count = 0};
-    if (!m)
-        return PP_NO_MEMORY;
-    m->job = job;
-    m->claims = claims;
-    m->contract = (struct pp_contract){pp_chain_job_rpc(job), pp_chain_job_contract(job)};
-    m->buffer = malloc(PP_TX_MAX_BYTES);
-    pp_claims_head(claims, &m->head);
-    enum pp_error error = m->buffer ? PP_OK : PP_NO_MEMORY;
-    if (m->head.domain.chain_id != pp_chain_job_chain_id(job) ||
-        !pp_address_eq(&m->head.domain.contract, &m->contract.address))
-        error = PP_CONTRACT_MISMATCH;
-    if (error == PP_OK)
-        error = rounds(m, options, out);
+    PP_TRY(material_make(job, claims, &m));
+    enum pp_error error = rounds(m, options, out);
     material_free(m);
     return error;
 }

@@ -58,7 +58,7 @@ struct pp_epoch_report_fields pp_json_report(const json_t *object)
 
 struct pp_abi_claim pp_json_claim(const json_t *object)
 {
-    const json_t *leaf = pp_json_member(object, "leaf"), *proof = pp_json_member(object, "proof"), *node;
+    const json_t *leaf = pp_json_member(object, "leaf"), *proof = json_object_get(object, "proof"), *node;
     struct pp_abi_claim claim = {
         .config = pp_json_config(pp_json_member(object, "config")),
         .voucher = pp_json_voucher(pp_json_member(object, "voucher")),

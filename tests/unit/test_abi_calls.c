@@ -63,6 +63,33 @@ static void write_settle(struct pp_writer *w, const json_t *args)
     pp_abi_write_settle(w, &report, claims, json_array_size(list));
 }
 
+static void write_settle_batch(struct pp_writer *w, const json_t *args)
+{
+    struct pp_epoch_report_fields report = pp_json_report(pp_json_member(args, "report"));
+    static struct pp_abi_claim claims[ITEMS_MAX];
+    static struct pp_lane_multiproof proof;
+    struct pp_abi_batch_claim batch[ITEMS_MAX];
+    struct pp_hash path[ITEMS_MAX];
+    const json_t *list = pp_json_member(args, "claims"), *nodes = pp_json_member(args, "proof"),
+                 *flags = pp_json_member(args, "flags"), *item;
+    size_t index;
+    json_array_foreach(list, index, item)
+    {
+        claims[index] = pp_json_claim(item);
+        batch[index] = (struct pp_abi_batch_claim){&claims[index].config, &claims[index].voucher,
+                                                   &claims[index].refund, &claims[index].leaf};
+    }
+    json_array_foreach(nodes, index, item)
+    {
+        pp_bytes_of(json_string_value(item), path[index].bytes, 32);
+        proof.path[index] = &path[index];
+    }
+    json_array_foreach(flags, index, item) proof.flags[index] = json_is_true(item);
+    proof.path_length = json_array_size(nodes);
+    proof.flag_count = json_array_size(flags);
+    pp_abi_write_settle_batch(w, &report, batch, json_array_size(list), &proof);
+}
+
 static void write_post_report(struct pp_writer *w, const json_t *args)
 {
     struct pp_epoch_report_fields report = pp_json_report(pp_json_member(args, "report"));
@@ -152,6 +179,8 @@ static bool write_call(struct pp_writer *w, const char *name, const json_t *args
         write_release(w, args, expected);
     } else if (IS("settle")) {
         write_settle(w, args);
+    } else if (IS("settleBatch")) {
+        write_settle_batch(w, args);
     } else if (IS("postReport")) {
         write_post_report(w, args);
     } else if (IS("claimPayout")) {

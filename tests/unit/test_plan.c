@@ -24,6 +24,7 @@ struct world {
     struct pp_operator operator;
     struct pp_plan plan;
     uint32_t room[2 * LANES_MAX];
+    struct pp_plan_gain gains[LANES_MAX];
 };
 
 static struct world *world_make(void)
@@ -42,6 +43,7 @@ static struct world *world_make(void)
         .dust = pp_units(1),
     };
     world->plan.lanes = world->room;
+    world->plan.gains = world->gains;
     return world;
 }
 
@@ -289,21 +291,58 @@ START_TEST(plan_settle__many_lanes__batches)
 {
     struct world *world = world_make();
     bool seen[LANES_MAX] = {false};
-    for (unsigned i = 0; i < 100; i++)
+    for (unsigned i = 0; i < 120; i++)
         lane_add(world, 50 * UNIT, 0);
     report_add(world, 98, 9 * UNIT, 0)->chain.vests_at_s = NOW;
+    plan_make(world);
+    expect(world, 2, 0);
+    world->input.gas_most = 3200000; /* 48 lanes, by the upper bound of specs/gas.md */
     plan_make(world);
     expect(world, 3, 0);
     size_t total = 0;
     for (unsigned i = 0; i < 3; i++) {
-        ck_assert_uint_le(world->plan.actions[i].lanes_count, PP_SETTLE_CLAIMS_MAX);
+        ck_assert_uint_le(world->plan.actions[i].lanes_count, 48);
+        ck_assert_uint_eq(world->plan.actions[i].value.raw, 9 * world->plan.actions[i].lanes_count);
         for (size_t k = 0; k < world->plan.actions[i].lanes_count; k++, total++) {
             uint32_t lane = world->plan.lanes[world->plan.actions[i].lanes_at + k];
             ck_assert(!seen[lane]);
             seen[lane] = true;
         }
     }
-    ck_assert_uint_eq(total, 100);
+    ck_assert_uint_eq(total, 120);
+    world->input.gas_most =
+        1; /* a chain with blocks too small for any: one lane a call, and its node says no */
+    plan_make(world);
+    expect(world, PP_PLAN_ACTIONS_MAX, 0);
+    ck_assert_uint_eq(world->plan.actions[0].lanes_count, 1);
+    world_free(world);
+}
+END_TEST
+
+/* Goal: lanes that end go first, then those with the most to gain (PLAN-012); halves have their own values. */
+START_TEST(plan_settle__order__what_ends_then_the_most_valuable)
+{
+    struct world *world = world_make();
+    struct pp_plan_action halves[2];
+    static const unsigned expected[] = {1, 3, 2, 0};
+    for (unsigned i = 0; i < 4; i++)
+        lane_add(world, 50 * UNIT, 0);
+    report_add(world, 98, 0, 0)->chain.vests_at_s = NOW;
+    static const uint64_t earned[] = {3, 1, 5, 7};
+    for (unsigned i = 0; i < 4; i++)
+        world->bodies[0]->lanes[i].earned = pp_grains(earned[i] * UNIT);
+    world->lanes[1].channel.state = PP_CHANNEL_CHAIN_CLOSING;
+    plan_make(world);
+    expect(world, 1, 0);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_eq(world->plan.lanes[world->plan.actions[0].lanes_at + i], expected[i]);
+    ck_assert_uint_eq(world->plan.actions[0].value.raw, 16);
+    pp_plan_split(&world->input, &world->plan, &world->plan.actions[0], 1, halves);
+    ck_assert_uint_eq(halves[0].lanes_count, 1);
+    ck_assert_uint_eq(halves[0].value.raw, 1);
+    ck_assert_uint_eq(halves[1].lanes_at, halves[0].lanes_at + 1);
+    ck_assert_uint_eq(halves[1].lanes_count, 3);
+    ck_assert_uint_eq(halves[1].value.raw, 15);
     world_free(world);
 }
 END_TEST
@@ -509,12 +548,94 @@ START_TEST(plan_reasons__table__as_in_the_specification)
 }
 END_TEST
 
+/* Goal: several lanes are one settleBatch, whose proof was checked (PLAN-013, PLAN-014): a tree that is not the report's is
+ * refused before it is sent. One lane is a settle; a buffer too small says so. */
+START_TEST(plan_intent__several_lanes__one_call_with_a_proof_that_leads_to_the_root)
+{
+    struct world *world = world_make();
+    struct pp_address contract = {{9}};
+    struct pp_job_intent intent;
+    static uint8_t buffer[65536];
+    uint8_t selector[4];
+    for (unsigned i = 0; i < 9; i++)
+        lane_add(world, 50 * UNIT, 0);
+    report_add(world, 98, 9 * UNIT, 0)->chain.vests_at_s = NOW;
+    plan_make(world);
+    expect(world, 1, 0);
+    struct pp_plan_action action = world->plan.actions[0];
+    ck_assert_ok(
+        pp_plan_intent(&world->input, &world->plan, &action, &contract, buffer, sizeof buffer, &intent));
+    pp_abi_selector(PP_ABI_SETTLE_BATCH, selector);
+    ck_assert_mem_eq(buffer, selector, 4);
+    ck_assert_error(pp_plan_intent(&world->input, &world->plan, &action, &contract, buffer,
+                                   intent.data_length - 1, &intent),
+                    PP_OVERFLOW);
+    world->bodies[0]->fields.lanes_root.bytes[3] ^= 1;
+    ck_assert_error(
+        pp_plan_intent(&world->input, &world->plan, &action, &contract, buffer, sizeof buffer, &intent),
+        PP_BAD_PROOF);
+    action.lanes_count = 1;
+    ck_assert_error(
+        pp_plan_intent(&world->input, &world->plan, &action, &contract, buffer, sizeof buffer, &intent),
+        PP_BAD_PROOF);
+    world->bodies[0]->fields.lanes_root.bytes[3] ^= 1;
+    ck_assert_ok(
+        pp_plan_intent(&world->input, &world->plan, &action, &contract, buffer, sizeof buffer, &intent));
+    pp_abi_selector(PP_ABI_SETTLE, selector);
+    ck_assert_mem_eq(buffer, selector, 4);
+    world_free(world);
+}
+END_TEST
+
+static struct pp_hash key_of_first(struct world *world)
+{
+    struct pp_address contract = {{9}};
+    struct pp_job_intent intent;
+    static uint8_t buffer[65536];
+    plan_make(world);
+    ck_assert_uint_ge(world->plan.action_count, 1);
+    ck_assert_ok(pp_plan_intent(&world->input, &world->plan, &world->plan.actions[0], &contract, buffer,
+                                sizeof buffer, &intent));
+    return intent.key;
+}
+
+/* Goal: a payout that was paid in part, and a lane whose cap was raised, are wanted again by the same call (JOB-009); while nothing
+ * happened they are one. */
+START_TEST(plan_intent__the_same_call_after_an_effect__another_key)
+{
+    struct world *world = world_make();
+    struct pp_plan_lane *lane = lane_add(world, 50 * UNIT, 0);
+    report_add(world, 98, 9 * UNIT, 60)->chain.vests_at_s = NOW;
+    lane->chain.cap = pp_units(5);
+    struct pp_hash settle = key_of_first(world), again = key_of_first(world);
+    ck_assert(pp_hash_eq(&settle, &again));
+    lane->chain.vested = pp_grains(5 * UNIT);
+    lane->chain.cap = pp_units(100);
+    again = key_of_first(world);
+    ck_assert(!pp_hash_eq(&settle, &again));
+    lane->chain.vested = pp_grains(9 * UNIT);
+    world->input.pool.received = pp_units(60);
+    struct pp_hash payout = key_of_first(world);
+    ck_assert_int_eq(world->plan.actions[0].kind, PP_JOB_CLAIM_PAYOUT);
+    again = key_of_first(world);
+    ck_assert(pp_hash_eq(&payout, &again));
+    world->payees[0].claimed = pp_units(20);
+    again = key_of_first(world);
+    ck_assert_int_eq(world->plan.actions[0].kind, PP_JOB_CLAIM_PAYOUT);
+    ck_assert(!pp_hash_eq(&payout, &again));
+    world_free(world);
+}
+END_TEST
+
 PP_TESTS("plan")
 PP_TEST(plan_report__each_condition__posted_or_waits)
 PP_TEST(plan_report__nothing_new__waits)
 PP_TEST(plan_settle__claims__as_the_contract_would)
 PP_TEST(plan_settle__dust__waits_unless_it_ends)
 PP_TEST(plan_settle__many_lanes__batches)
+PP_TEST(plan_settle__order__what_ends_then_the_most_valuable)
+PP_TEST(plan_intent__several_lanes__one_call_with_a_proof_that_leads_to_the_root)
+PP_TEST(plan_intent__the_same_call_after_an_effect__another_key)
 PP_TEST(plan_release__each_condition__posted_or_not)
 PP_TEST(plan_refund__closing__posted_where_it_counts)
 PP_TEST(plan_refund__leaving__posted_before_the_release)

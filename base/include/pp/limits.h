@@ -27,7 +27,7 @@
 #define PP_SESSION_LEAVES_MAX (1u << 18) /* unsigned leaves of one writer: 256 sessions at their limit, some 30 MiB */
 #define PP_TX_MAX_BYTES (128u << 10)  /* one signed transaction: what Ethereum nodes take into their pools */
 #define PP_TX_GAS_MAX 15000000u       /* gas of one transaction: below EIP-7825's 2^24 */
-#define PP_SETTLE_CLAIMS_MAX 48u      /* lanes of one settle call: its calldata stays below PP_TX_MAX_BYTES, its gas below PP_TX_GAS_MAX */
+#define PP_SETTLE_CLAIMS_MAX 100u     /* lanes of one settle call: some 110 KB of calldata and 6 million gas in a tree of a thousand */
 #define PP_RPC_ANSWER_MAX_BYTES (16u << 20) /* one answer of a chain's node: a range of logs; a larger one is asked again in halves */
 #define PP_RPC_TEXT_MAX 256u          /* what is kept of a chain node's own words */
 #define PP_CHAIN_LOGS_MAX 65536u      /* log entries of one answer */

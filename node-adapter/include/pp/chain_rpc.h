@@ -8,6 +8,7 @@
  * Errors:  CHAIN_DOWN (no answer: refused, time-out, HTTP status), CHAIN_NONSENSE (an answer that cannot be right),
  *          CHAIN_REFUSED (a JSON-RPC error), CHAIN_REVERTED (pp_rpc_call, pp_rpc_estimate: the contract
  *          refused), NOT_FOUND (the node has no such thing), TOO_MANY (more logs than the limit: ask for less),
+ *          TX_GAS_LIMIT (pp_rpc_call, pp_rpc_estimate: more gas than a block has),
  *          TX_FUNDS, TX_NONCE_LOW, TX_UNDERPRICED, TX_REFUSED (pp_rpc_send).
  * Limits:  PP_RPC_ANSWER_MAX_BYTES, PP_CHAIN_LOGS_MAX.
  * Source:  specs/settlement.md (RPC-001 and following).
@@ -48,7 +49,8 @@ PP_MUST_CHECK enum pp_error pp_rpc_expect_chain(struct pp_rpc *rpc, uint64_t cha
 
 struct pp_rpc_block {
     struct pp_chain_block block;
-    pp_u128 base_fee; /* 0 when the chain has none */
+    pp_u128 base_fee;   /* 0 when the chain has none */
+    uint64_t gas_limit; /* 0 when the node does not say */
 };
 enum pp_rpc_tag {
     PP_RPC_LATEST,

@@ -38,6 +38,7 @@ struct pp_settle_result {
 
 struct pp_settle_options {
     struct pp_units dust;
+    uint64_t gas_most; /* of one transaction; 0: PP_TX_GAS_MAX. Never more than half a block either */
     bool payouts_only; /* plan no more than payouts */
     bool dry;          /* plan, send nothing: done holds what would be sent, QUEUED */
 };

@@ -26,6 +26,9 @@
 #define PP_ABI_T_CLAIM                                                                                       \
     "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_LEAF ",bytes32[])"
 
+#define PP_ABI_T_BATCH_CLAIM                                                                                 \
+    "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_LEAF ")"
+
 /* X(enum name, name, arguments) */
 #define PP_ABI_FUNCTIONS(X)                                                                                  \
     X(OPEN, "open", "(" PP_ABI_T_CONFIG ",uint64,uint32[],uint64[])")                                        \
@@ -37,6 +40,7 @@
     X(POST_REFUND, "postRefund", "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_REFUND ")")                         \
     X(RELEASE, "release", "(" PP_ABI_T_CONFIG "," PP_ABI_T_RELEASE "[])")                                    \
     X(SETTLE, "settle", "(" PP_ABI_T_REPORT "," PP_ABI_T_CLAIM "[])")                                        \
+    X(SETTLE_BATCH, "settleBatch", "(" PP_ABI_T_REPORT "," PP_ABI_T_BATCH_CLAIM "[],bytes32[],bool[])")      \
     X(POST_REPORT, "postReport", "(" PP_ABI_T_REPORT ",uint32[],address[]," PP_ABI_T_SIGNATURE "[])")        \
     X(CLAIM_PAYOUT, "claimPayout", "(" PP_ABI_T_REPORT ",uint32,address,uint128," PP_ABI_T_STEP "[])")       \
     X(CHANNEL_ID_OF, "channelIdOf", "(" PP_ABI_T_CONFIG ")")                                                 \
@@ -128,6 +132,14 @@ struct pp_abi_claim {
     struct pp_lane_proof proof;
 };
 
+/* One of several that share a proof; everything is borrowed. */
+struct pp_abi_batch_claim {
+    const struct pp_channel_config *config;
+    const struct pp_abi_voucher *voucher;
+    const struct pp_abi_refund *refund;
+    const struct pp_lane_leaf *leaf; /* its lane is the claim's */
+};
+
 struct pp_abi_release {
     uint32_t lane;
     struct pp_units old_cap;
@@ -170,6 +182,10 @@ void pp_abi_write_release(struct pp_writer *w, const struct pp_channel_config *c
                           const struct pp_abi_release *releases, size_t count);
 void pp_abi_write_settle(struct pp_writer *w, const struct pp_epoch_report_fields *report,
                          const struct pp_abi_claim *claims, size_t count);
+/* The claims in the proof's order of leaves. */
+void pp_abi_write_settle_batch(struct pp_writer *w, const struct pp_epoch_report_fields *report,
+                               const struct pp_abi_batch_claim *claims, size_t count,
+                               const struct pp_lane_multiproof *proof);
 /* The report's operators, all of them, and its signatures; an operator without one gets v = 0. */
 void pp_abi_write_post_report(struct pp_writer *w, const struct pp_epoch_report_fields *report,
                               const struct pp_operator *operators, size_t operator_count,

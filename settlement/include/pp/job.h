@@ -104,6 +104,11 @@ struct pp_job_intent {
 void pp_job_key(enum pp_job_kind kind, const struct pp_address *to, const uint8_t *data, size_t length,
                 struct pp_hash *out);
 
+/* Where the same call may be wanted again after what it did: `before` is what the contract had, as far as that matters. Without
+ * any it is pp_job_key. */
+void pp_job_key_after(const struct pp_job_intent *intent, const uint8_t *before, size_t length,
+                      struct pp_hash *out);
+
 struct pp_job_attempt {
     struct pp_tx_fees fees;
     struct pp_hash hash;
@@ -138,6 +143,9 @@ PP_MUST_CHECK enum pp_error pp_job_encode(const struct pp_job_record *record, ui
 PP_MUST_CHECK enum pp_error pp_job_decode(struct pp_job_record *out, const uint8_t *bytes, size_t length);
 
 /* ---- fees ---- */
+
+/* What a transaction may use, of what a node estimates: the chain goes on meanwhile. */
+uint64_t pp_job_gas(uint64_t estimate);
 
 /* What may be paid. */
 struct pp_fee_policy {

@@ -6,9 +6,10 @@
  *
  * The same input gives the same plan; what is done already is not planned again, since the contract then says so.
  *
- * Own:    input and its arrays are borrowed; plan.lanes is the caller's room for twice input.lane_count.
+ * Own:    input and its arrays are borrowed; plan.lanes is the caller's room for twice input.lane_count, plan.gains for
+ *         input.lane_count.
  * Limits: PP_PLAN_ACTIONS_MAX, PP_PLAN_WAITS_MAX; more is left for the next plan.
- * Errors: pp_plan: none. pp_plan_intent: OVERFLOW (the buffer), NOT_FOUND and BAD_PROOF of the trees.
+ * Errors: pp_plan: none. pp_plan_intent: OVERFLOW (the buffer: halve the batch), NOT_FOUND and BAD_PROOF of the trees.
  * Source: specs/settlement.md (PLAN-001 and following), DESIGN sections 7, 8, 10.
  */
 #ifndef PP_PLAN_H
@@ -59,6 +60,7 @@ struct pp_plan_input {
     const struct pp_plan_payee *payees;
     size_t payee_count;
     struct pp_units dust; /* less than this is not worth a claim; at least one unit */
+    uint64_t gas_most;    /* of one transaction; 0: PP_TX_GAS_MAX */
 };
 
 struct pp_plan_action {
@@ -98,6 +100,13 @@ struct pp_plan_wait {
     struct pp_units value; /* what waits */
 };
 
+/* A lane that may be settled. */
+struct pp_plan_gain {
+    uint32_t lane; /* index into input.lanes */
+    bool ends;     /* it leaves or closes: before all others */
+    struct pp_units value;
+};
+
 struct pp_plan {
     struct pp_plan_action actions[PP_PLAN_ACTIONS_MAX];
     size_t action_count;
@@ -105,11 +114,16 @@ struct pp_plan {
     size_t wait_count;
     uint32_t *lanes; /* indexes into input.lanes; the caller's room */
     size_t lane_count;
+    struct pp_plan_gain *gains; /* scratch; the caller's room */
 };
 
 void pp_plan(const struct pp_plan_input *input, struct pp_plan *plan);
 /* The newest report whose window is over: by it lanes are settled and payouts claimed. NOT_FOUND: there is none. */
 PP_MUST_CHECK enum pp_error pp_plan_newest_vested(const struct pp_plan_input *input, size_t *out_report);
+
+/* The first `count` lanes of a settlement, and the others: what a batch that turned out too large becomes. */
+void pp_plan_split(const struct pp_plan_input *input, const struct pp_plan *plan,
+                   const struct pp_plan_action *action, size_t count, struct pp_plan_action out[2]);
 
 /* The calldata, in buffer, and what says that it worked. */
 PP_MUST_CHECK enum pp_error pp_plan_intent(const struct pp_plan_input *input, const struct pp_plan *plan,

@@ -18,10 +18,19 @@ const randomLane = () => ({
   owed: stream.uint(60),
 });
 
+const picks = new Stream('merkle, several');
+
+// Proofs of several leaves at once: of all, and of some by chance.
+function batches(tree, count) {
+  const some = range(4).map(() => range(count).filter(() => picks.below(3) === 0n));
+  return [range(count), ...some.filter((list) => list.length > 0)].map((list) => tree.batchOf(list));
+}
+
 function laneCase(entries) {
   const tree = laneTree(entries);
   return {
     leaves: entries.map((entry, i) => ({ ...entry, hash: tree.leafOf(i), proof: tree.proofOf(i) })),
+    batches: batches(tree, entries.length),
     root: tree.root,
   };
 }
