@@ -20,12 +20,11 @@ struct result {
     size_t length;
 };
 
-static enum pp_error ask(struct pp_rpc *rpc, const struct pp_address *to, uint64_t at, struct question *q,
-                         struct result *out)
+static enum pp_error ask(const struct pp_contract *c, uint64_t at, struct question *q, struct result *out)
 {
-    struct pp_rpc_call call = {.to = *to, .data = q->bytes, .at = at};
+    struct pp_rpc_call call = {.to = c->address, .data = q->bytes, .at = at, .at_hash = c->block};
     PP_TRY(pp_writer_finish(&q->w, &call.data_length));
-    return pp_rpc_call(rpc, &call, out->bytes, sizeof out->bytes, &out->length);
+    return pp_rpc_call(c->rpc, &call, out->bytes, sizeof out->bytes, &out->length);
 }
 
 /* What a decoder answers about the chain's bytes is the chain node's fault. */
@@ -48,7 +47,7 @@ static enum pp_error decoded(struct pp_rpc *rpc, enum pp_abi_function function, 
         struct result r;                                                                                     \
         question_begin(&q);                                                                                  \
         write;                                                                                               \
-        PP_TRY(ask((contract)->rpc, &(contract)->address, at, &q, &r));                                      \
+        PP_TRY(ask(contract, at, &q, &r));                                                                   \
         return decoded((contract)->rpc, function, &r, read);                                                 \
     } while (0)
 

@@ -135,6 +135,9 @@ void chain_json_block(struct chain_json *j, struct pp_rpc_block *out)
     out->block.time_s = chain_json_u64(j, "timestamp");
     out->base_fee = chain_json_is_null(j, "baseFeePerGas") ? 0 : chain_json_u128(j, "baseFeePerGas");
     out->gas_limit = chain_json_is_null(j, "gasLimit") ? 0 : chain_json_u64(j, "gasLimit");
+    out->has_bloom = !chain_json_is_null(j, "logsBloom");
+    if (out->has_bloom)
+        chain_json_bytes(j, "logsBloom", out->bloom.bytes, sizeof out->bloom.bytes);
 }
 
 static void log_topics(struct chain_json *j, struct pp_chain_log *out)

@@ -1,6 +1,8 @@
 #include "chain/chain_json.h"
 #include "chain/chain_transport.h"
 
+#include <pp/hash.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,9 +76,9 @@ enum pp_error pp_rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id)
 
 /* ---- blocks ---- */
 
-static enum pp_error ask_block(struct pp_rpc *rpc, const char *which, struct pp_rpc_block *out)
+static enum pp_error ask_block(struct pp_rpc *rpc, const char *method, const char *which,
+                               struct pp_rpc_block *out)
 {
-    static const char method[] = "eth_getBlockByNumber";
     json_t *result;
     PP_TRY(rpc_ask(rpc, method, json_pack("[s, b]", which, 0), &result));
     if (json_is_null(result)) {
@@ -96,18 +98,67 @@ static enum pp_error ask_block(struct pp_rpc *rpc, const char *which, struct pp_
 
 enum pp_error pp_rpc_block(struct pp_rpc *rpc, enum pp_rpc_tag tag, struct pp_rpc_block *out)
 {
-    return ask_block(rpc, tag_text(tag), out);
+    return ask_block(rpc, "eth_getBlockByNumber", tag_text(tag), out);
 }
 
 enum pp_error pp_rpc_block_at(struct pp_rpc *rpc, uint64_t number, struct pp_rpc_block *out)
 {
     char which[QUANTITY_TEXT_MAX];
     struct pp_rpc_block block;
-    PP_TRY(ask_block(rpc, quantity(number, which), &block));
+    PP_TRY(ask_block(rpc, "eth_getBlockByNumber", quantity(number, which), &block));
     if (block.block.number != number)
         return nonsense(rpc, "eth_getBlockByNumber", "number");
     *out = block;
     return PP_OK;
+}
+
+#define HASH_TEXT_MAX 67u
+
+static const char *hash_text(const struct pp_hash *hash, char out[HASH_TEXT_MAX])
+{
+    memcpy(out, "0x", 3);
+    pp_hex_print(hash->bytes, 32, out + 2);
+    return out;
+}
+
+enum pp_error pp_rpc_block_of(struct pp_rpc *rpc, const struct pp_hash *hash, struct pp_rpc_block *out)
+{
+    char which[HASH_TEXT_MAX];
+    struct pp_rpc_block block;
+    PP_TRY(ask_block(rpc, "eth_getBlockByHash", hash_text(hash, which), &block));
+    if (!pp_hash_eq(&block.block.hash, hash))
+        return nonsense(rpc, "eth_getBlockByHash", "hash");
+    *out = block;
+    return PP_OK;
+}
+
+/* RPC-011: nodes have no common words for a block that they left, so they are asked for the block itself. */
+static enum pp_error refused_of_block(struct pp_rpc *rpc, const struct pp_hash *hash, enum pp_error error)
+{
+    struct pp_rpc_block asked, canonical;
+    char reason[PP_RPC_TEXT_MAX];
+    if (error != PP_CHAIN_REFUSED || !hash)
+        return error;
+    snprintf(reason, sizeof reason, "%s", pp_rpc_reason(rpc));
+    enum pp_error found = pp_rpc_block_of(rpc, hash, &asked);
+    if (found == PP_OK)
+        found = pp_rpc_block_at(rpc, asked.block.number, &canonical);
+    if (found == PP_NOT_FOUND || (found == PP_OK && !pp_hash_eq(&canonical.block.hash, hash)))
+        return rpc_fail(rpc, PP_CHAIN_REORG, "a block changed while it was read");
+    return rpc_fail(rpc, error, "%s", reason);
+}
+
+/* The yellow paper's M3:2048: three bits, each by eleven bits of the item's Keccak-256. */
+bool pp_rpc_bloom_may_have(const struct pp_rpc_bloom *bloom, const uint8_t *item, size_t length)
+{
+    uint8_t hash[32];
+    pp_keccak256(item, length, hash);
+    for (unsigned i = 0; i < 6; i += 2) {
+        unsigned bit = (unsigned)(hash[i] << 8 | hash[i + 1]) % (8 * PP_RPC_BLOOM_BYTES);
+        if (!(bloom->bytes[PP_RPC_BLOOM_BYTES - 1 - bit / 8] >> bit % 8 & 1))
+            return false;
+    }
+    return true;
 }
 
 /* ---- logs ---- */
@@ -142,8 +193,12 @@ static json_t *filter_json(const struct pp_rpc_filter *filter, uint64_t from, ui
     json_array_append_new(topics, alternatives);
     if (filter->channel)
         json_array_append_new(topics, hex_json(filter->channel->bytes, 32));
-    return json_pack("[{s:o, s:s, s:s, s:o}]", "address", hex_json(filter->contract.bytes, 20), "fromBlock",
-                     quantity(from, from_text), "toBlock", quantity(to, to_text), "topics", topics);
+    json_t *address = hex_json(filter->contract.bytes, 20);
+    if (filter->block)
+        return json_pack("[{s:o, s:o, s:o}]", "address", address, "blockHash",
+                         hex_json(filter->block->bytes, 32), "topics", topics);
+    return json_pack("[{s:o, s:s, s:s, s:o}]", "address", address, "fromBlock", quantity(from, from_text),
+                     "toBlock", quantity(to, to_text), "topics", topics);
 }
 
 static bool log_is_before(const struct pp_chain_log *a, const struct pp_chain_log *b)
@@ -153,7 +208,7 @@ static bool log_is_before(const struct pp_chain_log *a, const struct pp_chain_lo
 
 static bool log_fits(const struct pp_rpc_filter *filter, const struct pp_chain_log *log)
 {
-    if (log->topic_count == 0)
+    if (log->topic_count == 0 || (filter->block && !pp_hash_eq(&log->block_hash, filter->block)))
         return false;
     if (filter->channel &&
         (log->topic_count < 2 || memcmp(log->topics[1].bytes, filter->channel->bytes, 32) != 0))
@@ -219,7 +274,8 @@ enum pp_error pp_rpc_logs(struct pp_rpc *rpc, const struct pp_rpc_filter *filter
                           size_t *out_count)
 {
     struct log_list list = {0};
-    enum pp_error error = logs_ask(rpc, filter, filter->from, filter->to, &list);
+    enum pp_error error =
+        refused_of_block(rpc, filter->block, logs_ask(rpc, filter, filter->from, filter->to, &list));
     if (error != PP_OK) {
         free(list.logs);
         return error;
@@ -251,6 +307,15 @@ static bool is_too_much_gas(const struct rpc_refusal *refusal)
     return false;
 }
 
+/* The block that a question is about (EIP-1898). */
+static json_t *block_json(uint64_t at, const struct pp_hash *hash)
+{
+    char text[QUANTITY_TEXT_MAX];
+    if (hash)
+        return json_pack("{s:o, s:b}", "blockHash", hex_json(hash->bytes, 32), "requireCanonical", 1);
+    return json_string(at == PP_RPC_AT_LATEST ? "latest" : quantity(at, text));
+}
+
 /* Nodes report a revert as an error with the code 3, or with other codes and the data. */
 static enum pp_error reverted(struct pp_rpc *rpc, const char *method, enum pp_error error)
 {
@@ -273,14 +338,31 @@ static enum pp_error reverted(struct pp_rpc *rpc, const char *method, enum pp_er
 enum pp_error pp_rpc_call(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint8_t *out, size_t capacity,
                           size_t *out_length)
 {
-    char at[QUANTITY_TEXT_MAX];
     json_t *result;
-    json_t *params = json_pack("[o, s]", call_json(call),
-                               call->at == PP_RPC_AT_LATEST ? "latest" : quantity(call->at, at));
-    PP_TRY(reverted(rpc, "eth_call", rpc_ask(rpc, "eth_call", params, &result)));
+    json_t *params = json_pack("[o, o]", call_json(call), block_json(call->at, call->at_hash));
+    enum pp_error error = reverted(rpc, "eth_call", rpc_ask(rpc, "eth_call", params, &result));
+    PP_TRY(refused_of_block(rpc, call->at_hash, error));
     bool good = chain_value_data(result, out, capacity, out_length);
     json_decref(result);
     return good ? PP_OK : nonsense(rpc, "eth_call", "the result");
+}
+
+#define CODE_MAX_BYTES (256u << 10) /* EIP-170 allows 24 KiB; some chains allow more */
+
+enum pp_error pp_rpc_code(struct pp_rpc *rpc, const struct pp_address *address, const struct pp_hash *at_hash,
+                          struct pp_hash *out_hash, size_t *out_length)
+{
+    static const char method[] = "eth_getCode";
+    json_t *result;
+    json_t *params = json_pack("[o, o]", hex_json(address->bytes, 20), block_json(PP_RPC_AT_LATEST, at_hash));
+    PP_TRY(refused_of_block(rpc, at_hash, rpc_ask(rpc, method, params, &result)));
+    uint8_t *code = malloc(CODE_MAX_BYTES);
+    bool good = code && chain_value_data(result, code, CODE_MAX_BYTES, out_length);
+    if (good)
+        pp_keccak256(code, *out_length, out_hash->bytes);
+    json_decref(result);
+    free(code);
+    return good ? PP_OK : code ? nonsense(rpc, method, "the code") : PP_NO_MEMORY;
 }
 
 enum pp_error pp_rpc_estimate(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint64_t *out_gas)

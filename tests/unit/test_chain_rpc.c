@@ -357,6 +357,82 @@ START_TEST(rpc_call__revert__named_reason)
 }
 END_TEST
 
+/* ---- one block by its hash ---- */
+
+/* A node that knows block 16 by HASH_1, refuses what is asked of its state, and has at 16 what `canonical` says. */
+struct left {
+    const char *canonical; /* JSON */
+    const char *of_hash;   /* JSON */
+    json_t *asked;         /* params of the first question */
+};
+
+static struct pp_fake_answer answer_left(void *context, const struct pp_fake_question *question)
+{
+    struct left *left = context;
+    if (!left->asked)
+        left->asked = json_deep_copy(question->params);
+    if (strcmp(question->method, "eth_getBlockByHash") == 0)
+        return pp_fake_result(question, left->of_hash);
+    if (strcmp(question->method, "eth_getBlockByNumber") == 0)
+        return pp_fake_result(question, left->canonical);
+    return pp_fake_error(question, -32000, "something about a block", NULL);
+}
+
+/* Goal: a question names its block by hash, and a block that the chain left is told as such, whatever the node's words
+ * (RPC-011). Method: calls, code and logs; the block is gone, is a side block, is canonical. */
+START_TEST(rpc_at_hash__block_left__reorg)
+{
+#define OTHER "{\"number\":\"0x10\",\"hash\":\"" HASH_2 "\",\"parentHash\":\"" HASH_2 "\",\"timestamp\":\"0x64\"}"
+    static const struct {
+        const char *of_hash, *canonical;
+        enum pp_error error;
+    } cases[] = {
+        {"null", BLOCK, PP_CHAIN_REORG},
+        {BLOCK, OTHER, PP_CHAIN_REORG},
+        {BLOCK, "null", PP_CHAIN_REORG},
+        {BLOCK, BLOCK, PP_CHAIN_REFUSED},
+        {OTHER, BLOCK, PP_CHAIN_REFUSED},
+    };
+    const struct pp_hash hash = pp_hash_of(HASH_1);
+    for (size_t i = 0; i < 3 * sizeof cases / sizeof cases[0]; i++) {
+        struct left left = {cases[i / 3].canonical, cases[i / 3].of_hash, NULL};
+        struct rig rig = {.fake = pp_fake_rpc_start(answer_left, &left)};
+        ck_assert_ok(pp_rpc_open(pp_fake_rpc_url(rig.fake), 5000, &rig.rpc));
+        struct pp_address address = pp_address_of(ADDRESS_A);
+        const struct pp_rpc_call call = {.to = address, .at_hash = &hash};
+        const struct pp_rpc_filter filter = {address, NULL, 0, NULL, 16, 16, &hash};
+        struct pp_chain_log *logs;
+        struct pp_hash code;
+        uint8_t out[32];
+        size_t length;
+        enum pp_error error = i % 3 == 0   ? pp_rpc_call(rig.rpc, &call, out, sizeof out, &length)
+                              : i % 3 == 1 ? pp_rpc_code(rig.rpc, &address, &hash, &code, &length)
+                                           : pp_rpc_logs(rig.rpc, &filter, &logs, &length);
+        ck_assert_msg(error == cases[i / 3].error, "case %zu: %s: %s", i, pp_error_name(error),
+                      pp_rpc_reason(rig.rpc));
+        const json_t *where = i % 3 == 2 ? json_array_get(left.asked, 0) : json_array_get(left.asked, 1);
+        ck_assert_str_eq(json_string_value(json_object_get(where, "blockHash")), HASH_1);
+        json_decref(left.asked);
+        rig_stop(&rig);
+    }
+}
+END_TEST
+
+/* Goal: an item is in a bloom exactly when its three bits are. Method: bits worked out with viem's Keccak-256. */
+START_TEST(rpc_bloom__three_bits__all_needed)
+{
+    static const unsigned bits[] = {697, 1878, 1862};
+    const struct pp_address address = pp_address_of(ADDRESS_A), other = pp_address_of(ADDRESS_B);
+    struct pp_rpc_bloom bloom = {{0}};
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert(!pp_rpc_bloom_may_have(&bloom, address.bytes, 20));
+        bloom.bytes[255 - bits[i] / 8] |= (uint8_t)(1u << bits[i] % 8);
+    }
+    ck_assert(pp_rpc_bloom_may_have(&bloom, address.bytes, 20));
+    ck_assert(!pp_rpc_bloom_may_have(&bloom, other.bytes, 20));
+}
+END_TEST
+
 /* Goal: a result longer than the room, or of odd digits, is nonsense. */
 START_TEST(rpc_call__bad_result__nonsense)
 {
@@ -538,6 +614,8 @@ PP_TEST(rpc_open__no_http_url__bad_config)
 PP_TEST(rpc_logs__entries_not_asked_for__nonsense)
 PP_TEST(rpc_logs__range_too_large__asked_in_halves)
 PP_TEST(rpc_call__revert__named_reason)
+PP_TEST(rpc_at_hash__block_left__reorg)
+PP_TEST(rpc_bloom__three_bits__all_needed)
 PP_TEST(rpc_call__bad_result__nonsense)
 PP_TEST(rpc_send__refusals__named)
 PP_TEST(rpc_receipt__answers__read_or_nonsense)

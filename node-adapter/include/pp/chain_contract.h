@@ -1,6 +1,7 @@
 /* pp/chain_contract.h - the contract's views, asked over JSON-RPC: encode, call, decode, in one function each.
  *
- * at: a block number or PP_RPC_AT_LATEST. A result that does not decode is CHAIN_NONSENSE.
+ * at: a block number or PP_RPC_AT_LATEST. A contract that names a block (pp_contract_in) is asked as it is in that block,
+ * whatever `at` says. A result that does not decode is CHAIN_NONSENSE.
  */
 #ifndef PP_CHAIN_CONTRACT_H
 #define PP_CHAIN_CONTRACT_H
@@ -10,7 +11,14 @@
 struct pp_contract {
     struct pp_rpc *rpc;
     struct pp_address address;
+    const struct pp_hash *block; /* NULL: see `at` */
 };
+
+/* The same contract, in one block; CHAIN_REORG once the chain has left it. block must stay. */
+static inline struct pp_contract pp_contract_in(const struct pp_contract *c, const struct pp_hash *block)
+{
+    return (struct pp_contract){c->rpc, c->address, block};
+}
 
 PP_MUST_CHECK enum pp_error pp_contract_timers(const struct pp_contract *c, struct pp_chain_timers *out);
 PP_MUST_CHECK enum pp_error pp_contract_token(const struct pp_contract *c, struct pp_address *out);

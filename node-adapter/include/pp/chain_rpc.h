@@ -47,10 +47,20 @@ PP_MUST_CHECK enum pp_error pp_rpc_chain_id(struct pp_rpc *rpc, uint64_t *out);
 /* CHAIN_WRONG_ID unless the node is of this chain. */
 PP_MUST_CHECK enum pp_error pp_rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id);
 
+/* The logs bloom of a header: may an address or topic be among the block's entries? */
+#define PP_RPC_BLOOM_BYTES 256u
+struct pp_rpc_bloom {
+    uint8_t bytes[PP_RPC_BLOOM_BYTES];
+};
+/* False: surely not. */
+bool pp_rpc_bloom_may_have(const struct pp_rpc_bloom *bloom, const uint8_t *item, size_t length);
+
 struct pp_rpc_block {
     struct pp_chain_block block;
     pp_u128 base_fee;   /* 0 when the chain has none */
     uint64_t gas_limit; /* 0 when the node does not say */
+    struct pp_rpc_bloom bloom;
+    bool has_bloom; /* some chains' nodes tell none */
 };
 enum pp_rpc_tag {
     PP_RPC_LATEST,
@@ -60,21 +70,26 @@ enum pp_rpc_tag {
 PP_MUST_CHECK enum pp_error pp_rpc_block(struct pp_rpc *rpc, enum pp_rpc_tag tag, struct pp_rpc_block *out);
 /* NOT_FOUND when the node does not have it. */
 PP_MUST_CHECK enum pp_error pp_rpc_block_at(struct pp_rpc *rpc, uint64_t number, struct pp_rpc_block *out);
+/* By its hash, canonical or not. NOT_FOUND. */
+PP_MUST_CHECK enum pp_error pp_rpc_block_of(struct pp_rpc *rpc, const struct pp_hash *hash,
+                                            struct pp_rpc_block *out);
 
 /* Log entries of the contract in from..to, both included, in the chain's order; checked to lie within. Questions that the
  * node finds too large are asked again in halves. topics[0..count) are the alternatives for topic 0; channel: topic 1, or
- * NULL. free(*out). */
+ * NULL. block: of this block only, and from and to are its number. free(*out). */
 struct pp_rpc_filter {
     struct pp_address contract;
     const struct pp_hash *topics;
     size_t topic_count;
     const struct pp_channel_id *channel;
     uint64_t from, to;
+    const struct pp_hash *block; /* NULL: of the range */
 };
 PP_MUST_CHECK enum pp_error pp_rpc_logs(struct pp_rpc *rpc, const struct pp_rpc_filter *filter,
                                         struct pp_chain_log **out, size_t *out_count);
 
-/* eth_call. from may be NULL. at: a block number, or PP_RPC_AT_LATEST. */
+/* eth_call. from may be NULL. at: a block number, or PP_RPC_AT_LATEST. at_hash, where given, is the one block that is meant
+ * (EIP-1898), and the answer CHAIN_REORG when the chain has left it (RPC-011). */
 #define PP_RPC_AT_LATEST UINT64_MAX
 struct pp_rpc_call {
     const struct pp_address *from;
@@ -82,9 +97,14 @@ struct pp_rpc_call {
     const uint8_t *data;
     size_t data_length;
     uint64_t at;
+    const struct pp_hash *at_hash; /* NULL: at */
 };
 PP_MUST_CHECK enum pp_error pp_rpc_call(struct pp_rpc *rpc, const struct pp_rpc_call *call, uint8_t *out,
                                         size_t capacity, size_t *out_length);
+/* The Keccak-256 and the length of the code at an address, in the latest block or in that of at_hash. */
+PP_MUST_CHECK enum pp_error pp_rpc_code(struct pp_rpc *rpc, const struct pp_address *address,
+                                        const struct pp_hash *at_hash, struct pp_hash *out_hash,
+                                        size_t *out_length);
 PP_MUST_CHECK enum pp_error pp_rpc_estimate(struct pp_rpc *rpc, const struct pp_rpc_call *call,
                                             uint64_t *out_gas);
 
