@@ -158,6 +158,13 @@ static void lower_until(struct pp_lane *lane, struct pp_units cap, uint32_t unti
         lane->low_until_seq = until_seq;
 }
 
+/* LANE-045. */
+void pp_lane_lowering_undone(struct pp_lane *lane)
+{
+    lane->low_cap = PP_UNITS_ZERO;
+    lane->low_until_seq = 0;
+}
+
 /* LANE-042. */
 void pp_lane_cap_lowered(struct pp_lane *lane, struct pp_units cap, uint32_t seq)
 {

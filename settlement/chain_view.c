@@ -260,6 +260,8 @@ static enum pp_error final_log(struct pp_chain_view *view, const struct pp_chain
     struct pp_chain_event cap = cap_event(view, PP_CHAIN_LANE_FINAL, &event, log, channel);
     PP_TRY(sink(context, &cap));
     channel->seen = true;
+    if (cap.seq >= channel->low_given.seq)
+        channel->low_given.is_given = false; /* LANE-042: the ledger says so, too */
     return PP_OK;
 }
 
@@ -289,20 +291,28 @@ enum pp_error pp_chain_view_final(struct pp_chain_view *view, const struct pp_ch
 
 /* ---- recent logs: what takes money away, and what is on its way (VIEW-002) ---- */
 
+/* Of several lowerings the lowest cap counts until the highest of their numbers is final. */
+static void low_find(struct pp_view_low *low, const struct pp_chain_event *event)
+{
+    if (!low->is_given || event->cap.raw < low->cap.raw)
+        low->cap = event->cap;
+    if (!low->is_given || event->seq > low->seq)
+        low->seq = event->seq;
+    low->is_given = true;
+    low->block_number = event->block_number;
+    low->time_s = event->time_s;
+}
+
 static enum pp_error recent_cap(struct pp_chain_view *view, struct pp_view_channel *channel,
                                 const struct pp_log_event *log_event, const struct pp_chain_log *log,
                                 pp_chain_sink *sink, void *context)
 {
     bool lowered = lowers(log_event);
-    struct pp_chain_event event =
-        cap_event(view, lowered ? PP_CHAIN_CAP_LOWERED : PP_CHAIN_LANE_SEEN, log_event, log, channel);
-    if (lowered ? channel->low_given && channel->low_seq == event.seq : channel->seen)
-        return PP_OK;
-    PP_TRY(sink(context, &event));
-    if (lowered) {
-        channel->low_given = true;
-        channel->low_seq = event.seq;
-    }
+    struct pp_chain_event event = cap_event(view, PP_CHAIN_LANE_SEEN, log_event, log, channel);
+    if (lowered)
+        low_find(&channel->low_now, &event);
+    else if (!channel->seen)
+        PP_TRY(sink(context, &event));
     channel->seen = true;
     return PP_OK;
 }
@@ -324,41 +334,88 @@ static enum pp_error recent_log(struct pp_chain_view *view, const struct pp_chai
     return give_closing(view, channel, &event, log, sink, context);
 }
 
-/* A close that was given, is not final, and is not there any more (VIEW-003). */
-static enum pp_error undo_closes(struct pp_chain_view *view, const struct pp_chain_block *latest,
-                                 pp_chain_sink *sink, void *context)
+static struct pp_chain_event channel_event(const struct pp_chain_view *view, enum pp_chain_event_kind kind,
+                                           const struct pp_view_channel *channel,
+                                           const struct pp_chain_block *block)
 {
-    for (size_t i = 0; i < view->capacity; i++) {
-        struct pp_view_channel *channel = &view->channels[i];
-        if (!channel->used || !channel->closing_given || channel->closing_final || channel->closing_now)
-            continue;
-        const struct pp_chain_event event = {
-            .kind = PP_CHAIN_CLOSE_UNDONE,
-            .channel_id = channel->id,
-            .lane = view->lane,
-            .block_number = latest->number,
-            .time_s = latest->time_s,
-        };
-        PP_TRY(sink(context, &event));
-        channel->closing_given = false;
-    }
+    return (struct pp_chain_event){
+        .kind = kind,
+        .channel_id = channel->id,
+        .lane = view->lane,
+        .config = channel->config,
+        .block_number = block->number,
+        .time_s = block->time_s,
+    };
+}
+
+/* A close that was given, is not final, and is not there any more (VIEW-003). */
+static enum pp_error undo_close(struct pp_chain_view *view, struct pp_view_channel *channel,
+                                const struct pp_chain_block *latest, pp_chain_sink *sink, void *context)
+{
+    if (!channel->closing_given || channel->closing_final || channel->closing_now)
+        return PP_OK;
+    const struct pp_chain_event event = channel_event(view, PP_CHAIN_CLOSE_UNDONE, channel, latest);
+    PP_TRY(sink(context, &event));
+    channel->closing_given = false;
     return PP_OK;
+}
+
+/* VIEW-006. A reader keeps the lowest cap until the highest number; so one that is higher than what was given, or of a lower
+ * number, takes back what was given first. */
+static enum pp_error give_low(struct pp_chain_view *view, struct pp_view_channel *channel,
+                              const struct pp_chain_block *latest, pp_chain_sink *sink, void *context)
+{
+    const struct pp_view_low *now = &channel->low_now, *given = &channel->low_given;
+    bool loosened =
+        given->is_given && (!now->is_given || now->cap.raw > given->cap.raw || now->seq < given->seq);
+    if (loosened) {
+        const struct pp_chain_event undone = channel_event(view, PP_CHAIN_LOWERING_UNDONE, channel, latest);
+        PP_TRY(sink(context, &undone));
+        channel->low_given.is_given = false;
+    }
+    if (!now->is_given || (given->is_given && now->cap.raw == given->cap.raw && now->seq == given->seq))
+        return PP_OK;
+    const struct pp_chain_block block = {.number = now->block_number, .time_s = now->time_s};
+    struct pp_chain_event lowered = channel_event(view, PP_CHAIN_CAP_LOWERED, channel, &block);
+    lowered.cap = now->cap;
+    lowered.seq = now->seq;
+    PP_TRY(sink(context, &lowered));
+    channel->low_given = *now;
+    return PP_OK;
+}
+
+void pp_chain_view_recent_begin(struct pp_chain_view *view)
+{
+    PP_ASSERT(view->has_final);
+    for (size_t i = 0; i < view->capacity; i++) {
+        view->channels[i].closing_now = false;
+        view->channels[i].low_now = (struct pp_view_low){0};
+    }
 }
 
 enum pp_error pp_chain_view_recent(struct pp_chain_view *view, const struct pp_chain_block *latest,
                                    const struct pp_chain_log *logs, size_t count, pp_chain_sink *sink,
                                    void *context)
 {
-    PP_ASSERT(view->has_final);
-    for (size_t i = 0; i < view->capacity; i++)
-        view->channels[i].closing_now = false;
     for (size_t i = 0; i < count; i++) {
         PP_TRY(blocks_check(&logs[i], view->final.number, true, latest->number));
         enum pp_error error = recent_log(view, &logs[i], sink, context);
         if (error != PP_OK && error != PP_NOT_FOUND)
             return error;
     }
-    return undo_closes(view, latest, sink, context);
+    return PP_OK;
+}
+
+enum pp_error pp_chain_view_recent_end(struct pp_chain_view *view, const struct pp_chain_block *latest,
+                                       pp_chain_sink *sink, void *context)
+{
+    for (size_t i = 0; i < view->capacity; i++) {
+        if (!view->channels[i].used)
+            continue;
+        PP_TRY(undo_close(view, &view->channels[i], latest, sink, context));
+        PP_TRY(give_low(view, &view->channels[i], latest, sink, context));
+    }
+    return PP_OK;
 }
 
 enum pp_error pp_chain_view_head(struct pp_chain_view *view, const struct pp_chain_block *latest,

@@ -58,6 +58,8 @@ static bool is_news(const struct pp_ledger *ledger, const struct pp_ledger_lane 
     case PP_CHAIN_CAP_LOWERED:
         return !settled && event->seq > lane->lane.seq &&
                (lane->lane.low_until_seq < event->seq || event->cap.raw < lane->lane.low_cap.raw);
+    case PP_CHAIN_LOWERING_UNDONE:
+        return lane->lane.low_until_seq > 0 && !settled && pp_ledger_leave_sequence(ledger, lane) == 0;
     case PP_CHAIN_CLOSING:
         return lane->lane.state != PP_LANE_STATE_DRAINING && lane->lane.state != PP_LANE_STATE_CLAIMING &&
                !settled;

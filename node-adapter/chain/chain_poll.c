@@ -1,5 +1,6 @@
 #include "chain/chain_poll.h"
 
+#include "chain/chain_logs.h"
 #include "chain/chain_mark.h"
 #include "chain/chain_transport.h"
 
@@ -35,7 +36,8 @@ static enum pp_error complete(struct chain_poll *poll, struct pp_chain_event *ev
     struct pp_chain_lane lane;
     if (!pp_chain_view_wants_state(event))
         return PP_OK;
-    PP_TRY(pp_contract_lane(&poll->contract, &event->channel_id, event->lane, &lane));
+    const struct pp_contract at = pp_contract_in(&poll->contract, &poll->finalized.hash);
+    PP_TRY(pp_contract_lane(&at, &event->channel_id, event->lane, &lane));
     event->vested = lane.vested;
     event->refunded = lane.refunded;
     return PP_OK;
@@ -77,129 +79,17 @@ static enum pp_error commit(struct chain_poll *poll)
     return error;
 }
 
-/* ---- logs ---- */
-
-struct batch {
-    struct pp_chain_log *logs;
-    size_t count;
-    struct pp_chain_block block; /* the last whose time was asked for */
-    bool has_block;
-};
-
-static enum pp_error logs_ask(struct chain_poll *poll, uint64_t from, uint64_t to,
-                              const struct pp_channel_id *channel, struct batch *out)
-{
-    static const enum pp_abi_event wanted[] = {
-        PP_LOG_CHANNEL_OPENED, PP_LOG_LANE_CAP_CHANGED, PP_LOG_CLOSE_REQUESTED, PP_LOG_CHANNEL_CLOSED,
-        PP_LOG_LANE_SETTLED,   PP_LOG_THAW_REQUESTED,   PP_LOG_THAW_CANCELLED,  PP_LOG_CLOSE_CANCELLED};
-    struct pp_hash topics[sizeof wanted / sizeof wanted[0]];
-    size_t count = channel ? 1 : sizeof wanted / sizeof wanted[0]; /* of one channel: its opening */
-    for (size_t i = 0; i < count; i++)
-        pp_abi_topic(wanted[i], &topics[i]);
-    *out = (struct batch){0};
-    const struct pp_rpc_filter filter = {poll->contract.address, topics, count, channel, from, to};
-    return from > to ? PP_OK : pp_rpc_logs(poll->contract.rpc, &filter, &out->logs, &out->count);
-}
-
-static bool opening_in(const struct batch *batch, const struct pp_channel_id *id,
-                       struct pp_channel_config *out)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        struct pp_log_event event;
-        if (pp_abi_read_event(&batch->logs[i], &event) == PP_OK && event.kind == PP_LOG_CHANNEL_OPENED &&
-            pp_channel_id_eq(&event.channel_id, id)) {
-            *out = event.opened.config;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether the channel has a lane here, and then what it is made of. NOT_FOUND: it has none. */
-static enum pp_error channel_ask(struct chain_poll *poll, const struct batch *batch,
-                                 const struct pp_channel_id *id, struct pp_channel_config *out)
-{
-    struct pp_chain_lane lane;
-    struct batch opening;
-    PP_TRY(pp_contract_lane(&poll->contract, id, poll->config.lane, &lane));
-    if (lane.cap.raw == 0 && lane.seq == 0)
-        return PP_NOT_FOUND;
-    if (opening_in(batch, id, out))
-        return PP_OK;
-    PP_TRY(logs_ask(poll, poll->config.start_block, poll->latest.number, id, &opening));
-    bool found = opening_in(&opening, id, out);
-    free(opening.logs);
-    return found
-               ? PP_OK
-               : rpc_fail(poll->contract.rpc, PP_CHAIN_NONSENSE, "a lane of a channel that was never opened");
-}
-
-static enum pp_error time_fill(struct chain_poll *poll, struct batch *batch, struct pp_chain_log *log)
-{
-    if (!batch->has_block || batch->block.number != log->block_number) {
-        struct pp_rpc_block block;
-        PP_TRY(pp_rpc_block_at(poll->contract.rpc, log->block_number, &block));
-        batch->block = block.block;
-        batch->has_block = true;
-    }
-    if (!pp_hash_eq(&batch->block.hash, &log->block_hash))
-        return rpc_fail(poll->contract.rpc, PP_CHAIN_REORG, "block %" PRIu64 " changed while it was read",
-                        log->block_number);
-    log->time_s = batch->block.time_s;
-    return PP_OK;
-}
-
-/* Keeps the logs that concern this node's lane, with what the view must know about them. */
-static enum pp_error logs_resolve(struct chain_poll *poll, struct batch *batch, struct batch *out)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        struct pp_channel_id id;
-        struct pp_channel_config config;
-        enum pp_view_interest interest = pp_chain_view_interest(&poll->view, &batch->logs[i], &id);
-        if (interest == PP_VIEW_NO)
-            continue;
-        if (interest == PP_VIEW_ASK) {
-            enum pp_error error = channel_ask(poll, batch, &id, &config);
-            if (error == PP_NOT_FOUND)
-                continue;
-            PP_TRY(error);
-            error = pp_chain_view_learn(&poll->view, &id, &config);
-            if (error == PP_TOO_MANY_LANES) /* WATCH-006 */
-                continue;
-            PP_TRY(error);
-        }
-        out->logs[out->count] = batch->logs[i];
-        PP_TRY(time_fill(poll, batch, &out->logs[out->count]));
-        out->count++;
-    }
-    return PP_OK;
-}
-
-static enum pp_error logs_relevant(struct chain_poll *poll, uint64_t from, uint64_t to, struct batch *out)
-{
-    struct batch all;
-    *out = (struct batch){0};
-    PP_TRY(logs_ask(poll, from, to, NULL, &all));
-    out->logs = calloc(all.count + 1, sizeof *out->logs);
-    enum pp_error error = out->logs ? logs_resolve(poll, &all, out) : PP_NO_MEMORY;
-    free(all.logs);
-    if (error != PP_OK) {
-        free(out->logs);
-        out->logs = NULL;
-    }
-    return error;
-}
-
 /* ---- the turn ---- */
 
 static enum pp_error contract_check(struct chain_poll *poll)
 {
     const struct pp_chain_expected *expected = &poll->config.expected;
+    const struct pp_contract at = pp_contract_in(&poll->contract, &poll->latest.hash);
     struct pp_rpc *rpc = poll->contract.rpc;
     if (poll->contract_checked)
         return PP_OK;
-    PP_TRY(pp_contract_timers(&poll->contract, &poll->timers));
-    PP_TRY(pp_contract_token(&poll->contract, &poll->token));
+    PP_TRY(pp_contract_timers(&at, &poll->timers));
+    PP_TRY(pp_contract_token(&at, &poll->token));
     if (expected->epoch_seconds && poll->timers.epoch != expected->epoch_seconds)
         return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
                         "the contract's epoch is %u s, the configured one %" PRIu64 " s", poll->timers.epoch,
@@ -210,7 +100,7 @@ static enum pp_error contract_check(struct chain_poll *poll)
                         poll->timers.freshness, expected->freshness_seconds);
     if (expected->has_protocol_share) {
         uint64_t share;
-        PP_TRY(pp_contract_protocol_share(&poll->contract, &share));
+        PP_TRY(pp_contract_protocol_share(&at, &share));
         if (share != expected->protocol_share_bps)
             return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
                             "the contract's protocol share is %" PRIu64
@@ -219,7 +109,7 @@ static enum pp_error contract_check(struct chain_poll *poll)
     }
     if (expected->node_id) {
         struct pp_chain_operator operator;
-        PP_TRY(pp_contract_operator(&poll->contract, expected->node_id, &operator));
+        PP_TRY(pp_contract_operator(&at, expected->node_id, &operator));
         if (!pp_address_eq(&operator.key, &expected->operator_key))
             return rpc_fail(rpc, PP_CONTRACT_MISMATCH,
                             "node %u is registered with another operator key, or not at all",
@@ -229,24 +119,30 @@ static enum pp_error contract_check(struct chain_poll *poll)
     return PP_OK;
 }
 
-static enum pp_error blocks_ask(struct chain_poll *poll)
+static enum pp_error anchor_ask(struct chain_poll *poll, struct pp_rpc_block *out)
 {
     struct pp_rpc *rpc = poll->contract.rpc;
-    struct pp_rpc_block latest, finalized, anchor;
-    PP_TRY(pp_rpc_block(rpc, PP_RPC_LATEST, &latest));
+    if (!poll->view.has_final)
+        return PP_OK;
+    enum pp_error error = pp_rpc_block_at(rpc, poll->view.final.number, out);
+    return error == PP_NOT_FOUND
+               ? rpc_fail(rpc, PP_CHAIN_STALE,
+                          "the node does not have block %" PRIu64 ", which was final before",
+                          poll->view.final.number)
+               : error;
+}
+
+static enum pp_error blocks_ask(struct chain_poll *poll, struct pp_rpc_block *out_latest)
+{
+    struct pp_rpc *rpc = poll->contract.rpc;
+    struct pp_rpc_block finalized, anchor;
+    PP_TRY(pp_rpc_block(rpc, PP_RPC_LATEST, out_latest));
     PP_TRY(pp_rpc_block(rpc, PP_RPC_FINALIZED, &finalized));
-    if (poll->view.has_final) {
-        enum pp_error error = pp_rpc_block_at(rpc, poll->view.final.number, &anchor);
-        if (error == PP_NOT_FOUND)
-            return rpc_fail(rpc, PP_CHAIN_STALE,
-                            "the node does not have block %" PRIu64 ", which was final before",
-                            poll->view.final.number);
-        PP_TRY(error);
-    }
-    poll->latest = latest.block;
+    PP_TRY(anchor_ask(poll, &anchor));
+    poll->latest = out_latest->block;
     poll->finalized = finalized.block;
     enum pp_error error =
-        pp_chain_view_check(&poll->view, &latest.block, &finalized.block, &anchor.block, gather, poll);
+        pp_chain_view_check(&poll->view, &poll->latest, &finalized.block, &anchor.block, gather, poll);
     if (error == PP_CHAIN_REORG) {
         PP_TRY(hand_over(poll));
         return rpc_fail(rpc, error, "block %" PRIu64 " was final, and is another one now",
@@ -255,62 +151,134 @@ static enum pp_error blocks_ask(struct chain_poll *poll)
     if (error == PP_CHAIN_STALE)
         return rpc_fail(rpc, error, "the node's finalized block is %" PRIu64 ", known is %" PRIu64,
                         finalized.block.number, poll->view.final.number);
+    if (error == PP_CHAIN_NONSENSE)
+        return rpc_fail(rpc, error,
+                        "the latest block %" PRIu64 " does not follow the finalized block %" PRIu64,
+                        poll->latest.number, finalized.block.number);
     return error;
 }
 
+static uint64_t next_final(const struct chain_poll *poll)
+{
+    uint64_t from = poll->view.has_final ? poll->view.final.number + 1 : poll->config.start_block;
+    return from < poll->config.start_block ? poll->config.start_block : from;
+}
+
+/* The last block of a range, and its header. */
+static enum pp_error range_end(struct chain_poll *poll, uint64_t from, uint64_t span,
+                               struct pp_chain_block *out)
+{
+    struct pp_rpc_block block = {.block = poll->finalized};
+    if (from < poll->finalized.number && poll->finalized.number - from >= span)
+        PP_TRY(pp_rpc_block_at(poll->contract.rpc, from + span - 1, &block));
+    *out = block.block;
+    return PP_OK;
+}
+
+/* A range with more entries than memory is set aside for is taken in smaller parts. */
 static enum pp_error final_range(struct chain_poll *poll)
 {
-    struct batch batch;
-    uint64_t from = poll->view.has_final ? poll->view.final.number + 1 : poll->config.start_block;
-    if (from < poll->config.start_block)
-        from = poll->config.start_block;
-    struct pp_rpc_block upto = {.block = poll->finalized};
-    if (from < poll->finalized.number && poll->finalized.number - from >= PP_CHAIN_RANGE_BLOCKS)
-        PP_TRY(pp_rpc_block_at(poll->contract.rpc, from + PP_CHAIN_RANGE_BLOCKS - 1, &upto));
-    PP_TRY(logs_relevant(poll, from, upto.block.number, &batch));
-    enum pp_error error =
-        pp_chain_view_final(&poll->view, &upto.block, batch.logs, batch.count, gather, poll);
+    struct chain_batch batch;
+    struct pp_chain_block upto;
+    uint64_t from = next_final(poll), span = PP_CHAIN_RANGE_BLOCKS;
+    enum pp_error error;
+    do {
+        PP_TRY(range_end(poll, from, span, &upto));
+        error = chain_logs_read(poll, from, upto.number, &batch);
+        span /= 2;
+    } while (error == PP_TOO_MANY && span > 0);
+    PP_TRY(error);
+    error = pp_chain_view_final(&poll->view, &upto, batch.logs, batch.count, gather, poll);
     free(batch.logs);
     PP_TRY(error);
     return commit(poll);
 }
 
-static enum pp_error recent_range(struct chain_poll *poll)
+static enum pp_error final_ranges(struct chain_poll *poll)
 {
-    struct batch batch;
-    struct pp_rpc_block again;
-    PP_TRY(logs_relevant(poll, poll->view.final.number + 1, poll->latest.number, &batch));
-    enum pp_error error = pp_rpc_block_at(poll->contract.rpc, poll->latest.number, &again);
-    if (error == PP_OK && !pp_hash_eq(&again.block.hash, &poll->latest.hash))
-        error = rpc_fail(poll->contract.rpc, PP_CHAIN_REORG, "block %" PRIu64 " changed while it was read",
-                         poll->latest.number);
-    if (error == PP_OK)
-        error = pp_chain_view_recent(&poll->view, &poll->latest, batch.logs, batch.count, gather, poll);
-    free(batch.logs);
+    while (!poll->view.has_final || poll->view.final.number < poll->finalized.number)
+        PP_TRY(final_range(poll));
+    return PP_OK;
+}
+
+static enum pp_error recent_part(struct chain_poll *poll, uint64_t from, uint64_t *out_upto)
+{
+    struct chain_batch batch;
+    uint64_t span = PP_CHAIN_RANGE_BLOCKS;
+    enum pp_error error;
+    do {
+        *out_upto = poll->latest.number - from < span ? poll->latest.number : from + span - 1;
+        error = chain_logs_read(poll, from, *out_upto, &batch);
+        span /= 2;
+    } while (error == PP_TOO_MANY && span > 0);
     PP_TRY(error);
+    error = pp_chain_view_recent(&poll->view, &poll->latest, batch.logs, batch.count, gather, poll);
+    free(batch.logs);
+    return error;
+}
+
+/* Blocks that are not held as headers are looked at once more: the chain may have moved meanwhile. */
+static enum pp_error latest_check(struct chain_poll *poll)
+{
+    struct pp_rpc_block again;
+    uint64_t number = poll->view.final.number + 1;
+    if (number > poll->latest.number || chain_recent_find(&poll->recent, number))
+        return PP_OK;
+    PP_TRY(pp_rpc_block_at(poll->contract.rpc, poll->latest.number, &again));
+    return pp_hash_eq(&again.block.hash, &poll->latest.hash)
+               ? PP_OK
+               : rpc_fail(poll->contract.rpc, PP_CHAIN_REORG, "block %" PRIu64 " changed while it was read",
+                          poll->latest.number);
+}
+
+static enum pp_error recent_ranges(struct chain_poll *poll)
+{
+    pp_chain_view_recent_begin(&poll->view);
+    for (uint64_t from = poll->view.final.number + 1, upto; from <= poll->latest.number; from = upto + 1)
+        PP_TRY(recent_part(poll, from, &upto));
+    PP_TRY(latest_check(poll));
+    PP_TRY(pp_chain_view_recent_end(&poll->view, &poll->latest, gather, poll));
     return commit(poll);
 }
 
 static enum pp_error head(struct chain_poll *poll)
 {
+    const struct pp_contract latest = pp_contract_in(&poll->contract, &poll->latest.hash),
+                             finalized = pp_contract_in(&poll->contract, &poll->finalized.hash);
     struct pp_chain_pool pool = {{0}, {0}};
     struct pp_chain_report_head report = {.hash = {{0}}};
     if (poll->finalized.number >= poll->config.start_block)
-        PP_TRY(pp_contract_pool(&poll->contract, poll->finalized.number, &pool));
-    PP_TRY(pp_contract_last_report(&poll->contract, poll->latest.number, &report));
+        PP_TRY(pp_contract_pool(&finalized, PP_RPC_AT_LATEST, &pool));
+    PP_TRY(pp_contract_last_report(&latest, PP_RPC_AT_LATEST, &report));
     PP_TRY(pp_chain_view_head(&poll->view, &poll->latest, &pool, &report, gather, poll));
     return hand_over(poll);
+}
+
+/* WATCH-010: everything of a turn is of the chain that ends with its latest block. */
+static enum pp_error look(struct chain_poll *poll)
+{
+    struct pp_hash topics[CHAIN_LOGS_TOPICS];
+    const struct pp_rpc_filter filter = chain_logs_filter(poll, topics);
+    struct pp_rpc_block latest;
+    PP_TRY(blocks_ask(poll, &latest));
+    PP_TRY(contract_check(poll));
+    if (poll->finalized.number > next_final(poll) &&
+        poll->finalized.number - next_final(poll) >=
+            PP_CHAIN_RANGE_BLOCKS) { /* takes its time: what was the latest is old then */
+        PP_TRY(final_ranges(poll));
+        PP_TRY(blocks_ask(poll, &latest));
+    }
+    return chain_recent_follow(&poll->recent, poll->contract.rpc, &filter, &latest, &poll->finalized);
 }
 
 static enum pp_error turn(struct chain_poll *poll)
 {
     PP_TRY(hand_over(poll)); /* left over from a turn that failed */
     PP_TRY(pp_rpc_expect_chain(poll->contract.rpc, poll->config.domain.chain_id)); /* WATCH-001 */
-    PP_TRY(contract_check(poll));
-    PP_TRY(blocks_ask(poll));
-    while (!poll->view.has_final || poll->view.final.number < poll->finalized.number)
-        PP_TRY(final_range(poll));
-    PP_TRY(recent_range(poll));
+    PP_TRY(look(poll));
+    PP_TRY(final_ranges(poll));
+    chain_recent_forget(&poll->recent, poll->view.final.number);
+    PP_TRY(recent_ranges(poll));
     return head(poll);
 }
 
@@ -323,7 +291,8 @@ enum pp_error chain_poll_turn(struct chain_poll *poll)
             break;
     }
     if (error != PP_OK)
-        poll->contract_checked = false; /* the next answer may come from another node */
+        poll->contract_checked = poll->history_proven =
+            false; /* the next answer may come from another node */
     return error;
 }
 
@@ -383,6 +352,7 @@ void chain_poll_done(struct chain_poll *poll)
 {
     pp_rpc_close(poll->contract.rpc);
     pp_chain_view_done(&poll->view);
+    chain_recent_done(&poll->recent);
     free(poll->events);
     free(poll->mark);
     *poll = (struct chain_poll){0};

@@ -2,6 +2,8 @@
 #ifndef CHAIN_POLL_H
 #define CHAIN_POLL_H
 
+#include "chain/chain_recent.h"
+
 #include <pp/chain_watch.h>
 
 #include <pp/chain_contract.h>
@@ -18,6 +20,8 @@ struct chain_poll {
     struct pp_address token;
     struct pp_chain_block latest; /* of the turn */
     struct pp_chain_block finalized;
+    struct chain_recent recent; /* headers: the latest and what is below it */
+    bool history_proven;        /* the node was seen to have old entries */
     uint8_t *mark; /* as last stored */
     size_t mark_length;
 };

@@ -285,6 +285,19 @@ enum pp_error pp_rpc_logs(struct pp_rpc *rpc, const struct pp_rpc_filter *filter
     return PP_OK;
 }
 
+enum pp_error pp_rpc_block_entries(struct pp_rpc *rpc, const struct pp_hash *block, size_t *out_count)
+{
+    static const char method[] = "eth_getLogs";
+    json_t *result;
+    enum pp_error error =
+        rpc_ask(rpc, method, json_pack("[{s:o}]", "blockHash", hex_json(block->bytes, 32)), &result);
+    PP_TRY(refused_of_block(rpc, block, error));
+    bool good = json_is_array(result);
+    *out_count = json_array_size(result);
+    json_decref(result);
+    return good ? PP_OK : nonsense(rpc, method, "the list");
+}
+
 /* ---- calls ---- */
 
 static json_t *call_json(const struct pp_rpc_call *call)

@@ -366,6 +366,10 @@ static enum pp_error lane_told(struct pp_ledger *ledger, struct pp_ledger_lane *
     case PP_CHAIN_CAP_LOWERED:
         pp_lane_cap_lowered(&lane->lane, chain->cap, chain->seq);
         return PP_OK;
+    case PP_CHAIN_LOWERING_UNDONE:
+        if (pp_ledger_leave_sequence(ledger, lane) == 0) /* or its release is signed, and counts */
+            pp_lane_lowering_undone(&lane->lane);
+        return PP_OK;
     case PP_CHAIN_CLOSING:
         lane_closing(ledger, lane, chain->time_s);
         return PP_OK;

@@ -195,7 +195,8 @@ static bool head_is_in_range(const struct pp_record *record)
     case PP_RECORD_TYPE_OPENED:
         return record->opened.embedded_store <= 1 && record->opened.node_id > 0 && record->opened.node_id < 1u << 24;
     case PP_RECORD_TYPE_CHAIN:
-        return record->chain.kind >= PP_CHAIN_LANE_SEEN && record->chain.kind <= PP_CHAIN_CLOSED;
+        return (record->chain.kind >= PP_CHAIN_LANE_SEEN && record->chain.kind <= PP_CHAIN_CLOSED) ||
+               record->chain.kind == PP_CHAIN_LOWERING_UNDONE;
     case PP_RECORD_TYPE_CHARGED:
         return record->charged.tickets <= 1 &&
                (record->charged.kind == PP_STAMP_SINGLE || record->charged.kind == PP_STAMP_BATCH);

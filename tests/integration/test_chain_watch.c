@@ -5,6 +5,7 @@
 #include "pp_test.h"
 
 #include <pp/chain_watch.h>
+#include <pp/hash.h>
 
 #include <pthread.h>
 #include <signal.h>
@@ -257,6 +258,89 @@ START_TEST(watch__reorganizations__undone_and_conflict)
 }
 END_TEST
 
+static void thaw(const struct world *world, uint64_t nonce, uint64_t target)
+{
+    uint8_t data[512];
+    struct pp_writer w;
+    struct pp_channel_config config = config_of(world, nonce);
+    struct pp_hash selector;
+    pp_keccak256((const uint8_t *)"requestThaw((address,address,uint64),uint32,uint64)", 51, selector.bytes);
+    pp_writer_init(&w, data, sizeof data);
+    pp_write_bytes(&w, selector.bytes, 4);
+    for (unsigned i = 0; i < 2; i++) {
+        pp_write_bytes(&w, (const uint8_t[12]){0}, 12);
+        pp_write_bytes(&w, i == 0 ? config.payer.bytes : config.signer.bytes, 20);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        pp_write_bytes(&w, (const uint8_t[24]){0}, 24);
+        pp_write_u64(&w, i == 0 ? nonce : i == 1 ? LANE : target);
+    }
+    payer_sends(world, &w);
+}
+
+static void chain_back(const struct world *world, char snapshot[80])
+{
+    json_decref(pp_anvil_rpc(&world->anvil, "evm_revert", snapshot)); /* which forgets the snapshot */
+}
+
+static void chain_save(const struct world *world, char snapshot[80])
+{
+    json_t *result = pp_anvil_rpc(&world->anvil, "evm_snapshot", "[]");
+    snprintf(snapshot, 80, "[\"%s\"]", json_string_value(result));
+    json_decref(result);
+}
+
+/* Goal: a reorganization of every depth down to the finalized block takes back what it took out of the chain and gives what it
+ * brought, and each turn has its head (VIEW-003, VIEW-006, WATCH-010). Method: three competing chains above one block: one
+ * with a close, one with a thaw, one with nothing; a turn on each, at every depth. */
+START_TEST(watch__reorganizations_of_every_depth__as_the_chain_is)
+{
+    struct world world;
+    char snapshot[80];
+    const unsigned finality = 6;
+    world_start(&world, finality);
+    poll_begin(&world);
+    deposit(&world, PP_ABI_OPEN, 0, 25000000, 20000000);
+    pp_anvil_mine(&world.anvil, finality, 1);
+    turn(&world);
+    for (unsigned depth = 1; depth <= finality; depth++) {
+        chain_save(&world, snapshot);
+        close_call(&world, PP_ABI_REQUEST_CLOSE, 0);
+        if (depth > 1)
+            pp_anvil_mine(&world.anvil, depth - 1, 1);
+        turn(&world);
+        ck_assert_uint_eq(world.count, 1);
+        expect(&world, 0, PP_CHAIN_CLOSING);
+        uint64_t latest = world.head.block_number;
+
+        chain_back(&world, snapshot);
+        chain_save(&world, snapshot);
+        thaw(&world, 0, 5000000);
+        pp_anvil_mine(&world.anvil, depth, 2);
+        turn(&world);
+        ck_assert_uint_eq(world.count, 2);
+        bool is_final = depth == finality; /* the thaw's block, by then */
+        expect(&world, is_final ? 1 : 0, PP_CHAIN_CLOSE_UNDONE);
+        expect(&world, is_final ? 0 : 1, is_final ? PP_CHAIN_LANE_FINAL : PP_CHAIN_CAP_LOWERED);
+        ck_assert_uint_eq(world.events[is_final ? 0 : 1].cap.raw, 5000000);
+        ck_assert_uint_eq(world.head.block_number, latest + 1);
+        turn(&world);
+        ck_assert_uint_eq(world.count, 0);
+        if (is_final)
+            break; /* and must stay */
+
+        chain_back(&world, snapshot);
+        pp_anvil_mine(&world.anvil, depth + 1, 3);
+        turn(&world);
+        ck_assert_uint_eq(world.count, 1);
+        expect(&world, 0, PP_CHAIN_LOWERING_UNDONE);
+        ck_assert_uint_eq(world.head.block_number, latest + 1);
+    }
+    chain_poll_done(&world.poll);
+    world_stop(&world);
+}
+END_TEST
+
 static enum pp_error turn_with(struct world *world)
 {
     bool anew;
@@ -367,6 +451,7 @@ END_TEST
 PP_TESTS("chain_watch")
 PP_TEST(watch__life_of_a_channel__events_by_finality)
 PP_TEST(watch__reorganizations__undone_and_conflict)
+PP_TEST(watch__reorganizations_of_every_depth__as_the_chain_is)
 PP_TEST(watch__other_contract_or_chain__named_error)
 PP_TEST(watch__damaged_mark__started_anew)
 PP_TEST(watch__chain_down__told_once_and_close_at_once)

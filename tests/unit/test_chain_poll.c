@@ -22,13 +22,31 @@ struct lies {
     const char *nonsense_method; /* answers 7 */
     bool claimed_above;          /* the pool paid out more than it has */
     bool no_contract;
+    bool blooms;       /* every header announces entries of everybody */
+    bool pruned;       /* but no block has any */
+    bool left_out;     /* the range has none, the block by its hash has */
     bool lane_has_cap; /* of any channel */
-    unsigned asked_latest;
+    unsigned asked_latest, asked_logs;
 };
+
+/* A bloom of ones but for its first bits: it announces everything, and is not one of those that say nothing. */
+static void block_print(char *out, size_t capacity, const struct lies *lies, unsigned number, unsigned fork,
+                        unsigned time)
+{
+    int length = snprintf(out, capacity, "{\"number\":\"0x%x\"," HASHES ",\"timestamp\":\"0x%x\"", number,
+                          1 + number + 4096 * fork, number + 4096 * fork, time);
+    if (lies->blooms) {
+        length += snprintf(out + length, capacity - (size_t)length, ",\"logsBloom\":\"0x00");
+        for (unsigned i = 1; i < 256; i++)
+            length += snprintf(out + length, capacity - (size_t)length, "ff");
+        length += snprintf(out + length, capacity - (size_t)length, "\"");
+    }
+    snprintf(out + length, capacity - (size_t)length, "}");
+}
 
 static struct pp_fake_answer answer_block(struct lies *lies, const struct pp_fake_question *question)
 {
-    char text[512];
+    char text[1024];
     const char *which = json_string_value(json_array_get(question->params, 0));
     bool latest = strcmp(which, "latest") == 0;
     unsigned number = latest                            ? lies->latest
@@ -39,8 +57,19 @@ static struct pp_fake_answer answer_block(struct lies *lies, const struct pp_fak
     unsigned fork =
         lies->fork + (lies->fork_between && !latest && number == lies->latest ? ++lies->asked_latest : 0);
     unsigned time = number == lies->latest && lies->latest_time ? lies->latest_time : 1000 + number;
-    snprintf(text, sizeof text, "{\"number\":\"0x%x\"," HASHES ",\"timestamp\":\"0x%x\"}", number,
-             1 + number + 4096 * fork, number + 4096 * fork, time);
+    block_print(text, sizeof text, lies, number, fork, time);
+    return pp_fake_result(question, text);
+}
+
+/* The hash of a block holds its number and fork. */
+static struct pp_fake_answer answer_block_of(struct lies *lies, const struct pp_fake_question *question)
+{
+    char text[1024];
+    unsigned hash = (unsigned)strtoul(json_string_value(json_array_get(question->params, 0)) + 50, NULL, 16);
+    unsigned number = (hash - 1) % 4096, fork = (hash - 1) / 4096;
+    if (fork != lies->fork || number > lies->latest || lies->fork_between)
+        return pp_fake_result(question, "null");
+    block_print(text, sizeof text, lies, number, fork, 1000 + number);
     return pp_fake_result(question, text);
 }
 
@@ -79,6 +108,30 @@ static struct pp_fake_answer answer_call(struct lies *lies, const struct pp_fake
     return pp_fake_result(question, text);
 }
 
+/* Without a filter there is an entry of somebody, unless the node lost them. */
+static struct pp_fake_answer answer_logs(struct lies *lies, const struct pp_fake_question *question)
+{
+    const json_t *filter = json_array_get(question->params, 0);
+    const char *block = json_string_value(json_object_get(filter, "blockHash"));
+    char text[1024];
+    lies->asked_logs++;
+    if (!json_object_get(filter, "address"))
+        return pp_fake_result(question, lies->pruned ? "[]" : "[{}]");
+    if (!block || !lies->left_out)
+        return pp_fake_result(question, lies->logs ? lies->logs : "[]");
+    unsigned hash = (unsigned)strtoul(block + 50, NULL, 16);
+    struct pp_hash topic;
+    char topic_text[67];
+    pp_abi_topic(PP_LOG_CLOSE_REQUESTED, &topic);
+    pp_hex_print(topic.bytes, 32, topic_text);
+    snprintf(
+        text, sizeof text,
+        "[{\"address\":\"0x%040x\",\"blockNumber\":\"0x%x\",\"blockHash\":\"%s\",\"transactionHash\":\"%s\","
+        "\"logIndex\":\"0x0\",\"topics\":[\"0x%s\",\"0x%064x\"],\"data\":\"0x%064x\"}]",
+        1u, hash - 1, block, block, topic_text, 7u, 9u);
+    return pp_fake_result(question, text);
+}
+
 static struct pp_fake_answer answer(void *context, const struct pp_fake_question *question)
 {
     struct lies *lies = context;
@@ -90,8 +143,10 @@ static struct pp_fake_answer answer(void *context, const struct pp_fake_question
         return pp_fake_result(question, id);
     if (strcmp(question->method, "eth_getBlockByNumber") == 0)
         return answer_block(lies, question);
+    if (strcmp(question->method, "eth_getBlockByHash") == 0)
+        return answer_block_of(lies, question);
     if (strcmp(question->method, "eth_getLogs") == 0)
-        return pp_fake_result(question, lies->logs ? lies->logs : "[]");
+        return answer_logs(lies, question);
     if (strcmp(question->method, "eth_call") == 0)
         return answer_call(lies, question);
     return pp_fake_error(question, -32601, "no such method", NULL);
@@ -165,6 +220,8 @@ START_TEST(poll__lies__named_error_and_recovery)
         {{.latest = 8, .finalized = 7}, PP_CHAIN_STALE},
         {{.latest = 21, .finalized = 9}, PP_CHAIN_STALE},
         {{.latest = 21, .finalized = 11, .fork_between = true}, PP_CHAIN_REORG},
+        {{.latest = 21, .finalized = 11, .blooms = true, .pruned = true}, PP_CHAIN_PRUNED},  /* WATCH-011 */
+        {{.latest = 21, .finalized = 11, .blooms = true, .left_out = true}, PP_CHAIN_REORG}, /* WATCH-011 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rig rig;
@@ -183,6 +240,33 @@ START_TEST(poll__lies__named_error_and_recovery)
         ck_assert_uint_eq(rig.last.block_number, 22);
         rig_stop(&rig);
     }
+}
+END_TEST
+
+/* Goal: a bloom that announces what is not there is looked into once a block, and an old block is asked for its entries before
+ * history is believed to be empty (WATCH-011, WATCH-012). Method: questions for logs, counted. */
+START_TEST(poll__blooms_and_history__looked_into_once)
+{
+    struct rig rig;
+    rig_start(&rig);
+    rig.lies.blooms = true;
+    rig.lies.pruned = true;
+    ck_assert_error(chain_poll_turn(&rig.poll), PP_CHAIN_PRUNED);
+    ck_assert_ptr_nonnull(strstr(pp_rpc_reason(rig.poll.contract.rpc), "block 1 has entries"));
+    rig.lies.pruned = false;
+    rig.lies.asked_logs = 0;
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    ck_assert_uint_eq(rig.lies.asked_logs,
+                      1 + 1 + 1 + 2 * 10); /* history, final, recent, two for each of 11 to 20 */
+    rig.lies.asked_logs = 0;
+    rig.lies.latest = 21;
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    ck_assert_uint_eq(rig.lies.asked_logs, 1 + 2);
+    rig.lies.asked_logs = 0;
+    rig.lies.finalized = 15;
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    ck_assert_uint_eq(rig.lies.asked_logs, 2);
+    rig_stop(&rig);
 }
 END_TEST
 
@@ -304,6 +388,7 @@ END_TEST
 
 PP_TESTS("chain_poll")
 PP_TEST(poll__lies__named_error_and_recovery)
+PP_TEST(poll__blooms_and_history__looked_into_once)
 PP_TEST(poll__another_history__conflict_until_it_is_back)
 PP_TEST(poll__ledger_refuses__handed_over_again)
 PP_TEST(poll__one_channel_too_many__left_out_and_the_head_comes)

@@ -131,7 +131,10 @@ static enum pp_error turn_recent(struct world *world, uint64_t latest, const str
 {
     struct pp_chain_block block = block_of(latest, 0);
     world->count = 0;
-    return pp_chain_view_recent(&world->view, &block, logs, count, take, world);
+    pp_chain_view_recent_begin(&world->view);
+    for (size_t i = 0; i < count; i++)
+        PP_TRY(pp_chain_view_recent(&world->view, &block, logs + i, 1, take, world));
+    return pp_chain_view_recent_end(&world->view, &block, take, world);
 }
 
 static void expect(const struct world *world, size_t at, enum pp_chain_event_kind kind, uint64_t nonce)

@@ -112,6 +112,11 @@ START_TEST(cap_lowered__in_the_latest_block__counts_until_a_later_number_is_fina
     ck_assert_uint_eq(lane.low_until_seq, 0);
     ck_assert_ok(pp_lane_funded(&lane, pp_units(90), 8));
     ck_assert_uint_eq(pp_lane_cap(&lane).raw, 90);
+    pp_lane_cap_lowered(&lane, pp_units(10), 9);
+    ck_assert_uint_eq(pp_lane_cap(&lane).raw, 10);
+    pp_lane_lowering_undone(&lane); /* LANE-045 */
+    ck_assert_uint_eq(pp_lane_cap(&lane).raw, 90);
+    ck_assert_ok(pp_lane_check_invariants(&lane, NULL));
 }
 END_TEST
 

@@ -332,6 +332,7 @@ START_TEST(step__every_record_undone__as_it_was)
     lowered.chain.cap = pp_units(4);
     lowered.chain.seq = 1;
     take(&w, lowered);
+    take(&w, chain(&w, PP_CHAIN_LOWERING_UNDONE, 1));
     take(&w, chain(&w, PP_CHAIN_CLOSING, 2));
     take(&w, day(&w));
     take(&w, chain(&w, PP_CHAIN_CLOSE_UNDONE, 2));

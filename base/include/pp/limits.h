@@ -32,6 +32,7 @@
 #define PP_RPC_TEXT_MAX 256u          /* what is kept of a chain node's own words */
 #define PP_CHAIN_LOGS_MAX 65536u      /* log entries of one answer */
 #define PP_CHAIN_RANGE_BLOCKS 5000u   /* blocks of one question for logs: what public endpoints allow */
+#define PP_CHAIN_RECENT_BLOCKS 1024u  /* headers that are held: from the finalized block to the latest, on most chains */
 #define PP_JOB_ATTEMPTS_MAX 8u        /* signed versions of one transaction: each at least an eighth dearer, so 2.5 times the first fee */
 #define PP_RETRY_PENDING_MS 5000u     /* ask again about a lane whose opening is not final: half a block or so */
 #define PP_RETRY_FROZEN_MS 10000u     /* ask again when the view of the chain is stale: one block */

@@ -150,6 +150,8 @@ struct pp_units pp_lane_cap(const struct pp_lane *lane);
 PP_MUST_CHECK enum pp_error pp_lane_funded(struct pp_lane *lane, struct pp_units cap, uint32_t seq);
 /* A lowering seen in the latest block. */
 void pp_lane_cap_lowered(struct pp_lane *lane, struct pp_units cap, uint32_t seq);
+/* The chain took the lowerings back before they were final. Not for a lane with a signed release. */
+void pp_lane_lowering_undone(struct pp_lane *lane);
 /* Before signing LaneRelease{pp_lane_cap..., new_cap, lane->seq}: CAP_BELOW_VESTED when it is below what has vested or is
  * charged and not refunded; OUT_OF_RANGE when it is not lower. From here on only new_cap is admitted. */
 PP_MUST_CHECK enum pp_error pp_lane_release(struct pp_lane *lane, struct pp_units new_cap);

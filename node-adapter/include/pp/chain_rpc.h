@@ -6,7 +6,7 @@
  * Threads: one pp_rpc is for one thread at a time; pp_rpc_interrupt from any.
  * Own:     the URL is copied, and never shown: it may hold an access key. Answers with arrays are the caller's to free.
  * Errors:  CHAIN_DOWN (no answer: refused, time-out, HTTP status), CHAIN_NONSENSE (an answer that cannot be right),
- *          CHAIN_REFUSED (a JSON-RPC error), CHAIN_REVERTED (pp_rpc_call, pp_rpc_estimate: the contract
+ *          CHAIN_REFUSED (a JSON-RPC error), CHAIN_PRUNED (history that the node no longer has), CHAIN_REVERTED (pp_rpc_call, pp_rpc_estimate: the contract
  *          refused), NOT_FOUND (the node has no such thing), TOO_MANY (more logs than the limit: ask for less),
  *          TX_GAS_LIMIT (pp_rpc_call, pp_rpc_estimate: more gas than a block has),
  *          TX_FUNDS, TX_NONCE_LOW, TX_UNDERPRICED, TX_REFUSED (pp_rpc_send).
@@ -87,6 +87,10 @@ struct pp_rpc_filter {
 };
 PP_MUST_CHECK enum pp_error pp_rpc_logs(struct pp_rpc *rpc, const struct pp_rpc_filter *filter,
                                         struct pp_chain_log **out, size_t *out_count);
+
+/* How many entries the block has in all: asked for without a filter, so a node that lost its old entries shows. */
+PP_MUST_CHECK enum pp_error pp_rpc_block_entries(struct pp_rpc *rpc, const struct pp_hash *block,
+                                                 size_t *out_count);
 
 /* eth_call. from may be NULL. at: a block number, or PP_RPC_AT_LATEST. at_hash, where given, is the one block that is meant
  * (EIP-1898), and the answer CHAIN_REORG when the chain has left it (RPC-011). */

@@ -29,12 +29,13 @@ enum pp_chain_event_kind {
     PP_CHAIN_CONFLICT =
         9, /* reorganization below the finalized block, or endpoints disagree: FREEZE until the next
                                 * HEAD, which a view in conflict does not send */
+    PP_CHAIN_LOWERING_UNDONE = 10, /* CAP_LOWERED was reorganized away: the final cap counts again */
 };
 
 struct pp_chain_event {
     enum pp_chain_event_kind kind;
-    struct pp_channel_id channel_id; /* kinds 1-7 */
-    uint32_t lane;                   /* kinds 1-7 */
+    struct pp_channel_id channel_id; /* kinds 1-7, 10 */
+    uint32_t lane;                   /* kinds 1-7, 10 */
     struct pp_channel_config config; /* kinds 1, 2 */
     struct pp_units cap;             /* kinds 1, 2, 3 */
     uint32_t seq;                    /* kinds 1, 2, 3: the lane's cap sequence number on chain */

@@ -8,7 +8,7 @@
  *
  *     pp_chain_view_check     may this latest and this finalized block follow what is known?
  *     pp_chain_view_final     for each range of final blocks, in order: its logs
- *     pp_chain_view_recent    the logs above the finalized block, all of them, every turn
+ *     pp_chain_view_recent    the logs above the finalized block, all of them, every turn, between _begin and _end
  *     pp_chain_view_head      the turn's HEAD event
  *
  * Events go to a sink, which may refuse: then the turn is over, and the next one gives the same events again.
@@ -33,14 +33,23 @@ struct pp_chain_block {
     uint64_t time_s;
 };
 
+/* Lowerings of a cap that are not final: the lowest cap, and the highest of their numbers. */
+struct pp_view_low {
+    bool is_given;
+    struct pp_units cap;
+    uint32_t seq;
+    uint64_t block_number; /* of the last of them */
+    uint64_t time_s;
+};
+
 /* A channel with a lane of this node, as far as it matters here. */
 struct pp_view_channel {
     struct pp_channel_id id;
     struct pp_channel_config config;
     bool used;
-    bool seen;      /* LANE_SEEN was given */
-    bool low_given; /* CAP_LOWERED was given for low_seq */
-    uint32_t low_seq;
+    bool seen; /* LANE_SEEN was given */
+    struct pp_view_low low_given; /* what CAP_LOWERED said, until it is final or gone */
+    struct pp_view_low low_now;   /* found in this turn */
     bool closing_given; /* CLOSING was given ... */
     bool closing_final; /* ... and its block is final */
     bool closing_now;   /* found again in this turn */
@@ -93,7 +102,12 @@ PP_MUST_CHECK enum pp_error pp_chain_view_learn(struct pp_chain_view *view, cons
 PP_MUST_CHECK enum pp_error pp_chain_view_final(struct pp_chain_view *view, const struct pp_chain_block *upto,
                                                 const struct pp_chain_log *logs, size_t count,
                                                 pp_chain_sink *sink, void *context);
-/* All logs above view->final up to the latest block. */
+/* All logs above view->final up to the latest block: begin, the logs in one or more parts, end. What was given before, is not
+ * final and did not come again is undone by _end. */
+void pp_chain_view_recent_begin(struct pp_chain_view *view);
+PP_MUST_CHECK enum pp_error pp_chain_view_recent_end(struct pp_chain_view *view,
+                                                     const struct pp_chain_block *latest, pp_chain_sink *sink,
+                                                     void *context);
 PP_MUST_CHECK enum pp_error pp_chain_view_recent(struct pp_chain_view *view,
                                                  const struct pp_chain_block *latest,
                                                  const struct pp_chain_log *logs, size_t count,
@@ -107,9 +121,9 @@ PP_MUST_CHECK enum pp_error pp_chain_view_head(struct pp_chain_view *view,
 /* CLOSED carries what the contract has vested and refunded, which its log does not say: the asker fills them in. */
 bool pp_chain_view_wants_state(const struct pp_chain_event *event);
 
-/* What to store, so that a later view can go on: the final block, and the closes that were given and are not final.
- * OVERFLOW when the room is too small for them. */
-#define PP_VIEW_MARK_BYTES(closes) (149u + 80u * (size_t)(closes))
+/* What to store, so that a later view can go on: the final block, the channels that are closing, and the lowerings that were
+ * given and are not final. OVERFLOW when the room is too small for them. */
+#define PP_VIEW_MARK_BYTES(channels) (149u + 93u * (size_t)(channels))
 PP_MUST_CHECK enum pp_error pp_chain_view_encode(const struct pp_chain_view *view, uint8_t *out,
                                                  size_t capacity, size_t *out_length);
 /* Into a view that was just made. BAD_VERSION, CORRUPT, WRONG_DOMAIN (another chain, contract or lane). */
