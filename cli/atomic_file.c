@@ -37,15 +37,15 @@ static enum pp_error parent_sync(const char *path)
     return failed ? PP_IO : PP_OK;
 }
 
-enum pp_error cli_file_replace(const char *path, const void *bytes, size_t length)
+static enum pp_error replace(const char *path, const void *bytes, size_t length, mode_t mode)
 {
     char beside[PATH_MAX];
     if (snprintf(beside, sizeof beside, "%s.XXXXXX", path) >= (int)sizeof beside)
         return PP_TOO_LONG;
-    int descriptor = mkstemp(beside); /* mode 0600 */
+    int descriptor = mkstemp(beside);
     if (descriptor < 0)
         return PP_IO;
-    enum pp_error error = write_all(descriptor, bytes, length);
+    enum pp_error error = fchmod(descriptor, mode) == 0 ? write_all(descriptor, bytes, length) : PP_IO;
     close(descriptor);
     if (error == PP_OK && rename(beside, path) != 0)
         error = PP_IO;
@@ -54,6 +54,16 @@ enum pp_error cli_file_replace(const char *path, const void *bytes, size_t lengt
         return error;
     }
     return parent_sync(path);
+}
+
+enum pp_error cli_file_replace(const char *path, const void *bytes, size_t length)
+{
+    return replace(path, bytes, length, 0600);
+}
+
+enum pp_error cli_file_publish(const char *path, const void *bytes, size_t length)
+{
+    return replace(path, bytes, length, 0644);
 }
 
 static enum pp_error descriptor_read(int descriptor, size_t most, char **out, size_t *out_length)

@@ -188,7 +188,7 @@ static int claim_and_tell(struct payout *p)
     answer.decimals = claims ? (unsigned)p->job->decimals : 6;
     put_report(p, &answer);
     if (claims)
-        status = cli_put_operator_job(p->job, &answer);
+        cli_put_operator_job(p->job, &answer);
     else if (!p->report)
         status = CLI_NOT_DUE;
     (void)cli_answer_print(&answer);
@@ -243,6 +243,6 @@ int cli_verb_payout(struct cli *cli, int argc, char **argv)
         cli_fail(cli, PP_NO_MEMORY, NULL);
     }
     free(p);
-    free(o);
+    cli_operator_job_free(o);
     return status;
 }

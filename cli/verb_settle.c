@@ -16,7 +16,7 @@ static int settle(struct cli_operator_job *o)
     cli_answer_init(&answer, o->cli);
     answer.decimals = (unsigned)o->decimals;
     cli_put_number(&answer, "node_id", "node", o->head.node_id);
-    status = cli_put_operator_job(o, &answer);
+    cli_put_operator_job(o, &answer);
     (void)cli_answer_print(&answer);
     return status;
 }
@@ -31,13 +31,14 @@ int cli_verb_settle(struct cli *cli, int argc, char **argv)
         return cli_fail(cli, PP_NO_MEMORY, NULL);
     *o = (struct cli_operator_job){.cli = cli, CLI_OPERATOR_JOB_DEFAULTS};
     const struct cli_option options[] = {CLI_OPERATOR_JOB_OPTIONS(o)};
-    const struct cli_syntax syntax = {
-        options, sizeof options / sizeof options[0], 0, 0,
-        "--key pays for gas. Status 3: nothing was due. Safe to stop and run again at any time."};
+    const struct cli_syntax syntax = {options, sizeof options / sizeof options[0], 0, 0,
+                                      "--key pays for gas. Status 0: all is final; 3: nothing was due; 4: on "
+                                      "its way or waiting, run it again; 1: trouble that may "
+                                      "pass; 5: a human is needed. Safe to stop and run again at any time."};
     if (cli_parse(cli, &syntax, argc, argv, &operands, &count, &status)) {
         bool whole = o->data_dir && cli->key_file && cli->rpc_url;
         status = whole ? settle(o) : cli_usage(cli, "--data DIR, --rpc URL and --key FILE are needed");
     }
-    free(o);
+    cli_operator_job_free(o);
     return status;
 }

@@ -17,6 +17,8 @@ enum cli_status {
     CLI_FAILED = 1,  /* refused or failed; the error says why and what next */
     CLI_USAGE = 2,   /* the command was not understood; nothing was done */
     CLI_NOT_DUE = 3, /* there was nothing to do now */
+    CLI_WAITING = 4, /* it is on its way, or waits for a price or another run: run it again */
+    CLI_HUMAN = 5,   /* it will not pass by itself: funds, keys, configuration */
 };
 
 /* One run of the command. The options that all verbs share, and where it prints. */

@@ -1,8 +1,9 @@
-/* The stored form: version u8 = 1 | fields, big-endian | BLAKE2b-256 of all before, cut to 16 bytes. */
+/* The stored form: version u8 = 2 | fields, big-endian | BLAKE2b-256 of all before, cut to 16 bytes. */
 #include <pp/hash.h>
 #include <pp/job.h>
 
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
+#define RECORD_VERSION_WITHOUT_STAKE 1u /* still read: nothing was known of what it is worth */
 #define RECORD_TAG "pp.job.v1"
 #define SUM_BYTES 16u
 
@@ -85,6 +86,9 @@ static void write_fields(struct pp_writer *w, const struct pp_job_record *record
     for (unsigned i = 0; i < PP_LOG_TOPICS_MAX; i++)
         pp_write_bytes(w, record->expectation.topics[i].bytes, 32);
     write_text(w, record->label, sizeof record->label);
+    pp_write_u8(w, record->stake.known);
+    write_u128(w, record->stake.value_wei);
+    pp_write_u64(w, record->stake.deadline_s);
     pp_write_u64(w, record->nonce);
     pp_write_u64(w, record->gas);
     pp_write_u8(w, (uint8_t)record->attempt_count);
@@ -115,7 +119,17 @@ enum pp_error pp_job_encode(const struct pp_job_record *record, uint8_t *out, si
     return PP_OK;
 }
 
-static void read_fields(struct pp_reader *r, struct pp_job_record *out)
+static void read_stake(struct pp_reader *r, struct pp_job_stake *out)
+{
+    uint8_t known = pp_read_u8(r);
+    if (known > 1)
+        pp_reader_fail(r, PP_BAD_FORMAT);
+    out->known = known == 1;
+    out->value_wei = read_u128(r);
+    out->deadline_s = pp_read_u64(r);
+}
+
+static void read_fields(struct pp_reader *r, uint8_t version, struct pp_job_record *out)
 {
     out->id = pp_read_u64(r);
     out->kind = (enum pp_job_kind)pp_read_u8(r);
@@ -126,6 +140,8 @@ static void read_fields(struct pp_reader *r, struct pp_job_record *out)
     for (unsigned i = 0; i < PP_LOG_TOPICS_MAX; i++)
         pp_read_bytes(r, out->expectation.topics[i].bytes, 32);
     read_text(r, out->label, sizeof out->label);
+    if (version != RECORD_VERSION_WITHOUT_STAKE)
+        read_stake(r, &out->stake);
     out->nonce = pp_read_u64(r);
     out->gas = pp_read_u64(r);
     out->attempt_count = pp_read_u8(r);
@@ -161,13 +177,13 @@ enum pp_error pp_job_decode(struct pp_job_record *out, const uint8_t *bytes, siz
     struct pp_job_record record = {0};
     if (length <= SUM_BYTES)
         return PP_CORRUPT;
-    if (bytes[0] != RECORD_VERSION)
+    if (bytes[0] != RECORD_VERSION && bytes[0] != RECORD_VERSION_WITHOUT_STAKE)
         return PP_BAD_VERSION;
     pp_blake2b_one(RECORD_TAG, bytes, length - SUM_BYTES, sum);
     if (memcmp(sum, bytes + length - SUM_BYTES, SUM_BYTES) != 0)
         return PP_CORRUPT;
     pp_reader_init(&r, bytes + 1, length - SUM_BYTES - 1);
-    read_fields(&r, &record);
+    read_fields(&r, bytes[0], &record);
     if (pp_reader_finish(&r) != PP_OK || !is_sound(&record))
         return PP_CORRUPT;
     *out = record;

@@ -71,7 +71,8 @@ struct cell {
 /* Nothing happens any more to a transaction that is over. */
 #define OVER                                                                                                 \
     {                                                                                                        \
-        ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT), ON(BYTES_STORED) = REFUSE(BAD_EVENT),                   \
+        ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT), ON(NOT_WORTH_IT) = REFUSE(BAD_EVENT),                   \
+        ON(BYTES_STORED) = REFUSE(BAD_EVENT),                                                                \
         ON(ACCEPTED) = REFUSE(BAD_EVENT), ON(NOT_ACCEPTED) = REFUSE(BAD_EVENT),                              \
         ON(RECEIPT_SEEN) = REFUSE(BAD_EVENT), ON(RECEIPT_GONE) = REFUSE(BAD_EVENT),                          \
         ON(FINALIZED) = REFUSE(BAD_EVENT), ON(FINALIZED_EMPTY) = REFUSE(BAD_EVENT),                          \
@@ -83,6 +84,7 @@ static const struct cell cells[PP_JOB_STATE_COUNT][PP_JOB_ON_COUNT] =
         [PP_JOB_STATE_QUEUED] =
             {
                 ON(SIMULATION_REVERTED) = GO_TO(DROPPED, REPORT),
+                ON(NOT_WORTH_IT) = GO_TO(DROPPED, REPORT),
                 ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
                 ON(ACCEPTED) = REFUSE(BAD_EVENT),
                 ON(NOT_ACCEPTED) = REFUSE(BAD_EVENT),
@@ -95,6 +97,7 @@ static const struct cell cells[PP_JOB_STATE_COUNT][PP_JOB_ON_COUNT] =
         [PP_JOB_STATE_SIGNED] =
             {
                 ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
+                ON(NOT_WORTH_IT) = REFUSE(BAD_EVENT),
                 ON(BYTES_STORED) = REFUSE(BAD_EVENT),
                 ON(ACCEPTED) = GO_TO(SENT, LOOK),
                 ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
@@ -107,6 +110,7 @@ static const struct cell cells[PP_JOB_STATE_COUNT][PP_JOB_ON_COUNT] =
         [PP_JOB_STATE_SENT] =
             {
                 ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
+                ON(NOT_WORTH_IT) = REFUSE(BAD_EVENT),
                 ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
                 ON(ACCEPTED) = GO_TO(SENT, LOOK),
                 ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),
@@ -118,8 +122,8 @@ static const struct cell cells[PP_JOB_STATE_COUNT][PP_JOB_ON_COUNT] =
             },
         [PP_JOB_STATE_MINED] =
             {
-                ON(SIMULATION_REVERTED) =
-                    REFUSE(BAD_EVENT),
+                ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
+                ON(NOT_WORTH_IT) = REFUSE(BAD_EVENT),
                 ON(BYTES_STORED) = REFUSE(BAD_EVENT),
                 ON(ACCEPTED) = REFUSE(BAD_EVENT),
                 ON(NOT_ACCEPTED) = REFUSE(BAD_EVENT),
@@ -135,6 +139,7 @@ static const struct cell cells[PP_JOB_STATE_COUNT][PP_JOB_ON_COUNT] =
         [PP_JOB_STATE_UNKNOWN] =
             {
                 ON(SIMULATION_REVERTED) = REFUSE(BAD_EVENT),
+                ON(NOT_WORTH_IT) = REFUSE(BAD_EVENT),
                 ON(BYTES_STORED) = GO_TO(SIGNED, BROADCAST),
                 ON(ACCEPTED) = GO_TO(SENT, LOOK),
                 ON(NOT_ACCEPTED) = GO_TO(UNKNOWN, LOOK),

@@ -99,6 +99,8 @@ static bool says_nothing_new(const struct pp_plan_input *input, const struct pp_
     return false;
 }
 
+static struct pp_units report_value(const struct pp_plan_input *input, const struct pp_plan_report *report);
+
 static void plan_post(const struct pp_plan_input *input, struct pp_plan *plan)
 {
     size_t index = report_to_post(input);
@@ -118,7 +120,10 @@ static void plan_post(const struct pp_plan_input *input, struct pp_plan *plan)
     else if (says_nothing_new(input, fields))
         wait_report(plan, PP_PLAN_NOTHING_NEW, report, 0);
     else
-        act(plan, &(struct pp_plan_action){.kind = PP_JOB_POST_REPORT, .report = index});
+        act(plan, &(struct pp_plan_action){.kind = PP_JOB_POST_REPORT,
+                                           .report = index,
+                                           .value = report_value(input, report),
+                                           .deadline_s = fields->end_time + age});
 }
 
 /* ---- lanes to settle ---- */
@@ -210,6 +215,22 @@ enum pp_error pp_plan_newest_vested(const struct pp_plan_input *input, size_t *o
     return PP_NOT_FOUND;
 }
 
+/* What the report lets this node settle and claim: that is lost while there is no report. */
+static struct pp_units report_value(const struct pp_plan_input *input, const struct pp_plan_report *report)
+{
+    struct gain gain;
+    lanes_collect(input, report, NULL, &gain);
+    add(&gain.total, gain.dust);
+    for (size_t i = 0; i < input->payee_count; i++) {
+        const struct pp_payout *payout;
+        struct pp_units due;
+        if (pp_payout_find(&report->report->payouts, input->payees[i].node_id, &payout) == PP_OK &&
+            pp_units_sub(payout->amount, input->payees[i].claimed, &due) == PP_OK)
+            add(&gain.total, due);
+    }
+    return gain.total;
+}
+
 static void plan_vesting(const struct pp_plan_input *input, struct pp_plan *plan)
 {
     for (size_t i = 0; i < input->report_count; i++) {
@@ -260,6 +281,20 @@ static size_t lanes_most(const struct pp_plan_input *input)
     return lanes == 0 ? 1 : lanes < PP_SETTLE_CLAIMS_MAX ? (size_t)lanes : PP_SETTLE_CLAIMS_MAX;
 }
 
+/* A channel that closes pays back what is not settled by then. */
+static uint64_t lanes_deadline_s(const struct pp_plan_input *input, const struct pp_plan *plan,
+                                 const struct pp_plan_action *action)
+{
+    uint64_t first = 0;
+    for (size_t i = 0; i < action->lanes_count; i++) {
+        const struct pp_plan_lane *lane = &input->lanes[plan->lanes[action->lanes_at + i]];
+        uint64_t closable = lane->channel.state == PP_CHANNEL_CHAIN_CLOSING ? lane->channel.closable_at_s : 0;
+        if (closable > 0 && (first == 0 || closable < first))
+            first = closable;
+    }
+    return first;
+}
+
 static struct pp_units lanes_value(const struct pp_plan_input *input, const struct pp_plan *plan,
                                    const struct pp_plan_action *action)
 {
@@ -278,8 +313,10 @@ void pp_plan_split(const struct pp_plan_input *input, const struct pp_plan *plan
     out[0].lanes_count = count;
     out[1].lanes_at += count;
     out[1].lanes_count -= count;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         out[i].value = lanes_value(input, plan, &out[i]);
+        out[i].deadline_s = lanes_deadline_s(input, plan, &out[i]);
+    }
 }
 
 static void plan_settle(const struct pp_plan_input *input, size_t index, struct pp_plan *plan)
@@ -298,6 +335,7 @@ static void plan_settle(const struct pp_plan_input *input, size_t index, struct 
                                         .lanes_at = at + done,
                                         .lanes_count = left < most ? left : most};
         action.value = lanes_value(input, plan, &action);
+        action.deadline_s = lanes_deadline_s(input, plan, &action);
         act(plan, &action);
     }
     if (gain.dust_count > 0) {

@@ -78,6 +78,16 @@ enum pp_error pp_tx_digest(const struct pp_tx *tx, uint8_t *scratch, size_t capa
     return PP_OK;
 }
 
+enum pp_error pp_tx_finish(const struct pp_tx *tx, const struct pp_signature *signature, uint8_t *out,
+                           size_t capacity, size_t *out_length, struct pp_hash *out_hash)
+{
+    size_t length;
+    PP_TRY(serialize(tx, signature, out, capacity, &length));
+    pp_keccak256(out, length, out_hash->bytes);
+    *out_length = length;
+    return PP_OK;
+}
+
 enum pp_error pp_tx_sign(const struct pp_crypto *crypto, const struct pp_secret_key *key,
                          const struct pp_tx *tx, uint8_t *out, size_t capacity, size_t *out_length,
                          struct pp_hash *out_hash)
@@ -86,9 +96,5 @@ enum pp_error pp_tx_sign(const struct pp_crypto *crypto, const struct pp_secret_
     PP_TRY(pp_tx_digest(tx, out, capacity, &digest)); /* SETL-001 */
     struct pp_signature signature;
     PP_TRY(pp_sign(crypto, key, &digest, &signature));
-    size_t length;
-    PP_TRY(serialize(tx, &signature, out, capacity, &length));
-    pp_keccak256(out, length, out_hash->bytes);
-    *out_length = length;
-    return PP_OK;
+    return pp_tx_finish(tx, &signature, out, capacity, out_length, out_hash);
 }

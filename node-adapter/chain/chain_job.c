@@ -3,6 +3,8 @@
 #include "chain/chain_journal.h"
 #include "chain/chain_transport.h"
 
+#include <pp/assert.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 struct pp_chain_job {
     struct pp_chain_job_config config;
     struct pp_secret_key key;
+    bool has_key; /* else the signer signs */
     struct pp_address account;
     struct pp_crypto *crypto;
     struct pp_rpc *rpc;
@@ -121,6 +124,25 @@ static enum pp_error funds_check(struct pp_chain_job *job, const struct pp_job_r
     return fail(job, PP_TX_FUNDS, words);
 }
 
+/* JOB-013: what a device or a service gives for a signature is checked first. */
+static enum pp_error tx_sign(struct pp_chain_job *job, const struct pp_tx *tx, size_t *out_length,
+                             struct pp_hash *out_hash)
+{
+    const struct pp_chain_signer *signer = job->config.signer;
+    struct pp_hash digest;
+    struct pp_signature signature;
+    if (job->has_key)
+        return pp_tx_sign(job->crypto, &job->key, tx, job->raw, PP_TX_MAX_BYTES, out_length, out_hash);
+    PP_TRY(pp_tx_digest(tx, job->raw, PP_TX_MAX_BYTES, &digest));
+    step(job, "ASK_SIGNER");
+    PP_TRY(signer->sign(signer->context, tx, &digest, &signature, job->reason));
+    enum pp_error error = pp_verify_address(job->crypto, &signature, &digest, &job->account, NULL);
+    if (error != PP_OK)
+        return fail(job, error,
+                    "what the signer gave is not a signature of its account over this transaction");
+    return pp_tx_finish(tx, &signature, job->raw, PP_TX_MAX_BYTES, out_length, out_hash);
+}
+
 /* Signs the next attempt and stores its bytes: from here on this transaction may be anywhere. */
 static enum pp_error sign(struct pp_chain_job *job, struct pp_job_record *record,
                           const struct pp_tx_fees *fees, size_t data_length)
@@ -138,11 +160,19 @@ static enum pp_error sign(struct pp_chain_job *job, struct pp_job_record *record
         .data_length = data_length,
     };
     *attempt = (struct pp_job_attempt){.fees = *fees};
-    PP_TRY(pp_tx_sign(job->crypto, &job->key, &tx, job->raw, PP_TX_MAX_BYTES, &raw_length, &attempt->hash));
+    PP_TRY(tx_sign(job, &tx, &raw_length, &attempt->hash));
     next.reason[0] = '\0';
     PP_TRY(move(job, &next, PP_JOB_ON_BYTES_STORED, job->raw, raw_length));
     *record = next;
     return PP_OK;
+}
+
+/* The policy, with what this transaction may cost now as its most: BUDGET-001. */
+static struct pp_fee_policy policy_of(const struct pp_chain_job *job, const struct pp_job_record *record)
+{
+    struct pp_fee_policy policy = job->config.fees;
+    policy.most = pp_fees_budget(&policy, &record->stake, record->gas, job->latest.block.time_s);
+    return policy;
 }
 
 static enum pp_error fees_ask(struct pp_chain_job *job, pp_u128 *out_priority)
@@ -157,6 +187,18 @@ static enum pp_error fees_ask(struct pp_chain_job *job, pp_u128 *out_priority)
 
 static enum pp_error broadcast(struct pp_chain_job *job, struct pp_job_record *record);
 
+static bool is_within(pp_u128 base_fee, pp_u128 priority, pp_u128 most)
+{
+    return base_fee <= most && priority <= most - base_fee;
+}
+
+/* JOB-012: it is planned anew when it is worth its gas, and nothing waits for that. */
+static enum pp_error not_worth_it(struct pp_chain_job *job, struct pp_job_record *record)
+{
+    reason_set(record, PP_JOB_NOT_WORTH_ITS_GAS);
+    return move(job, record, PP_JOB_ON_NOT_WORTH_IT, NULL, 0);
+}
+
 static enum pp_error sign_first(struct pp_chain_job *job, struct pp_job_record *record)
 {
     size_t length;
@@ -168,9 +210,12 @@ static enum pp_error sign_first(struct pp_chain_job *job, struct pp_job_record *
     PP_TRY(simulate(job, record, length, &reverted));
     if (reverted)
         return move(job, record, PP_JOB_ON_SIMULATION_REVERTED, NULL, 0);
-    PP_TRY(nonce_choose(job, &record->nonce));
     PP_TRY(fees_ask(job, &priority));
-    if (pp_fees_first(&job->config.fees, job->latest.base_fee, priority, &fees) != PP_OK)
+    const struct pp_fee_policy policy = policy_of(job, record);
+    if (policy.most < job->config.fees.most && !is_within(job->latest.base_fee, priority, policy.most))
+        return not_worth_it(job, record);
+    PP_TRY(nonce_choose(job, &record->nonce));
+    if (pp_fees_first(&policy, job->latest.base_fee, priority, &fees) != PP_OK)
         return fail(job, PP_TX_UNDERPRICED, "the base fee is above the most that may be paid for gas");
     PP_TRY(funds_check(job, record, &fees));
     PP_TRY(sign(job, record, &fees, length));
@@ -184,10 +229,13 @@ static enum pp_error raise(struct pp_chain_job *job, struct pp_job_record *recor
     pp_u128 priority;
     struct pp_tx_fees fees;
     const struct pp_tx_fees *before = &record->attempts[record->attempt_count - 1].fees;
+    const struct pp_fee_policy policy = policy_of(job, record);
     PP_TRY(fees_ask(job, &priority));
     if (record->attempt_count == PP_JOB_ATTEMPTS_MAX ||
-        pp_fees_raise(&job->config.fees, before, job->latest.base_fee, priority, &fees) != PP_OK)
+        pp_fees_raise(&policy, before, job->latest.base_fee, priority, &fees) != PP_OK)
         return fail(job, PP_TX_STUCK, "it is not mined, and its fee may not be raised further");
+    if (record->attempt_count + 1 == PP_JOB_ATTEMPTS_MAX)
+        fees.most = policy.most; /* the last version may not be too cheap an hour later */
     PP_TRY(chain_journal_data(job->journal, record->id, job->data, PP_TX_MAX_BYTES, &length));
     PP_TRY(sign(job, record, &fees, length));
     return broadcast(job, record);
@@ -376,6 +424,7 @@ enum pp_error pp_chain_job_round(struct pp_chain_job *job)
 {
     struct pp_job_record record;
     uint64_t id = 0;
+    PP_ASSERT(!job->config.read_only);
     job->reason[0] = '\0';
     PP_TRY(facts_ask(job));
     for (;;) {
@@ -443,6 +492,7 @@ enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const struct pp_job_i
                                  struct pp_job_record *out)
 {
     struct pp_job_record known;
+    PP_ASSERT(!job->config.read_only);
     if (intent->data_length > PP_TX_MAX_BYTES - PP_TX_EXTRA_BYTES)
         return PP_TOO_LONG;
     enum pp_error error = chain_journal_find(job->journal, &intent->key, &known);
@@ -461,7 +511,7 @@ enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const struct pp_job_i
 enum pp_error pp_chain_job_find(struct pp_chain_job *job, const struct pp_hash *key,
                                 struct pp_job_record *out)
 {
-    return chain_journal_find(job->journal, key, out);
+    return job->journal ? chain_journal_find(job->journal, key, out) : PP_NOT_FOUND;
 }
 
 enum pp_error pp_chain_job_record(struct pp_chain_job *job, uint64_t id, struct pp_job_record *out)
@@ -479,6 +529,8 @@ enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool l
                                 struct pp_job_record *out)
 {
     uint64_t id;
+    if (!job->journal)
+        return PP_NOT_FOUND;
     PP_TRY(chain_journal_after(job->journal, after, live_only, &id));
     return chain_journal_get(job->journal, id, out);
 }
@@ -488,14 +540,20 @@ enum pp_error pp_chain_job_next(struct pp_chain_job *job, uint64_t after, bool l
 static enum pp_error parts_open(struct pp_chain_job *job)
 {
     PP_TRY(pp_crypto_open(&job->crypto));
-    PP_TRY(pp_secret_key_address(job->crypto, &job->key, &job->account));
+    if (job->has_key)
+        PP_TRY(pp_secret_key_address(job->crypto, &job->key, &job->account));
+    else
+        job->account = job->config.signer->account;
     PP_TRY(pp_rpc_open_over(job->config.carrier, job->config.rpc_url, job->config.timeout_ms, &job->rpc));
     job->data = malloc(PP_TX_MAX_BYTES);
     job->raw = malloc(PP_TX_MAX_BYTES);
     if (!job->data || !job->raw)
         return PP_NO_MEMORY;
     const struct chain_journal_owner owner = {job->config.chain_id, job->config.contract, job->account};
-    return chain_journal_open(job->config.dir, &owner, 0, &job->journal);
+    if (!job->config.read_only)
+        return chain_journal_open(job->config.dir, &owner, 0, &job->journal);
+    enum pp_error error = chain_journal_open_read(job->config.dir, &owner, &job->journal);
+    return error == PP_NOT_FOUND ? PP_OK : error; /* then there is nothing on its way */
 }
 
 static const char *why_not(enum pp_error error)
@@ -520,7 +578,10 @@ enum pp_error pp_chain_job_open(const struct pp_chain_job_config *config, struct
         return PP_NO_MEMORY;
     job->config = *config;
     job->config.poll_ms = config->poll_ms ? config->poll_ms : POLL_MS_DEFAULT;
-    job->key = *config->key;
+    job->has_key = config->key != NULL;
+    PP_ASSERT(job->has_key || config->signer);
+    if (job->has_key)
+        job->key = *config->key;
     job->config.key = NULL;
     enum pp_error error = parts_open(job);
     if (error != PP_OK) {
@@ -569,6 +630,19 @@ struct pp_address pp_chain_job_contract(const struct pp_chain_job *job)
 struct pp_address pp_chain_job_account(const struct pp_chain_job *job)
 {
     return job->account;
+}
+
+enum pp_error pp_chain_job_price(struct pp_chain_job *job, struct pp_chain_job_price *out)
+{
+    struct pp_rpc_block latest;
+    PP_TRY(told(job, pp_rpc_block(job->rpc, PP_RPC_LATEST, &latest)));
+    out->base_fee = latest.base_fee;
+    return fees_ask(job, &out->priority);
+}
+
+const struct pp_fee_policy *pp_chain_job_fees(const struct pp_chain_job *job)
+{
+    return &job->config.fees;
 }
 
 struct pp_rpc *pp_chain_job_rpc(struct pp_chain_job *job)

@@ -249,6 +249,54 @@ enum pp_error chain_journal_open(const char *dir, const struct chain_journal_own
     return PP_OK;
 }
 
+static enum pp_error begin_reading(struct chain_journal *journal, MDB_txn *txn)
+{
+    struct head head;
+    for (unsigned i = 0; i < TABLE_COUNT; i++)
+        TRY_LMDB(mdb_dbi_open(txn, table_names[i], 0, &journal->tables[i]));
+    PP_TRY(head_read(journal, txn, &head));
+    return same_owner(&head.owner, &journal->owner) ? PP_OK : PP_WRONG_DOMAIN;
+}
+
+/* The tables stay open only if the transaction that opened them is committed; a reading one writes nothing by that. */
+static enum pp_error environment_open_read(struct chain_journal *journal, const char *dir)
+{
+    MDB_txn *txn;
+    TRY_LMDB(mdb_env_create(&journal->env));
+    TRY_LMDB(mdb_env_set_maxdbs(journal->env, TABLE_COUNT));
+    TRY_LMDB(mdb_env_open(journal->env, dir, MDB_RDONLY, 0600));
+    TRY_LMDB(mdb_txn_begin(journal->env, NULL, MDB_RDONLY, &txn));
+    enum pp_error error = begin_reading(journal, txn);
+    if (error != PP_OK) {
+        mdb_txn_abort(txn);
+        return error;
+    }
+    return translate(mdb_txn_commit(txn));
+}
+
+enum pp_error chain_journal_open_read(const char *dir, const struct chain_journal_owner *owner,
+                                      struct chain_journal **out)
+{
+    char path[PATH_MAX];
+    struct stat about;
+    if ((size_t)snprintf(path, sizeof path, "%s/data.mdb", dir) >= sizeof path)
+        return PP_TOO_LONG;
+    if (stat(path, &about) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? PP_NOT_FOUND : PP_IO;
+    struct chain_journal *journal = calloc(1, sizeof *journal);
+    if (!journal)
+        return PP_NO_MEMORY;
+    journal->lock_file = -1;
+    journal->owner = *owner;
+    enum pp_error error = environment_open_read(journal, dir);
+    if (error != PP_OK) {
+        chain_journal_close(journal);
+        return error;
+    }
+    *out = journal;
+    return PP_OK;
+}
+
 void chain_journal_close(struct chain_journal *journal)
 {
     if (!journal)
@@ -296,6 +344,7 @@ static enum pp_error add(struct chain_journal *journal, MDB_txn *txn, void *cont
         .key = intent->key,
         .to = intent->to,
         .expectation = intent->expectation,
+        .stake = intent->stake,
     };
     memcpy(record.label, intent->label, sizeof record.label);
     PP_TRY(head_write(journal, txn, &head));

@@ -23,6 +23,9 @@ struct chain_journal_owner {
 /* map_bytes: the most that the store may grow to; 0: 1 GiB. */
 PP_MUST_CHECK enum pp_error chain_journal_open(const char *dir, const struct chain_journal_owner *owner,
                                                uint64_t map_bytes, struct chain_journal **out);
+/* Beside whoever writes it, and without writing: NOT_FOUND when there is none. */
+PP_MUST_CHECK enum pp_error chain_journal_open_read(const char *dir, const struct chain_journal_owner *owner,
+                                                    struct chain_journal **out);
 void chain_journal_close(struct chain_journal *journal);
 
 /* A new record, QUEUED. Durable when it returns. */

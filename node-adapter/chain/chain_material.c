@@ -190,12 +190,27 @@ static uint64_t gas_bound(uint64_t configured, uint64_t block_limit)
     return block_limit > 0 && block_limit / 2 < most ? block_limit / 2 : most;
 }
 
+#define GAS_OF_LANE 38000u /* of a lane among many, that settled before: specs/gas.md */
+
+/* PLAN-018: a lane that adds less than it costs makes no batch worth more. */
+static struct pp_units dust_of(const struct material *m)
+{
+    const struct pp_fee_policy *policy = pp_chain_job_fees(m->job);
+    struct pp_units cost =
+        pp_wei_to_units_ceil(pp_fees_cost(GAS_OF_LANE, m->price.base_fee), m->units_per_coin);
+    uint64_t times = policy->times ? policy->times : 1;
+    uint64_t least = cost.raw > UINT64_MAX / times ? UINT64_MAX : cost.raw * times;
+    return pp_units(least > m->dust.raw ? least : m->dust.raw);
+}
+
 static enum pp_error chain_gather(struct material *m)
 {
     struct pp_rpc_block latest;
     PP_TRY(pp_rpc_expect_chain(m->contract.rpc, pp_chain_job_chain_id(m->job)));
     PP_TRY(pp_rpc_block(m->contract.rpc, PP_RPC_LATEST, &latest));
     m->input.latest = latest.block;
+    PP_TRY(pp_chain_job_price(m->job, &m->price));
+    m->input.dust = m->units_per_coin > 0 ? dust_of(m) : m->dust;
     m->input.gas_most = gas_bound(m->gas_most, latest.gas_limit);
     PP_TRY(pp_contract_timers(&m->contract, &m->input.timers));
     PP_TRY(pp_contract_last_report(&m->contract, PP_RPC_AT_LATEST, &m->input.head));

@@ -22,7 +22,10 @@ struct material {
     size_t lane_capacity;
     struct pp_plan_input input;
     struct pp_plan plan;
-    uint64_t gas_most;   /* as configured; 0: PP_TX_GAS_MAX */
+    struct pp_units dust;    /* as configured */
+    uint64_t gas_most;       /* as configured; 0: PP_TX_GAS_MAX */
+    uint64_t units_per_coin; /* 0: not known */
+    struct pp_chain_job_price price;
     uint8_t *buffer;     /* PP_TX_MAX_BYTES */
     enum pp_error error; /* of a visit */
 };

@@ -114,7 +114,8 @@ static struct pp_job_intent intent_of(enum pp_job_kind kind, const struct pp_add
     return intent;
 }
 
-static enum pp_error queue_approve(struct world *world, uint64_t amount, struct pp_job_record *out)
+static enum pp_error queue_approve_for(struct world *world, uint64_t amount, struct pp_job_stake stake,
+                                       struct pp_job_record *out)
 {
     uint8_t data[128];
     struct pp_writer w;
@@ -124,7 +125,13 @@ static enum pp_error queue_approve(struct world *world, uint64_t amount, struct 
     static const char signature[] = "Approval(address,address,uint256)";
     pp_keccak256((const uint8_t *)signature, sizeof signature - 1, intent.expectation.topics[0].bytes);
     intent.expectation.mask = 1;
+    intent.stake = stake;
     return pp_chain_job_queue(world->job, &intent, out);
+}
+
+static enum pp_error queue_approve(struct world *world, uint64_t amount, struct pp_job_record *out)
+{
+    return queue_approve_for(world, amount, (struct pp_job_stake){.known = false}, out);
 }
 
 static enum pp_error queue_open(struct world *world, uint64_t nonce, struct pp_job_record *out)
@@ -400,6 +407,170 @@ START_TEST(job__dropped_as_too_cheap__raised_at_once)
 }
 END_TEST
 
+static uint64_t chain_time_s(const struct world *world)
+{
+    json_t *block = pp_anvil_rpc(&world->anvil, "eth_getBlockByNumber", "[\"latest\",false]");
+    uint64_t time_s = strtoull(pp_json_text(block, "timestamp"), NULL, 16);
+    json_decref(block);
+    return time_s;
+}
+
+/* Goal: a base fee that rises a hundredfold in twenty steps costs some dearer versions under one number, and never more than what
+ * is at stake (JOB-007, BUDGET-001). */
+START_TEST(job__base_fee_a_hundredfold__mined_within_its_budget)
+{
+    struct world world;
+    struct pp_job_record record;
+    world_start(&world);
+    automine(&world, false);
+    world.config.fees.times = 2;
+    world.config.fees.urgent_s = 100;
+    job_open(&world);
+    next_base_fee(&world, 1);
+    pp_anvil_mine(&world.anvil, 1, 1);
+    const struct pp_job_stake stake = {true, (pp_u128)75000 * 500 * GWEI,
+                                       0}; /* some 500 gwei a gas, 250 while it can wait */
+    ck_assert_ok(queue_approve_for(&world, DEPOSIT, stake, &record));
+    uint64_t gwei = 1;
+    for (unsigned i = 0; i < 20 && gwei < 100; i++) {
+        enum pp_error error = pp_chain_job_round(world.job);
+        ck_assert_msg(error == PP_OK, "%s: %s", pp_error_name(error), pp_chain_job_reason(world.job));
+        gwei = gwei * 5 / 4 + 1 < 100 ? gwei * 5 / 4 + 1 : 100;
+        blocks_of_base_fee(&world, 1, gwei * 3); /* always above what was offered */
+    }
+    ck_assert_ok(pp_chain_job_round(world.job));
+    record = record_get(&world, record.id);
+    ck_assert_uint_le(record.attempt_count, PP_JOB_ATTEMPTS_MAX);
+    ck_assert_uint_gt(record.attempt_count, 1);
+    next_base_fee(&world, 100);
+    world.rests_most = 0;
+    job_finish(&world);
+    record = record_get(&world, record.id);
+    ck_assert_int_eq(record.state, PP_JOB_STATE_FINAL);
+    ck_assert(record.gas_price * record.gas_used <= stake.value_wei);
+    ck_assert_uint_eq(sent_count(&world), 1);
+    pp_chain_job_close(world.job);
+    world_stop(&world);
+}
+END_TEST
+
+/* Goal: what can wait is not signed at a price above its part of the value, and holds up nothing (JOB-012); what is lost soon is
+ * signed at up to all of it, and what is worth less never (BUDGET-001). */
+START_TEST(job__gas_above_the_budget__dropped_until_the_deadline_comes_near)
+{
+    struct world world;
+    struct pp_job_record record, other;
+    world_start(&world);
+    world.config.fees.times = 4;
+    world.config.fees.urgent_s = 1000;
+    job_open(&world);
+    next_base_fee(&world, 50);
+    pp_anvil_mine(&world.anvil, 1, 1);
+    struct pp_job_stake stake = {true, (pp_u128)75000 * 100 * GWEI,
+                                 0}; /* some 100 gwei a gas: 25 while it can wait */
+    ck_assert_ok(queue_approve_for(&world, 7, stake, &record));
+    ck_assert_ok(queue_approve(&world, 8, &other));
+    next_base_fee(&world, 50);
+    job_finish(&world);
+    record = record_get(&world, record.id);
+    ck_assert_int_eq(record.state, PP_JOB_STATE_DROPPED);
+    ck_assert_str_eq(record.reason, PP_JOB_NOT_WORTH_ITS_GAS);
+    expect_state(&world, other.id, PP_JOB_STATE_FINAL);
+    ck_assert_uint_eq(sent_count(&world), 1);
+
+    stake.deadline_s = chain_time_s(&world) + 100; /* nine tenths of the way */
+    next_base_fee(&world, 50);
+    pp_anvil_mine(&world.anvil, 1, 1);
+    ck_assert_ok(queue_approve_for(&world, 7, stake, &record)); /* the first came to nothing: JOB-008 */
+    next_base_fee(&world, 50);
+    job_finish(&world);
+    expect_state(&world, record.id, PP_JOB_STATE_FINAL);
+    ck_assert_uint_eq(sent_count(&world), 2);
+
+    stake = (struct pp_job_stake){true, (pp_u128)75000 * 10 * GWEI, chain_time_s(&world) + 10};
+    next_base_fee(&world, 50);
+    pp_anvil_mine(&world.anvil, 1, 1);
+    ck_assert_ok(queue_approve_for(&world, 9, stake, &record));
+    next_base_fee(&world, 50);
+    job_finish(&world);
+    expect_state(&world, record.id, PP_JOB_STATE_DROPPED);
+    ck_assert_uint_eq(sent_count(&world), 2);
+    pp_chain_job_close(world.job);
+    world_stop(&world);
+}
+END_TEST
+
+/* BUDGET-002: the last version that there may be offers all that it may cost. */
+START_TEST(job__last_version__offers_its_whole_budget)
+{
+    struct world world;
+    struct pp_job_record record;
+    const struct pp_job_stake stake = {true, (pp_u128)75000 * 40000 * GWEI, 0};
+    world_start(&world);
+    automine(&world, false);
+    world.config.fees.most = 20000 * GWEI;
+    job_open(&world);
+    ck_assert_ok(queue_approve_for(&world, DEPOSIT, stake, &record));
+    ck_assert_ok(pp_chain_job_round(world.job));
+    for (unsigned i = 1; i < PP_JOB_ATTEMPTS_MAX; i++) {
+        record = record_get(&world, record.id);
+        ck_assert_uint_eq(record.attempt_count, i);
+        blocks_of_base_fee(&world, 1, (uint64_t)(record.attempts[i - 1].fees.most * 5 / 4 / GWEI) + 1);
+        ck_assert_ok(pp_chain_job_round(world.job));
+    }
+    record = record_get(&world, record.id);
+    ck_assert_uint_eq(record.attempt_count, PP_JOB_ATTEMPTS_MAX);
+    ck_assert(record.attempts[PP_JOB_ATTEMPTS_MAX - 2].fees.most < 2000 * GWEI);
+    ck_assert(record.attempts[PP_JOB_ATTEMPTS_MAX - 1].fees.most ==
+              pp_fees_budget(&world.config.fees, &stake, record.gas, 0));
+    pp_chain_job_close(world.job);
+    world_stop(&world);
+}
+END_TEST
+
+struct device {
+    struct pp_crypto *crypto;
+    struct pp_secret_key key;
+    unsigned asked;
+};
+
+static enum pp_error device_sign(void *context, const struct pp_tx *tx, const struct pp_hash *digest,
+                                 struct pp_signature *out, char out_reason[PP_RPC_TEXT_MAX])
+{
+    struct device *device = context;
+    (void)out_reason;
+    ck_assert_uint_eq(tx->chain_id, PP_ANVIL_CHAIN_ID);
+    device->asked++;
+    return pp_sign(device->crypto, &device->key, digest, out);
+}
+
+/* Goal: whoever signs, a transaction is the account's or is not sent (JOB-013). */
+START_TEST(job__signed_elsewhere__sent_only_with_the_accounts_signature)
+{
+    struct world world;
+    struct pp_job_record record;
+    world_start(&world);
+    struct device device = {.key = world.anvil.keys[PAYER + 1]};
+    ck_assert_ok(pp_crypto_open(&device.crypto));
+    const struct pp_chain_signer signer = {world.anvil.accounts[PAYER], device_sign, &device};
+    world.config.key = NULL;
+    world.config.signer = &signer;
+    job_open(&world);
+    ck_assert_ok(queue_approve(&world, DEPOSIT, &record));
+    ck_assert_error(pp_chain_job_finish(world.job), PP_BAD_SIGNATURE);
+    expect_state(&world, record.id, PP_JOB_STATE_QUEUED);
+    ck_assert_uint_eq(sent_count(&world), 0);
+    device.key = world.anvil.keys[PAYER];
+    job_finish(&world);
+    expect_state(&world, record.id, PP_JOB_STATE_FINAL);
+    ck_assert_uint_eq(sent_count(&world), 1);
+    ck_assert_uint_eq(device.asked, 2);
+    pp_chain_job_close(world.job);
+    pp_crypto_close(device.crypto);
+    world_stop(&world);
+}
+END_TEST
+
 /* Goal: where the fee may not be raised the transaction waits, and says so; it is not given up (JOB-007). */
 START_TEST(job__too_cheap_at_the_most__waits)
 {
@@ -588,6 +759,10 @@ PP_TEST(job__refused_or_poor__not_signed)
 PP_TEST(job__not_mined__raised_under_the_same_number)
 PP_TEST(job__dropped_as_too_cheap__raised_at_once)
 PP_TEST(job__too_cheap_at_the_most__waits)
+PP_TEST(job__last_version__offers_its_whole_budget)
+PP_TEST(job__signed_elsewhere__sent_only_with_the_accounts_signature)
+PP_TEST(job__base_fee_a_hundredfold__mined_within_its_budget)
+PP_TEST(job__gas_above_the_budget__dropped_until_the_deadline_comes_near)
 PP_TEST(job__mined_without_effect__dropped_with_the_reason)
 PP_TEST(job__reorganized__sent_again)
 PP_TEST(job__another_owner__replaced_when_final)

@@ -1,5 +1,6 @@
 /* Goal: what a node earned reaches its account, to the last unit, by the operator's job alone. Method: anvil with the contract,
  * pennypostd, a sender, and `pennypost settle` as a timer would run it: time moves, the job runs. The chain is asked at the end. */
+#define _GNU_SOURCE
 #include "operator_runs.h"
 #include "payer_world.h"
 #include "pp_test.h"
@@ -22,9 +23,9 @@ struct world {
     struct pp_channel_id channel;
 };
 
-static void world_make(struct world *world)
+static void world_make_limited(struct world *world, uint64_t payout_limit)
 {
-    payer_world_make(&world->w);
+    payer_world_make_limited(&world->w, payout_limit);
     payer_world_node_start(&world->w);
     snprintf(world->gas_key, sizeof world->gas_key, "%s", operator_gas_key(&world->w));
     snprintf(world->data, sizeof world->data, "%.280s/data", world->w.dir.path);
@@ -32,6 +33,11 @@ static void world_make(struct world *world)
     json_t *opened = PAYER_RUN(&world->w, 0, "open", "--deposit", DEPOSIT);
     pp_json_bytes(opened, "channel_id", world->channel.bytes, 32);
     json_decref(opened);
+}
+
+static void world_make(struct world *world)
+{
+    world_make_limited(world, 0);
 }
 
 /* Runs a verb with these arguments and those that every verb takes. */
@@ -88,7 +94,7 @@ static struct pp_chain_pool pool_of(const struct world *world)
     return pool;
 }
 
-/* PLAN-001 to PLAN-030, over the real thing. */
+/* PLAN-001 to PLAN-030, over the real thing; CLI-006: operator_settle_until holds the statuses. */
 START_TEST(settle__earned_postage__reaches_operator_and_treasury)
 {
     struct world world;
@@ -148,7 +154,25 @@ static void expect_error(struct world *world, const char *const *arguments, int 
 #define EXPECT_ERROR(world, status, name, ...)                                                               \
     expect_error(world, (const char *const[]){__VA_ARGS__, "--json", NULL}, status, name)
 
-/* Goal: what is missing, wrong, down or of another chain is named, and nothing is sent. A dry run sends nothing either, and the
+/* PLAN-040: a dry run says all of the call: the chain, asked the same, takes it. */
+static void expect_call(const struct world *world, const json_t *row)
+{
+    char *params, from[41];
+    ck_assert_str_eq(pp_json_text(row, "state"), "QUEUED");
+    ck_assert_str_eq(pp_json_text(row, "why"), "UNPRICED");
+    ck_assert_ptr_null(json_object_get(row, "transaction"));
+    ck_assert_int_gt(
+        asprintf(&params, "[{\"from\":\"0x%s\",\"to\":\"%s\",\"data\":\"%s\",\"gas\":\"0x%llx\"},\"latest\"]",
+                 pp_hex_print(world->w.anvil.accounts[3].bytes, 20, from), pp_json_text(row, "to"),
+                 pp_json_text(row, "data"), (unsigned long long)pp_json_u64(row, "gas_limit")),
+        0);
+    json_decref(pp_anvil_rpc(&world->w.anvil, "eth_call", params));
+    free(params);
+    pp_u128 most = pp_json_u128(row, "max_fee_per_gas_wei"), cost = pp_json_u128(row, "cost_wei");
+    ck_assert(most > 0 && cost > 0 && cost < most * pp_json_u64(row, "gas_limit"));
+}
+
+/* Goal: what is missing, wrong, down or of another chain is named, and nothing is sent (CLI-007). A dry run sends nothing either, and the
  * job's journal is one process's, one account's (JOB-003). */
 START_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
 {
@@ -166,9 +190,9 @@ START_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
     EXPECT_ERROR(&world, 2, "USAGE", "settle", "--data", data, "--key", key, "--rpc", rpc, "--dust", "0");
     EXPECT_ERROR(&world, 1, "NOT_FOUND", "settle", "--data", "/nowhere", "--key", key, "--rpc", rpc,
                  "--passphrase-file", phrase);
-    EXPECT_ERROR(&world, 1, "NOT_FOUND", "settle", "--data", data, "--key", "/nowhere", "--rpc", rpc,
+    EXPECT_ERROR(&world, 5, "NOT_FOUND", "settle", "--data", data, "--key", "/nowhere", "--rpc", rpc,
                  "--passphrase-file", phrase);
-    EXPECT_ERROR(&world, 1, "BAD_CONFIG", "settle", "--data", data, "--key", key, "--rpc", "ftp://x",
+    EXPECT_ERROR(&world, 5, "BAD_CONFIG", "settle", "--data", data, "--key", key, "--rpc", "ftp://x",
                  "--passphrase-file", phrase);
     EXPECT_ERROR(&world, 1, "CHAIN_DOWN", "settle", "--data", data, "--key", key, "--rpc",
                  "http://127.0.0.1:1", "--passphrase-file", phrase, "--chain-wait", "0");
@@ -181,10 +205,10 @@ START_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
                                                .contract = world.w.anvil.contract,
                                                .key = &world.w.anvil.keys[3]};
     ck_assert_ok(pp_chain_job_open(&config, &job, NULL));
-    EXPECT_ERROR(&world, 1, "LOCKED", "settle", "--data", data, "--key", key, "--rpc", rpc,
+    EXPECT_ERROR(&world, 4, "LOCKED", "settle", "--data", data, "--key", key, "--rpc", rpc,
                  "--passphrase-file", phrase);
     pp_chain_job_close(job);
-    EXPECT_ERROR(&world, 1, "WRONG_DOMAIN", "settle", "--data", data, "--key", world.w.payer_keys[1], "--rpc",
+    EXPECT_ERROR(&world, 5, "WRONG_DOMAIN", "settle", "--data", data, "--key", world.w.payer_keys[1], "--rpc",
                  rpc, "--passphrase-file", phrase);
 
     uint64_t before = sent_by_gas_key(&world);
@@ -196,11 +220,14 @@ START_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
         json_t *answer = VERB(&world, &status, "settle", "--data", data, "--key", key, "--rpc", rpc,
                               "--journal", other, "--dry-run");
         planned = operator_count(answer, "done", "postReport") > 0;
+        if (planned)
+            expect_call(&world, json_array_get(pp_json_member(answer, "done"), 0));
         ck_assert_int_eq(status, planned ? 0 : 3);
         json_decref(answer);
     }
     ck_assert(planned);
     ck_assert_uint_eq(sent_by_gas_key(&world), before);
+    ck_assert_int_ne(access(other, F_OK), 0); /* PLAN-040: nothing was written */
     /* with a report to ask the chain about */
     EXPECT_ERROR(&world, 1, "CHAIN_DOWN", "payout", "--data", data, "--rpc", "http://127.0.0.1:1");
     json_t *shown = VERB(&world, &status, "payout", "--data", data);
@@ -363,7 +390,104 @@ START_TEST(settle__killed_between_any_two_steps__settles_once)
 }
 END_TEST
 
+/* Goal: where payouts have a limit, a payout comes in parts, an epoch each, without a word from anyone (CHAIN-055, JOB-009, PLAN-031). */
+START_TEST(settle__payouts_have_a_limit__paid_in_parts)
+{
+    struct world world;
+    uint64_t parts = 0, claimed = 0, limited = 0;
+    int status;
+    world_make_limited(&world, 1);
+    envelopes_send(&world, 3);
+    operator_settle_until(&world.w, world.data, "settle");
+    for (unsigned i = 0; i < TURNS_MAX && parts < 2; i++) {
+        json_t *answer = operator_run(&world.w, "settle", world.data, &status);
+        ck_assert_msg(status == 0 || status == 3, "status %d", status);
+        size_t index;
+        const json_t *row;
+        parts += operator_count(answer, "done", "claimPayout");
+        json_array_foreach(pp_json_member(answer, "waiting"), index,
+                           row) if (strcmp(pp_json_text(row, "reason"), "PAYOUT_LIMIT") == 0)
+        {
+            limited++;
+            ck_assert_uint_le(pp_json_u64(row, "seconds_left"), PP_ANVIL_EPOCH_S);
+        }
+        json_decref(answer);
+        claimed = pool_of(&world).claimed.raw;
+        ck_assert_uint_eq(claimed, parts);
+        payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
+        operator_rest();
+    }
+    ck_assert_uint_ge(parts, 2);
+    ck_assert_uint_gt(limited, 0);
+    payer_world_done(&world.w);
+}
+END_TEST
+
+static char *metrics_read(const char *path)
+{
+    static char text[16384];
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    text[length] = '\0';
+    fclose(file);
+    return text;
+}
+
+/* The coin's price decides (PLAN-016, PLAN-017): too dear, the report waits, and is told with its cost; near the time at which the
+ * contract would refuse it, it is posted if it is worth its cost; and the run's numbers are there to be collected (CLI-008). */
+START_TEST(settle__price_of_gas__weighed_and_told)
+{
+    struct world world;
+    char metrics[330];
+    int status = 0;
+    bool waits = false;
+    world_make(&world);
+    envelopes_send(&world, 3);
+    snprintf(metrics, sizeof metrics, "%.280s/job.prom", world.w.dir.path);
+    for (unsigned i = 0; i < TURNS_MAX && !waits; i++) {
+        payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
+        operator_rest();
+        payer_world_pass(&world.w, 1);
+        json_t *answer = VERB(&world, &status, "settle", "--data", world.data, "--key", world.gas_key,
+                              "--rpc", world.w.anvil.url, "--coin-units", "1000000000000000000", "--urgent",
+                              "0", "--metrics", metrics);
+        ck_assert_int_eq(status, 3);
+        size_t index;
+        const json_t *row;
+        json_array_foreach(pp_json_member(answer, "waiting"), index,
+                           row) if (strcmp(pp_json_text(row, "reason"), "UNPROFITABLE") == 0)
+        {
+            waits = true;
+            ck_assert_str_eq(pp_json_text(row, "kind"), "postReport");
+            ck_assert_uint_gt(pp_json_u64(row, "cost_units"), pp_json_u64(row, "value_units"));
+        }
+        json_decref(answer);
+    }
+    ck_assert(waits);
+    ck_assert_uint_eq(sent_by_gas_key(&world), 0);
+    char *text = metrics_read(metrics);
+    ck_assert_ptr_nonnull(strstr(text, "\npennypost_settle_last_status 3\n"));
+    ck_assert_ptr_nonnull(strstr(text, "# TYPE pennypost_settle_waiting_units gauge\n"));
+    ck_assert_ptr_null(strstr(text, "waiting_units{reason=\"UNPROFITABLE\"} 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\npennypost_settle_balance_wei 1"));
+
+    json_t *answer = VERB(&world, &status, "settle", "--data", world.data, "--key", world.gas_key, "--rpc",
+                          world.w.anvil.url, "--coin-units", "1000", "--metrics", metrics);
+    ck_assert_int_eq(status, 0);
+    ck_assert_uint_eq(operator_count(answer, "done", "postReport"), 1);
+    ck_assert_str_eq(pp_json_text(json_array_get(pp_json_member(answer, "done"), 0), "why"), "WORTH_IT");
+    json_decref(answer);
+    text = metrics_read(metrics);
+    ck_assert_ptr_nonnull(strstr(text, "\npennypost_settle_last_status 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\npennypost_settle_transactions{state=\"FINAL\"} 1\n"));
+    payer_world_done(&world.w);
+}
+END_TEST
+
 PP_TESTS("cli_settle")
+PP_TEST(settle__payouts_have_a_limit__paid_in_parts)
+PP_TEST(settle__price_of_gas__weighed_and_told)
 PP_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
 PP_TEST(settle__killed_between_any_two_steps__settles_once)
 PP_TEST(settle__earned_postage__reaches_operator_and_treasury)

@@ -175,26 +175,29 @@ static char *run_node(const char *command)
 void pp_anvil_deploy(struct pp_anvil *anvil, const struct pp_address *operator_key,
                      const struct pp_address *payee)
 {
-    char *command, *output, hex[6][41];
+    char *command, *output, hex[6][41], limit[48] = "";
     const struct pp_address *named[6] = {operator_key,        payee,
                                          &anvil->accounts[5], &anvil->accounts[1],
                                          &anvil->accounts[2], &anvil->accounts[3]};
     for (unsigned i = 0; i < 6; i++)
         pp_hex_print(named[i]->bytes, 20, hex[i]);
+    if (anvil->payout_limit)
+        snprintf(limit, sizeof limit, "\"payoutLimit\":\"%llu\",", (unsigned long long)anvil->payout_limit);
     ck_assert_int_gt(
-        asprintf(&command,
-                 "cd '%s' && node settlement/contracts/build.mjs '%s/contracts' --quiet >&2 && "
-                 "node settlement/contracts/deploy.mjs --rpc %s --build '%s/contracts' --config - <<'END'\n"
-                 "{\"treasury\":\"0x%s\",\"protocolShare\":%u,\"timers\":{\"freshness\":5,\"replication\":1,"
-                 "\"epoch\":%u,"
-                 "\"missedEpochs\":1,\"signing\":10,\"vesting\":%u,\"claimMargin\":5,\"challenge\":%u},"
-                 "\"operators\":[{\"nodeId\":%u,\"operatorKey\":\"0x%s\",\"payee\":\"0x%s\"}],"
-                 "\"mint\":[{\"to\":\"0x%s\",\"amount\":\"1000000000000\"},{\"to\":\"0x%s\",\"amount\":"
-                 "\"1000000000000\"},"
-                 "{\"to\":\"0x%s\",\"amount\":\"1000000000000\"}]}\nEND\n",
-                 PP_SOURCE_DIR, PP_BINARY_DIR, anvil->url, PP_BINARY_DIR, hex[2], PP_ANVIL_SHARE_BPS,
-                 PP_ANVIL_EPOCH_S, PP_ANVIL_VESTING_S, PP_ANVIL_CHALLENGE_S, PP_ANVIL_NODE, hex[0], hex[1],
-                 hex[3], hex[4], hex[5]),
+        asprintf(
+            &command,
+            "cd '%s' && node settlement/contracts/build.mjs '%s/contracts' --quiet >&2 && "
+            "node settlement/contracts/deploy.mjs --rpc %s --build '%s/contracts' --config - <<'END'\n"
+            "{%s\"treasury\":\"0x%s\",\"protocolShare\":%u,\"timers\":{\"freshness\":5,\"replication\":1,"
+            "\"epoch\":%u,"
+            "\"missedEpochs\":1,\"signing\":10,\"vesting\":%u,\"claimMargin\":5,\"challenge\":%u},"
+            "\"operators\":[{\"nodeId\":%u,\"operatorKey\":\"0x%s\",\"payee\":\"0x%s\"}],"
+            "\"mint\":[{\"to\":\"0x%s\",\"amount\":\"1000000000000\"},{\"to\":\"0x%s\",\"amount\":"
+            "\"1000000000000\"},"
+            "{\"to\":\"0x%s\",\"amount\":\"1000000000000\"}]}\nEND\n",
+            PP_SOURCE_DIR, PP_BINARY_DIR, anvil->url, PP_BINARY_DIR, limit, hex[2], PP_ANVIL_SHARE_BPS,
+            PP_ANVIL_EPOCH_S, PP_ANVIL_VESTING_S, PP_ANVIL_CHALLENGE_S, PP_ANVIL_NODE, hex[0], hex[1], hex[3],
+            hex[4], hex[5]),
         0);
     output = run_node(command);
     json_t *deployed = json_loads(output, 0, NULL);

@@ -22,6 +22,7 @@ struct pp_anvil {
     struct pp_address contract;
     struct pp_address token;
     uint64_t deploy_block;
+    uint64_t payout_limit; /* of one epoch, for the deployment; 0: none */
 };
 
 void pp_anvil_start(struct pp_anvil *anvil, unsigned finality_blocks);

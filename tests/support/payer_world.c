@@ -80,6 +80,11 @@ void payer_world_pass(struct payer_world *w, uint64_t seconds)
 
 void payer_world_make(struct payer_world *w)
 {
+    payer_world_make_limited(w, 0);
+}
+
+void payer_world_make_limited(struct payer_world *w, uint64_t payout_limit)
+{
     struct pp_crypto *crypto;
     struct pp_address operator_address;
     memset(w, 0, sizeof *w);
@@ -90,6 +95,7 @@ void payer_world_make(struct payer_world *w)
     ck_assert_ok(pp_secret_key_address(crypto, &w->operator_key, &operator_address));
     pp_crypto_close(crypto);
     pp_anvil_start(&w->anvil, 0);
+    w->anvil.payout_limit = payout_limit;
     pp_anvil_deploy(&w->anvil, &operator_address, &w->anvil.accounts[4]);
     pp_domain_init(&w->domain, PP_ANVIL_CHAIN_ID, &w->anvil.contract);
     keys_make(w);

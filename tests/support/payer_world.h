@@ -29,6 +29,8 @@ struct payer_world {
 
 /* Blocks come with transactions, and are final at once. */
 void payer_world_make(struct payer_world *w);
+/* With a limit on the payouts of an epoch. */
+void payer_world_make_limited(struct payer_world *w, uint64_t payout_limit);
 void payer_world_done(struct payer_world *w);
 /* From now on a block comes every second: the node's view stays fresh. */
 void payer_world_blocks_flow(struct payer_world *w);

@@ -1,5 +1,6 @@
 #include "pp_test.h"
 
+#include <pp/hash.h>
 #include <pp/job.h>
 
 static struct pp_job_record full_record(void)
@@ -11,6 +12,7 @@ static struct pp_job_record full_record(void)
         .key = {{1}},
         .to = {{2}},
         .expectation = {.topics = {{{3}}, {{4}}, {{5}}, {{6}}}, .mask = 9},
+        .stake = {true, ((pp_u128)19 << 64) + 20, 21},
         .nonce = 11,
         .gas = 12,
         .attempt_count = PP_JOB_ATTEMPTS_MAX,
@@ -50,6 +52,8 @@ START_TEST(job_record__write_and_read__the_same)
     ck_assert(back.attempts[7].fees.priority == record.attempts[7].fees.priority);
     ck_assert_uint_eq(back.attempts[7].first_block, 7);
     ck_assert_uint_eq(back.skipped, 18);
+    ck_assert(back.stake.known && back.stake.value_wei == record.stake.value_wei);
+    ck_assert_uint_eq(back.stake.deadline_s, 21);
     uint8_t again[PP_JOB_RECORD_MAX_BYTES];
     size_t again_length;
     ck_assert_ok(pp_job_encode(&back, again, sizeof again, &again_length));
@@ -75,6 +79,26 @@ START_TEST(job_record__damaged__corrupt)
         ck_assert_error(pp_job_decode(&back, bytes, cut), PP_CORRUPT);
     ck_assert_error(pp_job_decode(&back, bytes, length + 1), PP_CORRUPT);
     ck_assert_uint_eq(back.id, 99);
+}
+END_TEST
+
+/* Goal: a record of the version without a stake is still read: nothing is known of what it is worth. Method: one is cut out of a
+ * newer one. */
+START_TEST(job_record__version_1__read_without_a_stake)
+{
+    struct pp_job_record record = full_record(), back;
+    uint8_t bytes[PP_JOB_RECORD_MAX_BYTES], sum[32];
+    size_t length, at = 1 + 8 + 1 + 1 + 32 + 20 + 1 + 32 * PP_LOG_TOPICS_MAX + 1 + strlen(record.label);
+    ck_assert_ok(pp_job_encode(&record, bytes, sizeof bytes, &length));
+    memmove(bytes + at, bytes + at + 25, length - at - 25);
+    length -= 25;
+    bytes[0] = 1;
+    pp_blake2b_one("pp.job.v1", bytes, length - 16, sum);
+    memcpy(bytes + length - 16, sum, 16);
+    ck_assert_ok(pp_job_decode(&back, bytes, length));
+    ck_assert(!back.stake.known && back.stake.value_wei == 0 && back.stake.deadline_s == 0);
+    ck_assert_uint_eq(back.nonce, 11);
+    ck_assert_str_eq(back.reason, record.reason);
 }
 END_TEST
 
@@ -132,6 +156,7 @@ END_TEST
 PP_TESTS("job_record")
 PP_TEST(job_record__write_and_read__the_same)
 PP_TEST(job_record__damaged__corrupt)
+PP_TEST(job_record__version_1__read_without_a_stake)
 PP_TEST(job_record__impossible__corrupt)
 PP_TEST(job_key__any_difference__another_key)
 PP_TESTS_END

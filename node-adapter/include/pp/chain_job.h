@@ -8,7 +8,7 @@
  * Safe to kill at any instruction and to run again: what was signed is sent again byte for byte, so nothing happens twice. One
  * transaction at a time is on its way to be mined; those that wait for finality do not hold up the next.
  *
- * Own:    the key is copied and wiped by _close. One thread.
+ * Own:    the key is copied and wiped by _close. One thread. With read_only neither _queue, _round nor _finish.
  * Errors: those of the journal (LOCKED, WRONG_DOMAIN, CORRUPT, STORE_FULL), of the chain (CHAIN_*), and TX_FUNDS,
  *         TX_UNDERPRICED, TX_STUCK, TX_UNKNOWN. pp_chain_job_reason says more.
  * Source: specs/settlement.md (JOB-001 and following).
@@ -21,6 +21,15 @@
 
 struct pp_chain_job;
 
+/* Who signs, where that is not a key of this process: a device, a service. The signature is checked to be the account's before
+ * anything is done with it (BAD_SIGNATURE). */
+struct pp_chain_signer {
+    struct pp_address account;
+    enum pp_error (*sign)(void *context, const struct pp_tx *tx, const struct pp_hash *digest,
+                          struct pp_signature *out, char out_reason[PP_RPC_TEXT_MAX]);
+    void *context;
+};
+
 struct pp_chain_job_config {
     const char *dir; /* the journal's own folder; made when missing, mode 0700 */
     const char *rpc_url;
@@ -28,7 +37,9 @@ struct pp_chain_job_config {
     uint32_t timeout_ms;
     uint64_t chain_id;
     struct pp_address contract;
-    const struct pp_secret_key *key;
+    const struct pp_secret_key *key;      /* NULL: the signer's */
+    const struct pp_chain_signer *signer; /* must stay; without key */
+    bool read_only;   /* looks, and writes and sends nothing: then signer.sign may be NULL, and a missing journal is an empty one */
     struct pp_fee_policy fees;
     uint32_t poll_ms; /* between two rounds; 0: 1000 */
 
@@ -50,6 +61,13 @@ enum pp_error pp_chain_job_told(struct pp_chain_job *job, enum pp_error error);
 struct pp_address pp_chain_job_account(const struct pp_chain_job *job);
 /* The job's connection, for questions between rounds. */
 struct pp_rpc *pp_chain_job_rpc(struct pp_chain_job *job);
+
+/* What gas costs now: the base fee of the latest block, and the priority fee that the node suggests. */
+struct pp_chain_job_price {
+    pp_u128 base_fee, priority;
+};
+PP_MUST_CHECK enum pp_error pp_chain_job_price(struct pp_chain_job *job, struct pp_chain_job_price *out);
+const struct pp_fee_policy *pp_chain_job_fees(const struct pp_chain_job *job);
 
 /* EXISTS when a record with this key is on its way or FINAL: that one is in *out. */
 PP_MUST_CHECK enum pp_error pp_chain_job_queue(struct pp_chain_job *job, const struct pp_job_intent *intent,

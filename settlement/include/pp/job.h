@@ -41,6 +41,7 @@ const char *pp_job_kind_name(enum pp_job_kind kind);
 #define PP_JOB_STATES(X) X(QUEUED) X(SIGNED) X(SENT) X(MINED) X(FINAL) X(REPLACED) X(DROPPED) X(UNKNOWN)
 #define PP_JOB_EVENTS(X)                                                                                     \
     X(SIMULATION_REVERTED) /* before it was signed */                                                        \
+    X(NOT_WORTH_IT)        /* before it was signed: gas costs more than its value allows */                  \
     X(BYTES_STORED)        /* signed, the first time or dearer; on disk */                                   \
     X(ACCEPTED)            /* a node has it */                                                               \
     X(NOT_ACCEPTED)        /* a node did not take it, or nobody knows whether */                             \
@@ -87,6 +88,13 @@ struct pp_job_expectation {
 };
 bool pp_job_is_expected(const struct pp_job_expectation *expectation, const struct pp_chain_log *log);
 
+/* What is lost if the transaction is in no block by a time. */
+struct pp_job_stake {
+    bool known;          /* else only the configured most bounds its fee: a promise, or no price is known */
+    pp_u128 value_wei;   /* in the chain's coin */
+    uint64_t deadline_s; /* by the chain's time; 0: none, it can wait for a better price */
+};
+
 #define PP_JOB_LABEL_MAX 96u
 #define PP_JOB_REASON_MAX 160u
 
@@ -99,6 +107,7 @@ struct pp_job_intent {
     char label[PP_JOB_LABEL_MAX]; /* for people */
     const uint8_t *data;
     size_t data_length;
+    struct pp_job_stake stake;
 };
 /* The usual key: this call to this contract happens once. */
 void pp_job_key(enum pp_job_kind kind, const struct pp_address *to, const uint8_t *data, size_t length,
@@ -123,6 +132,7 @@ struct pp_job_record {
     struct pp_address to;
     struct pp_job_expectation expectation;
     char label[PP_JOB_LABEL_MAX];
+    struct pp_job_stake stake;
     uint64_t nonce; /* from SIGNED on */
     uint64_t gas;
     uint32_t attempt_count;
@@ -136,6 +146,7 @@ struct pp_job_record {
     uint32_t skipped;               /* claims that a settle left out */
     char reason[PP_JOB_REASON_MAX]; /* why it was DROPPED or is UNKNOWN */
 };
+#define PP_JOB_NOT_WORTH_ITS_GAS "its gas costs more now than its value allows"
 
 #define PP_JOB_RECORD_MAX_BYTES 1600u
 PP_MUST_CHECK enum pp_error pp_job_encode(const struct pp_job_record *record, uint8_t *out, size_t capacity,
@@ -151,7 +162,19 @@ uint64_t pp_job_gas(uint64_t estimate);
 struct pp_fee_policy {
     pp_u128 most;         /* per gas, ever */
     uint32_t stuck_after; /* blocks without being mined, then a dearer version */
+    uint32_t times;       /* so many times its cost must a transaction be worth, while it can wait; 0: once */
+    uint32_t urgent_s;    /* so long before a deadline the budget begins to rise */
 };
+/* BUDGET-001: the most per gas that a transaction may pay now: its value over `times` its gas while it can wait; from urgent_s before
+ * its deadline on rising in proportion, to all of its value at the deadline and after; never above the policy's most. */
+pp_u128 pp_fees_budget(const struct pp_fee_policy *policy, const struct pp_job_stake *stake, uint64_t gas,
+                       uint64_t now_s);
+/* Token units in the chain's coin, rounded down, and back, rounded up; units_per_coin is what one coin (10^18 wei) is worth. What does
+ * not fit is the largest number. */
+pp_u128 pp_units_to_wei_floor(struct pp_units units, uint64_t units_per_coin);
+struct pp_units pp_wei_to_units_ceil(pp_u128 wei, uint64_t units_per_coin);
+/* gas x price, at most the largest number. */
+pp_u128 pp_fees_cost(uint64_t gas, pp_u128 price);
 /* Twice the base fee and the priority, so that it survives six full blocks; never above the policy's most. TX_UNDERPRICED when
  * even the most is below the base fee. */
 PP_MUST_CHECK enum pp_error pp_fees_first(const struct pp_fee_policy *policy, pp_u128 base_fee,

@@ -69,7 +69,8 @@ struct pp_plan_action {
     size_t lanes_at, lanes_count; /* SETTLE, RELEASE, POST_REFUND: part of plan.lanes */
     size_t payee;                 /* CLAIM_PAYOUT: index into input.payees */
     struct pp_units
-        value; /* what it moves: SETTLE to the pool, CLAIM_PAYOUT to the payee, RELEASE to the payer */
+        value; /* what it moves: SETTLE to the pool, CLAIM_PAYOUT to the payee, RELEASE to the payer; what a report lets settle and claim */
+    uint64_t deadline_s; /* by the chain's time: afterwards the value is lost, or the call is refused; 0: none */
 };
 
 /* Why something that the node holds is not sent now. */
@@ -81,7 +82,9 @@ struct pp_plan_action {
     X(NOTHING_NEW, "the report says nothing that the last one did not")                                      \
     X(DUST, "what could be claimed is less than it is worth")                                                \
     X(RELEASE_WAITS, "the release waits until what was earned has vested")                                   \
-    X(POOL_EMPTY, "the pool has not received enough yet")
+    X(POOL_EMPTY, "the pool has not received enough yet")                                                    \
+    X(UNPROFITABLE, "gas costs more now than its value allows")                                              \
+    X(PAYOUT_LIMIT, "the payouts of this epoch are used up until then")
 enum pp_plan_reason {
 #define X(upper, sentence) PP_PLAN_##upper,
     PP_PLAN_REASONS(X)
@@ -98,6 +101,7 @@ struct pp_plan_wait {
     uint64_t epoch;        /* of the report; 0: none */
     size_t count;          /* lanes that wait for it */
     struct pp_units value; /* what waits */
+    struct pp_units cost;  /* UNPROFITABLE: what its gas would cost now */
 };
 
 /* A lane that may be settled. */

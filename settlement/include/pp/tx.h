@@ -35,6 +35,10 @@ struct pp_tx {
 /* What gets signed. scratch has room for the data and PP_TX_EXTRA_BYTES. */
 PP_MUST_CHECK enum pp_error pp_tx_digest(const struct pp_tx *tx, uint8_t *scratch, size_t capacity,
                                          struct pp_hash *out_digest);
+/* With a signature over that digest, by whomever: the bytes for eth_sendRawTransaction, and the transaction's hash. */
+PP_MUST_CHECK enum pp_error pp_tx_finish(const struct pp_tx *tx, const struct pp_signature *signature,
+                                         uint8_t *out, size_t capacity, size_t *out_length,
+                                         struct pp_hash *out_hash);
 /* The bytes for eth_sendRawTransaction, and the transaction's hash. The same input gives the same bytes (RFC 6979). */
 PP_MUST_CHECK enum pp_error pp_tx_sign(const struct pp_crypto *crypto, const struct pp_secret_key *key,
                                        const struct pp_tx *tx, uint8_t *out, size_t capacity,
