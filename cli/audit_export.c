@@ -186,7 +186,7 @@ static enum pp_error charges_put(struct writing *w, const struct pp_entries *ent
                                             .congestion = from->postage.congestion_grains,
                                             .bond = from->postage.bond_grains,
                                             .retention_days = from->retention_days,
-                                            .stored_day = from->is_unsigned ? 0 : from->stored_day};
+                                            .stored_day = from->is_unsigned || from->is_waiting ? 0 : from->stored_day};
         memcpy(line.charge.channel_id.bytes, from->channel_id.bytes, 32);
         memcpy(line.charge.stamp_id.bytes, from->stamp_id.bytes, 32);
         PP_TRY(line_put(w, &line));

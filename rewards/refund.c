@@ -56,7 +56,7 @@ static enum pp_error early_delete_amount(const struct pp_refund_case *refund_cas
     uint64_t left;
     if (has_reason(before, PP_REFUND_EARLY_DELETE))
         return PP_ALREADY_DELETED;
-    if (has_reason(before, PP_REFUND_NOT_STORED))
+    if (has_reason(before, PP_REFUND_NOT_STORED) || has_reason(before, PP_REFUND_NOT_REPLICATED))
         return PP_NOT_DELETABLE;
     PP_TRY(pp_storage_left(&term, refund_case->today, &left));
     if (refund_case->today - refund_case->stored_day >=
@@ -72,7 +72,7 @@ enum pp_error pp_refund_decide(const struct pp_refund_case *refund_case, enum pp
 {
     struct pp_grains total, amount, refunded;
     PP_TRY(pp_postage_total(&refund_case->postage, &total));
-    if (reason == PP_REFUND_NOT_STORED) {
+    if (reason == PP_REFUND_NOT_STORED || reason == PP_REFUND_NOT_REPLICATED) {
         if (has_reason(before, reason))
             return PP_ALREADY_REFUNDED;
         amount = total;

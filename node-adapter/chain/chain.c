@@ -153,6 +153,7 @@ enum pp_error pp_node_chain_events(struct pp_node *node, const struct pp_chain_e
 struct tick {
     uint32_t day;
     bool lapses;
+    bool waits; /* stamps do, for the quorum */
 };
 
 static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *context)
@@ -165,7 +166,7 @@ static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *co
     PP_TRY(pp_lease_check(node->data.lease)); /* JRN-085 */
     PP_TRY(pp_writer_day(node, pp_writer_time(node)));
     pp_writer_turn(node, LANES_TO_TURN);
-    *out = (struct tick){node->ledger.head.day, pp_lapse_is_due(node)};
+    *out = (struct tick){node->ledger.head.day, pp_lapse_is_due(node), node->ledger.waiting.count > 0};
     return pp_report_epoch_end(node);
 }
 
@@ -175,5 +176,7 @@ enum pp_error pp_node_tick(struct pp_node *node)
     PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, tick_run, &tick));
     if (tick.lapses)
         PP_TRY(pp_lapse_some(node));
+    if (tick.waits)
+        PP_TRY(pp_replication_tick(node));
     return pp_sweep(node, tick.day);
 }

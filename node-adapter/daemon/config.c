@@ -1,6 +1,7 @@
 #include "daemon/config.h"
 
 #include "daemon/shard_list.h"
+#include "ledger/records.h"
 
 #include <pp/assert.h>
 #include <pp/fields.h>
@@ -74,6 +75,8 @@ static const struct key keys[] = {
     {"peers_poll_ms", NUMBER, AT(peers_poll_ms), 10, 600000, "1000", "between two questions to a peer"},
     {"peers_map_mib", NUMBER, AT(peers_map_mib), 1, UINT64_C(1) << 32, "16384",
      "the most that what is held of peers may grow to"},
+    {"replication_seconds", NUMBER, AT(replication_seconds), 0, PP_REPLICATION_MAX_MS / 1000, "600",
+     "a stamp that a quorum does not hold by then is given back; 0: peers are not waited for"},
     {"log_level", TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"clock_file", TEXT, AT(clock_file), 0, 0, "", "for tests: milliseconds added to the clock"},
 };

@@ -39,7 +39,7 @@ struct pp_daemon_config {
     uint64_t payout_minimum_units, refund_bound_bps;
     uint64_t map_mib, lanes_max, verify_threads;
     uint64_t connections, poll_ms, tick_ms;
-    uint64_t peers_poll_ms, peers_map_mib;
+    uint64_t peers_poll_ms, peers_map_mib, replication_seconds;
 };
 
 /* arguments: argv without the program's name: the file, and --key value or --key=value. */

@@ -447,16 +447,35 @@ static enum pp_error open_peers(struct daemon *d)
 {
     char reason[PP_CONFIG_REASON_MAX];
     const enum pp_error error =
-        pp_daemon_peers_open(d->config, d->crypto, &d->node_config.domain, &d->log, &d->peers, reason);
+        pp_daemon_peers_open(d->config, &d->node_config, d->crypto, &d->log, &d->peers, reason);
     if (error != PP_OK)
         say_error(d, "peers", error, reason);
+    return error;
+}
+
+/* With the operators that it waits for; it keeps a copy of them. */
+static enum pp_error open_nodes(struct daemon *d)
+{
+    char reason[PP_CONFIG_REASON_MAX] = "";
+    struct pp_node_operator *operators;
+    enum pp_error error =
+        pp_daemon_peers_operators(d->config, &operators, &d->node_config.operators_count, reason);
+    if (error != PP_OK) {
+        say_error(d, "peers", error, reason);
+        return error;
+    }
+    d->node_config.operators = operators;
+    d->node_config.replication_ms = d->config->replication_seconds * 1000;
+    error = d->config->shards[0] != '\0' ? open_shards(d) : open_node(d);
+    d->node_config.operators = NULL;
+    free(operators);
     return error;
 }
 
 static enum pp_error open_parts(struct daemon *d)
 {
     PP_TRY(prepare(d));
-    PP_TRY(d->config->shards[0] != '\0' ? open_shards(d) : open_node(d));
+    PP_TRY(open_nodes(d));
     enum pp_error error = open_watches(d);
     if (error != PP_OK)
         say_error(d, "chain watch", error, d->config->rpc_url);

@@ -3,6 +3,7 @@
 #include <pp/fields.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,47 @@ enum pp_error pp_daemon_peers_load(const char *path, uint32_t own_node_id, struc
     return PP_BAD_CONFIG;
 }
 
+/* ---- the operators ---- */
+
+/* EVID-079: the lanes of one operator are signed by one key. */
+static enum pp_error operator_add(struct pp_node_operator *list, size_t *count, const struct pp_peer *peer)
+{
+    const uint32_t node_id = pp_lane_node(peer->lane);
+    for (size_t i = 0; i < *count; i++)
+        if (list[i].node_id == node_id)
+            return pp_address_eq(&list[i].address, &peer->operator_address) ? PP_OK : PP_BAD_CONFIG;
+    list[(*count)++] = (struct pp_node_operator){node_id, peer->operator_address};
+    return PP_OK;
+}
+
+enum pp_error pp_daemon_peers_operators(const struct pp_daemon_config *config, struct pp_node_operator **out,
+                                        size_t *out_count, char out_reason[PP_CONFIG_REASON_MAX])
+{
+    struct pp_peer *peers;
+    size_t peer_count, count = 0;
+    *out = NULL;
+    *out_count = 0;
+    if (config->peers_file[0] == '\0' || config->replication_seconds == 0)
+        return PP_OK;
+    PP_TRY(pp_daemon_peers_load(config->peers_file, (uint32_t)config->node_id, &peers, &peer_count, out_reason));
+    struct pp_node_operator *list = calloc(peer_count + 1, sizeof *list);
+    enum pp_error error = list == NULL ? PP_NO_MEMORY : PP_OK;
+    for (size_t i = 0; i < peer_count && error == PP_OK; i++) {
+        error = operator_add(list, &count, &peers[i]);
+        if (error != PP_OK)
+            snprintf(out_reason, PP_CONFIG_REASON_MAX, "%s: operator: node %" PRIu32 " has two keys", config->peers_file,
+                     pp_lane_node(peers[i].lane));
+    }
+    free(peers);
+    if (error != PP_OK || count == 0) {
+        free(list);
+        return error;
+    }
+    *out = list;
+    *out_count = count;
+    return PP_OK;
+}
+
 /* ---- pulling ---- */
 
 /* EVID-078: what is wrong with a peer is told once, when it changes. */
@@ -129,8 +171,17 @@ static void on_told(void *context, const struct pp_peer *peer, enum pp_error err
            pp_log_text("sentence", pp_error_sentence(error)));
 }
 
+static void on_ack_told(void *context, const struct pp_peer *peer, enum pp_error error, uint64_t sequence)
+{
+    const struct pp_daemon_peers *peers = context;
+    pp_log(peers->log, error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN, "acknowledgement",
+           pp_log_number("lane", peer->lane), pp_log_text("url", peer->url),
+           pp_log_number("sequence", sequence), pp_log_error(error),
+           pp_log_text("sentence", pp_error_sentence(error)));
+}
+
 static enum pp_error start(struct pp_daemon_peers *peers, const struct pp_daemon_config *config,
-                           const struct pp_crypto *crypto, const struct pp_domain *domain, char *reason)
+                           const struct pp_node_config *node, const struct pp_crypto *crypto, char *reason)
 {
     char dir[2 * PP_CONFIG_TEXT_MAX], store_reason[PP_STORE_REASON_BYTES] = "";
     struct pp_peer *list = NULL;
@@ -143,13 +194,17 @@ static enum pp_error start(struct pp_daemon_peers *peers, const struct pp_daemon
         snprintf(reason, PP_CONFIG_REASON_MAX, "%.500s: %s", dir, store_reason);
     const struct pp_puller_config puller = {
         .crypto = crypto,
-        .domain = domain,
+        .domain = &node->domain,
         .store = peers->store,
         .peers = list,
         .peer_count = count,
         .lanes_max = (uint32_t)config->lanes_max,
         .poll_ms = (uint32_t)config->peers_poll_ms,
+        .key = &node->operator_key,
+        .node_id = node->node_id,
+        .clock = node->clock,
         .told = on_told,
+        .ack_told = on_ack_told,
         .context = peers,
     };
     if (error == PP_OK && count > 0)
@@ -158,8 +213,8 @@ static enum pp_error start(struct pp_daemon_peers *peers, const struct pp_daemon
     return error;
 }
 
-enum pp_error pp_daemon_peers_open(const struct pp_daemon_config *config, const struct pp_crypto *crypto,
-                                   const struct pp_domain *domain, struct pp_log *log,
+enum pp_error pp_daemon_peers_open(const struct pp_daemon_config *config, const struct pp_node_config *node,
+                                   const struct pp_crypto *crypto, struct pp_log *log,
                                    struct pp_daemon_peers **out, char out_reason[PP_CONFIG_REASON_MAX])
 {
     out_reason[0] = '\0';
@@ -170,7 +225,7 @@ enum pp_error pp_daemon_peers_open(const struct pp_daemon_config *config, const 
     if (peers == NULL)
         return PP_NO_MEMORY;
     peers->log = log;
-    const enum pp_error error = start(peers, config, crypto, domain, out_reason);
+    const enum pp_error error = start(peers, config, node, crypto, out_reason);
     if (error != PP_OK) {
         pp_daemon_peers_close(peers);
         return error;

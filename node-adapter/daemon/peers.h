@@ -15,12 +15,17 @@
 
 struct pp_daemon_peers;
 
-/* NULL in *out when the configuration names no file. */
+/* NULL in *out when the configuration names no file. key: signs acknowledgements; the caller's, until _close. */
 PP_MUST_CHECK enum pp_error pp_daemon_peers_open(const struct pp_daemon_config *config,
-                                                 const struct pp_crypto *crypto,
-                                                 const struct pp_domain *domain, struct pp_log *log,
+                                                 const struct pp_node_config *node,
+                                                 const struct pp_crypto *crypto, struct pp_log *log,
                                                  struct pp_daemon_peers **out,
                                                  char out_reason[PP_CONFIG_REASON_MAX]);
+/* Who must hold a stamp before it earns: the peers' operators, each once; *out is the caller's (free), NULL when nobody is waited
+ * for. BAD_CONFIG. */
+PP_MUST_CHECK enum pp_error pp_daemon_peers_operators(const struct pp_daemon_config *config,
+                                                      struct pp_node_operator **out, size_t *out_count,
+                                                      char out_reason[PP_CONFIG_REASON_MAX]);
 void pp_daemon_peers_close(struct pp_daemon_peers *peers);
 /* NULL: nothing is held. */
 struct pp_replica_store *pp_daemon_peers_store(const struct pp_daemon_peers *peers);

@@ -93,17 +93,23 @@ static void refusal_complete(const struct pp_node *node, const struct pp_item *i
 
 struct known {
     bool found;
-    bool cancelled; /* its ticket was: nothing was stored */
+    bool cancelled; /* all of it was given back: nothing is stored */
     uint64_t sequence;
     uint64_t time_ms;
 };
 
-static enum pp_error ticket_is_cancelled(struct pp_txn *txn, uint64_t sequence, bool *out)
+static enum pp_error is_given_back(struct pp_txn *txn, uint64_t sequence, bool *out)
 {
     struct pp_stamp_row row;
     PP_TRY(pp_stamp_row_get(txn, sequence, &row));
-    *out = (row.refund.reasons & 1u << (PP_REFUND_NOT_STORED - 1)) != 0;
+    *out = pp_stamp_is_given_back(&row);
     return PP_OK;
+}
+
+/* Without other operators, only tickets may have been: no row of others need be read. */
+static bool may_be_given_back(const struct pp_node *node, bool is_ticket)
+{
+    return is_ticket || node->ledger.operators.count > 0;
 }
 
 /* A batch that is sent again stands in one record, in its order: the row behind the one found last needs no search. */
@@ -149,7 +155,9 @@ static enum pp_error known_in_journal(struct pp_node *node, struct pp_txn *txn, 
     out->found = pp_stamp_id_eq(&row->stamp_id, id);
     out->sequence = sequence;
     out->time_ms = record->time_ms;
-    return out->found && pp_record_reserves(record) ? ticket_is_cancelled(txn, sequence, &out->cancelled) : PP_OK;
+    return out->found && may_be_given_back(node, pp_record_reserves(record))
+               ? is_given_back(txn, sequence, &out->cancelled)
+               : PP_OK;
 }
 
 /* The same leaf twice in one request. */
@@ -178,7 +186,9 @@ static enum pp_error known_find(struct pp_node *node, struct pp_txn *txn, struct
     out->found = pp_stamp_id_eq(&recent->stamp_id, &item->ids[index]);
     out->sequence = recent->sequence;
     out->time_ms = recent->time_ms;
-    return out->found && recent->ticket ? ticket_is_cancelled(txn, recent->sequence, &out->cancelled) : PP_OK;
+    return out->found && may_be_given_back(node, recent->ticket)
+               ? is_given_back(txn, recent->sequence, &out->cancelled)
+               : PP_OK;
 }
 
 /* ---- one stamp ---- */
@@ -407,6 +417,9 @@ static bool refused_whole(struct pp_node *node, struct pp_item *item, uint32_t *
     else if (item->host && node->ledger.tickets.count + request->count > PP_TICKETS_MAX)
         pp_item_refuse_whole(item, PP_BUSY, "tickets", pp_value_number(PP_TICKETS_MAX),
                              pp_value_number(node->ledger.tickets.count), RETRY_BUSY_MS);
+    else if (!item->host && request->kind != PP_STAMP_SESSION && !pp_replication_has_room(node, request->count))
+        pp_item_refuse_whole(item, PP_BUSY, "replication", pp_value_number(PP_WAITING_MAX),
+                             pp_value_number(node->ledger.waiting.count), PP_RETRY_FROZEN_MS); /* REW-136 */
     else
         item->error = PP_OK;
     *out_slot = slot;

@@ -30,7 +30,7 @@ static enum pp_error record_find(struct ticket_record *reader, struct pp_txn *tx
 enum ticket_state {
     TICKET_OPEN,
     TICKET_STORED,
-    TICKET_CANCELLED, /* or its lane ended before it was stored */
+    TICKET_CANCELLED, /* or given back later, or its lane ended before it was stored */
 };
 
 struct ticket_view {
@@ -62,7 +62,7 @@ static enum pp_error ticket_look(struct pp_node *node, struct pp_txn *txn, struc
         return PP_CORRUPT;
     PP_TRY(pp_stamp_row_get(txn, sequence, &row));
     *out = (struct ticket_view){
-        .state = row.stored_day != 0 ? TICKET_STORED : TICKET_CANCELLED,
+        .state = row.stored_day != 0 && !pp_stamp_is_given_back(&row) ? TICKET_STORED : TICKET_CANCELLED,
         .slot = pp_ledger_find(&node->ledger, &record->charged.channel_id),
         .stamp_id = stamp->stamp_id,
         .postage = stamp->leaf.postage,
@@ -124,6 +124,8 @@ static enum pp_error commit_run(struct pp_node *node, struct pp_txn *txn, void *
             run->rows[rows++].ticket = run->tickets[i];
     if (rows == 0)
         return PP_OK;
+    if (!pp_replication_has_room(node, rows))
+        return PP_BUSY; /* REW-136 */
     struct pp_record record = {.type = PP_RECORD_TYPE_STORED, .count = (uint32_t)rows, .ticket_rows = run->rows};
     for (size_t i = 0; i < rows; i++)
         PP_TRY(pp_stamp_row_put(txn, run->rows[i].ticket, &row));

@@ -8,7 +8,7 @@
 
 /* ---- a lane ---- */
 
-/* The newest signed refund stands in one of three kinds of record. */
+/* The newest signed refund stands in one of four kinds of record. */
 bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *out)
 {
     switch ((int)record->type) {
@@ -21,6 +21,11 @@ bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *o
         out->refunded = record->cancelled.refunded;
         out->reasons = record->cancelled.reasons;
         out->signature = record->cancelled.refund_signature;
+        return true;
+    case PP_RECORD_TYPE_NOT_REPLICATED:
+        out->refunded = record->not_replicated.refunded;
+        out->reasons = record->not_replicated.reasons;
+        out->signature = record->not_replicated.refund_signature;
         return true;
     case PP_RECORD_TYPE_LEFT:
         out->refunded = record->left.refunded;

@@ -66,6 +66,7 @@ static enum pp_error config_take(struct pp_node *node, const struct pp_node_conf
     node->config.payouts.policy = split.policy;
     node->config.data_dir = NULL; /* the caller's */
     node->config.rates = NULL;
+    node->config.operators = NULL;
     if (node->config.map_bytes == 0)
         node->config.map_bytes = MAP_BYTES_DEFAULT;
     if (node->config.lanes_max == 0)
@@ -78,6 +79,7 @@ static enum pp_error config_take(struct pp_node *node, const struct pp_node_conf
     PP_TRY(pp_crypto_open(&node->crypto));
     if (pp_secret_key_address(node->crypto, &config->operator_key, &node->operator_address) != PP_OK)
         return bad_config(reason, "operator_key: not a key");
+    PP_TRY(pp_replication_init(node, config, reason));
     pp_receipt_secret_from_seed(config->receipt_seed, &node->receipt_secret, &node->receipt_key);
     pp_session_node_secret(config->receipt_seed, &node->session_secret);
     pp_session_public(&node->session_secret, &node->session_key);
@@ -238,6 +240,7 @@ static enum pp_error state_take(struct pp_node *node, char *reason)
         snprintf(reason, PP_STORE_REASON_BYTES, "index row head: it is ahead of the journal, or another one's");
     PP_TRY(error);
     PP_TRY(identity_take(node, reason));
+    PP_TRY(pp_replication_open(node));
     node->memory_from = node->head.next_sequence;
     node->load = node->ledger.head.congestion;
     pp_store_sweep_readers(node->data.journal);
@@ -260,6 +263,7 @@ static void node_free(struct pp_node *node)
     pp_session_secret_done(&node->session_secret);
     sodium_memzero(node->config.receipt_seed, sizeof node->config.receipt_seed);
     pp_pipeline_done(node);
+    pp_replication_done(node);
     free(node->draft);
     free(node->room);
     free(node->rows);

@@ -133,6 +133,19 @@ struct pp_view {
     struct pp_chain_event head;
 };
 
+/* What the other operators acknowledged, until a record holds it. Any thread; under its lock. */
+struct pp_replication {
+    pthread_mutex_t lock;
+    struct pp_ledger_operators set; /* as configured, this one among them; count 0: nobody is waited for */
+    uint64_t deadline_ms;
+    struct pp_replication_peer {
+        struct pp_row_ack ack; /* the newest; next 0: none */
+        uint64_t came_ms;
+    } peers[PP_OPERATORS_MAX]; /* in the set's order */
+    uint64_t opened_ms;        /* when the node began to listen */
+    uint64_t written_ms;       /* when a record was last made of them */
+};
+
 struct pp_node {
     struct pp_node_config config;
     struct pp_rate_table rates;
@@ -143,6 +156,7 @@ struct pp_node {
     struct pp_session_secret session_secret;
     struct pp_session_public session_key;
     struct pp_data data;
+    struct pp_replication replication;
 
     /* of the writer */
     pthread_rwlock_t state;
@@ -350,6 +364,16 @@ PP_MUST_CHECK enum pp_error pp_report_fold(struct pp_node *node, const struct pp
 /* Removes what has expired by this day, some thousand at most. On the caller's thread. */
 PP_MUST_CHECK enum pp_error pp_sweep(struct pp_node *node, uint32_t today);
 
+/* ---- replication.c ---- */
+PP_MUST_CHECK enum pp_error pp_replication_init(struct pp_node *node, const struct pp_node_config *config, char *reason);
+void pp_replication_done(struct pp_node *node);
+/* When the folder is this node's: names the operators, if they are others than it knows. */
+PP_MUST_CHECK enum pp_error pp_replication_open(struct pp_node *node);
+/* Whether so many stamps may become stored: on the writer thread. */
+bool pp_replication_has_room(const struct pp_node *node, size_t stamps);
+/* Makes records of what was acknowledged, and of what was not in time. From any thread. */
+PP_MUST_CHECK enum pp_error pp_replication_tick(struct pp_node *node);
+
 /* ---- refunds.c ---- */
 /* A LOOK item's: the signer of a lane. UNKNOWN_CHANNEL, UNKNOWN_LANE. */
 struct pp_signer_look {
@@ -379,6 +403,11 @@ struct pp_stamp_row {
     uint32_t stored_day; /* tickets only; 0: not stored */
     bool lapsed;         /* no root covered it in time: it earns nothing, and nothing of it is stored */
 };
+/* Whole: nothing of it is stored. */
+static inline bool pp_stamp_is_given_back(const struct pp_stamp_row *row)
+{
+    return (row->refund.reasons & (1u << (PP_REFUND_NOT_STORED - 1) | 1u << (PP_REFUND_NOT_REPLICATED - 1))) != 0;
+}
 PP_MUST_CHECK enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_stamp_row *out);
 PP_MUST_CHECK enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequence, const struct pp_stamp_row *row);
 

@@ -159,6 +159,12 @@ static enum pp_error delete_decide(struct pp_node *node, struct pp_txn *txn, uin
         delete_refuse(result, PP_SESSION_UNSIGNED, "stamp_id");
         return PP_OK;
     }
+    struct pp_ticket waiting;
+    if (pp_waiting_find(&node->ledger.waiting, sequence, &waiting) == PP_OK) { /* REW-135: soon, or never */
+        delete_refuse(result, PP_NOT_DELETABLE, "replication");
+        result->refusal.retry_after_ms = PP_RETRY_BUSY_MS;
+        return PP_OK;
+    }
     PP_TRY(pp_stamp_row_get(txn, sequence, &row));
     uint32_t stored_day = pp_record_reserves(record) ? row.stored_day : pp_day_of(record->time_ms);
     if (stored_day == 0 || row.lapsed) { /* a ticket that is open, or was cancelled; SESSION-048 */

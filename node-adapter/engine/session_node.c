@@ -424,6 +424,10 @@ static enum pp_error sign_run(struct pp_node *node, struct pp_txn *txn, void *co
     }
     if (root_check(node, session, run) != PP_OK)
         return PP_OK;
+    if (!pp_replication_has_room(node, root->count)) { /* REW-136 */
+        (void)refuse_numbers(run->refusal, PP_BUSY, "replication", PP_WAITING_MAX, node->ledger.waiting.count);
+        return PP_OK;
+    }
     struct pp_record record = {
         .type = PP_RECORD_TYPE_SESSION_SIGNED,
         .session_signed = {.channel_id = root->channel_id,

@@ -18,7 +18,9 @@ struct pp_ticket {
     uint64_t time_ms;
     struct pp_postage postage;
     struct pp_stamp_id stamp_id;
+    uint64_t ready; /* of the record behind which it waits for the quorum (ledger/waiting.h); 0: an open ticket */
     uint32_t slot;
+    uint32_t stored_day; /* 0: an open ticket */
     uint16_t retention_days;
 };
 

@@ -28,4 +28,10 @@ struct pp_node;
 PP_MUST_CHECK enum pp_error pp_node_evidence(struct pp_node *node, uint64_t from, uint8_t *out,
                                              size_t capacity, size_t *out_length);
 
+/* What another operator signed of this node's journal (evidence/ack.h), as it came. *out_next: how far that operator is known to
+ * hold it now. Blocks; any thread. source: as in struct pp_request. Errors: those of evidence/ack.h; UNKNOWN_LANE; NO_OPERATORS
+ * (not of the set); EVIDENCE_GAP (it holds more than there is: the journal lost something); EVIDENCE_FORK (another journal); BUSY. */
+PP_MUST_CHECK enum pp_error pp_node_acknowledge(struct pp_node *node, const uint8_t *bytes, size_t length,
+                                                uint64_t source, uint64_t *out_next);
+
 #endif

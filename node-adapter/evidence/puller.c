@@ -21,6 +21,14 @@ struct pull {
     uint8_t *bytes; /* PP_SEGMENT_MAX_BYTES, while one is */
     size_t length;
     bool too_large;
+    bool acknowledges; /* the transfer that is under way does */
+    struct curl_slist *headers;
+    struct pp_ack ack; /* the last one that was made */
+    uint8_t ack_bytes[PP_ACK_BYTES];
+    bool ack_taken;        /* by the peer */
+    uint64_t ack_again_ms; /* not before, unless there is more to say than the peer took */
+    enum pp_error ack_told;
+    bool has_ack_told;
     uint64_t due_ms;
     uint32_t retry_ms; /* 0: no trouble */
     enum pp_error told;
@@ -92,6 +100,8 @@ static void due_set(struct pull *pull, enum pp_error error, bool brought)
 
 static void ended(struct pull *pull, enum pp_error error, bool brought)
 {
+    if (error == PP_NODE_DOWN) /* when it is back, it may have forgotten what it was told */
+        pull->ack_again_ms = 0;
     due_set(pull, error, brought);
     status_set(pull, error, pp_replica_error_convicts(error) ? error : PP_OK, brought);
 }
@@ -138,6 +148,76 @@ static void segment_take(struct pull *pull)
     ended(pull, error, brought);
 }
 
+/* ---- acknowledgements ---- */
+
+static bool is_of_set(const struct pp_ledger_operators *operators, uint32_t node_id)
+{
+    for (uint32_t i = 0; i < operators->count; i++)
+        if (operators->list[i].node_id == node_id)
+            return true;
+    return false;
+}
+
+/* EVID-092: only while something of it waits, and this operator is one of those that are waited for. */
+static bool ack_is_due(const struct pull *pull)
+{
+    const struct pp_ledger *ledger = &pull->replica.ledger;
+    if (!pull->puller->config.key || ledger->waiting.count == 0 ||
+        !is_of_set(&ledger->operators, pull->puller->config.node_id))
+        return false;
+    const bool news = pull->ack_taken && pull->replica.head.next_sequence > pull->ack.next;
+    return news || now_ms() >= pull->ack_again_ms;
+}
+
+/* EVID-061, EVID-090: the replica is on disk as far as it stands. */
+static enum pp_error ack_make(struct pull *pull)
+{
+    const struct pp_puller_config *config = &pull->puller->config;
+    pull->ack = (struct pp_ack){
+        .lane = pull->peer.lane,
+        .next = pull->replica.head.next_sequence,
+        .node_id = config->node_id,
+        .time_ms = config->clock.now_ms(config->clock.context),
+    };
+    memcpy(pull->ack.checksum.bytes, pull->replica.head.checksum, sizeof pull->ack.checksum.bytes);
+    PP_TRY(pp_ack_sign(config->crypto, config->domain, config->key, &pull->ack));
+    pp_ack_encode(&pull->ack, pull->ack_bytes);
+    return PP_OK;
+}
+
+/* Whatever became of it, the question that is due comes next. */
+static void ack_ended(struct pull *pull, enum pp_error error)
+{
+    struct pp_puller *puller = pull->puller;
+    pull->ack_taken = error == PP_OK;
+    pull->ack_again_ms = now_ms() + PP_ACK_AGAIN_MS;
+    pthread_mutex_lock(&puller->lock);
+    pull->status.ack_error = error;
+    if (error == PP_OK)
+        pull->status.acked_sequence = pull->ack.next;
+    pthread_mutex_unlock(&puller->lock);
+    if (pull->has_ack_told && pull->ack_told == error)
+        return;
+    pull->ack_told = error;
+    pull->has_ack_told = true;
+    if (puller->config.ack_told)
+        puller->config.ack_told(puller->config.context, &pull->peer, error, pull->ack.next);
+}
+
+/* A peer's refusal is its trouble or ours; which, its own words say in its log. */
+static enum pp_error ack_answer(const struct pull *pull, CURLcode code)
+{
+    long status = 0;
+    if (code != CURLE_OK)
+        return PP_NODE_DOWN;
+    curl_easy_getinfo(pull->transfer, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200)
+        return PP_OK;
+    if (status >= 500)
+        return PP_NODE_DOWN;
+    return status == 404 ? PP_NOT_FOUND : PP_ACK_REFUSED;
+}
+
 /* ---- transfers ---- */
 
 /* EVID-071: never more than the longest segment is kept. */
@@ -154,10 +234,23 @@ static size_t bytes_take(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
+/* EVID-092 */
+static bool ack_options_set(struct pull *pull)
+{
+    CURL *curl = pull->transfer;
+    struct curl_slist *more;
+    pull->headers = curl_slist_append(NULL, "Content-Type: " PP_ACK_MEDIA_TYPE);
+    more = pull->headers ? curl_slist_append(pull->headers, "Expect:") : NULL;
+    return more && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, pull->headers) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)sizeof pull->ack_bytes) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_POSTFIELDS, pull->ack_bytes) == CURLE_OK;
+}
+
 static bool options_set(struct pull *pull, const char *url)
 {
     CURL *curl = pull->transfer;
-    return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
+    return (!pull->acknowledges || ack_options_set(pull)) &&
+           curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
@@ -177,6 +270,8 @@ static void transfer_end(struct pull *pull)
         pull->puller->under_way--;
     }
     pull->transfer = NULL;
+    curl_slist_free_all(pull->headers);
+    pull->headers = NULL;
     free(pull->bytes);
     pull->bytes = NULL;
     pull->length = 0;
@@ -187,8 +282,14 @@ static void transfer_end(struct pull *pull)
 static enum pp_error transfer_begin(struct pull *pull)
 {
     char url[PP_PEER_URL_MAX + 64];
-    snprintf(url, sizeof url, "%s/v1/evidence/%" PRIu32 "?from=%" PRIu64, pull->peer.url, pull->peer.lane,
-             pull->replica.head.next_sequence);
+    pull->acknowledges = ack_is_due(pull);
+    if (pull->acknowledges) {
+        snprintf(url, sizeof url, "%s/v1/evidence/%" PRIu32 "/acknowledgements", pull->peer.url, pull->peer.lane);
+        PP_TRY(ack_make(pull));
+    } else {
+        snprintf(url, sizeof url, "%s/v1/evidence/%" PRIu32 "?from=%" PRIu64, pull->peer.url, pull->peer.lane,
+                 pull->replica.head.next_sequence);
+    }
     pull->bytes = malloc(PP_SEGMENT_MAX_BYTES);
     pull->transfer = curl_easy_init();
     if (pull->transfer)
@@ -220,6 +321,11 @@ static enum pp_error answer_check(const struct pull *pull, CURLcode code)
 
 static void transfer_done(struct pull *pull, CURLcode code)
 {
+    if (pull->acknowledges) {
+        ack_ended(pull, ack_answer(pull, code));
+        transfer_end(pull);
+        return;
+    }
     const enum pp_error error = answer_check(pull, code);
     if (error == PP_OK)
         segment_take(pull);

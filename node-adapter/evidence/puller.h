@@ -7,18 +7,24 @@
  * Errors: of one peer: NODE_DOWN, NODE_NONSENSE (another media type), BODY_TOO_LARGE, and those of
  *         evidence/replica_store.h. They are told, and stop neither the puller nor another peer.
  * Limits: see PP_PULL_*; lanes_max for each peer.
- * Source: specs/evidence.md (EVID-070 to EVID-079).
+ *         What is held durably is acknowledged to its owner while stamps of it wait for a quorum: one POST a turn, before the
+ *         next question. Whatever becomes of that, the pulling goes on.
+ * Source: specs/evidence.md (EVID-070 to EVID-079, EVID-092).
  */
 #ifndef PP_EVIDENCE_PULLER_H
 #define PP_EVIDENCE_PULLER_H
 
+#include "evidence/ack.h"
 #include "evidence/replica_store.h"
+
+#include <pennypost.h>
 
 #define PP_PEERS_MAX 256u       /* lanes of other operators: as many as there may be operators */
 #define PP_PULLS_MAX 16u        /* transfers at once: 8 MiB of segments at the most */
 #define PP_PULL_TOTAL_MS 30000u /* one segment, at 17 KiB/s */
 #define PP_PULL_CONNECT_MS 5000u
 #define PP_PULL_RETRY_MAX_MS 60000u /* between two tries of a peer in trouble */
+#define PP_ACK_AGAIN_MS 5000u /* what was acknowledged is said again while the peer's stamps still wait: it may have forgotten */
 #define PP_PEER_URL_MAX 256u
 
 /* One lane of another operator. */
@@ -31,6 +37,9 @@ struct pp_peer {
 /* Told when it changes: error OK, or what is wrong with the peer; sequence: how far its journal came. On the puller's thread. */
 typedef void pp_pull_told(void *context, const struct pp_peer *peer, enum pp_error error, uint64_t sequence);
 
+/* The same of acknowledgements. */
+typedef void pp_ack_told(void *context, const struct pp_peer *peer, enum pp_error error, uint64_t sequence);
+
 struct pp_puller_config {
     const struct pp_crypto *crypto;
     const struct pp_domain *domain;
@@ -39,7 +48,11 @@ struct pp_puller_config {
     size_t peer_count;
     uint32_t lanes_max;
     uint32_t poll_ms;
-    pp_pull_told *told; /* may be NULL */
+    const struct pp_secret_key *key; /* signs acknowledgements; outlives the puller. NULL: there are none */
+    uint32_t node_id;                /* whose key it is */
+    struct pp_clock clock;           /* of acknowledgements; with a key */
+    pp_pull_told *told;              /* may be NULL */
+    pp_ack_told *ack_told;           /* may be NULL */
     void *context;
 };
 
@@ -55,6 +68,8 @@ struct pp_pull_status {
     enum pp_error stopped;  /* what its operator is convicted of; OK */
     uint64_t next_sequence; /* 0: not loaded yet */
     uint64_t pulls;         /* answers that brought something */
+    uint64_t acked_sequence; /* how far it was acknowledged, and the peer took it */
+    enum pp_error ack_error; /* of the last acknowledgement; OK */
 };
 /* Any thread. NOT_FOUND: no such peer. */
 PP_MUST_CHECK enum pp_error pp_puller_status(struct pp_puller *puller, uint32_t lane,

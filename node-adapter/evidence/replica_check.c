@@ -1,6 +1,8 @@
 /* What a record of another operator says, against the ledger before it: every signature, and every number that the ledger's
  * step takes as it is. */
 #include "evidence/replica.h"
+
+#include "evidence/ack.h"
 #include "engine/node.h"
 
 #include <pp/assert.h>
@@ -274,6 +276,58 @@ static enum pp_error check_cancelled(struct pp_replica *replica, const struct pp
     return refund_check(replica, record, lane);
 }
 
+/* EVID-055: what was given back whole is not deleted afterwards. Whether it may be, and how much, the step says. */
+static enum pp_error check_not_replicated(struct pp_replica *replica, const struct pp_record *record)
+{
+    const struct pp_ledger_lane *lane = lane_of(replica, &record->not_replicated.channel_id);
+    if (!lane)
+        return PP_EVIDENCE_IMPOSSIBLE;
+    for (uint32_t i = 0; i < record->count; i++)
+        PP_TRY(replica->past->set_deleted(replica->past->context, record->ticket_rows[i].ticket));
+    return refund_check(replica, record, lane);
+}
+
+/* ---- acknowledgements ---- */
+
+static const struct pp_row_operator *operator_find(const struct pp_replica *replica, uint32_t node_id)
+{
+    const struct pp_ledger_operators *operators = &replica->ledger.operators;
+    for (uint32_t i = 0; i < operators->count; i++)
+        if (operators->list[i].node_id == node_id)
+            return &operators->list[i];
+    return NULL;
+}
+
+/* Some record ends there, with that checksum. */
+static enum pp_error ack_stands(struct pp_replica *replica, const struct pp_row_ack *ack)
+{
+    const struct pp_record *record;
+    PP_TRY(pp_replica_find(replica, ack->next - 1, &record));
+    const struct pp_journal_head *head = &replica->look.walk.head;
+    return head->next_sequence == ack->next &&
+                   memcmp(head->checksum, ack->checksum.bytes, sizeof head->checksum) == 0
+               ? PP_OK
+               : PP_EVIDENCE_IMPOSSIBLE;
+}
+
+/* EVID-094: each signed by the operator that it names, over this very journal. The signature first: who has none makes nobody
+ * search. Whether there are enough, the step says. */
+static enum pp_error check_replicated(struct pp_replica *replica, const struct pp_record *record)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct pp_row_ack *row = &record->ack_rows[i];
+        const struct pp_row_operator *by = operator_find(replica, row->node_id);
+        struct pp_ack ack;
+        if (!by || row->next < 2 || row->next > record->sequence)
+            return PP_EVIDENCE_IMPOSSIBLE;
+        pp_ack_of_row(row, replica->config.owner.lane, &ack);
+        if (pp_ack_verify(replica->config.crypto, domain_of(replica), &ack, &by->operator_address) != PP_OK)
+            return PP_EVIDENCE_IMPOSSIBLE;
+        PP_TRY(ack_stands(replica, row));
+    }
+    return PP_OK;
+}
+
 static enum pp_error check_left(struct pp_replica *replica, const struct pp_record *record)
 {
     const struct pp_record_left *left = &record->left;
@@ -320,8 +374,13 @@ enum pp_error pp_replica_check(struct pp_replica *replica, const struct pp_recor
     case PP_RECORD_TYPE_REPORTED:
         return signed_by(replica, &record->reported.report_hash, &record->reported.signature,
                          &replica->config.owner.operator_address);
+    case PP_RECORD_TYPE_NOT_REPLICATED:
+        return check_not_replicated(replica, record);
+    case PP_RECORD_TYPE_REPLICATED:
+        return check_replicated(replica, record);
     case PP_RECORD_TYPE_STORED:
     case PP_RECORD_TYPE_DAY:
+    case PP_RECORD_TYPE_OPERATORS: /* that it is one, the step says; who they are, the contract's registry */
         return PP_OK;
     }
     return PP_EVIDENCE_IMPOSSIBLE;

@@ -1,5 +1,6 @@
 #include "http/http_job.h"
 
+#include "evidence/ack.h"
 #include "http/problem.h"
 
 #include <pp/assert.h>
@@ -34,6 +35,7 @@ static const struct route {
     {PP_HTTP_GET, "/v1/channels/*/lanes/*/sessions/*", 0, false, pp_http_serve_session},
     {PP_HTTP_POST, "/v1/channels/*/lanes/*/roots", SMALL_BODY_MAX, false, pp_http_serve_roots},
     {PP_HTTP_GET, "/v1/evidence/*", 0, true, pp_http_serve_evidence},
+    {PP_HTTP_POST, "/v1/evidence/*/acknowledgements", PP_ACK_BYTES, false, pp_http_serve_acknowledgements},
     {PP_HTTP_GET, "/v1/status", 0, false, pp_http_serve_status},
     {PP_HTTP_GET, "/v1/health", 0, false, pp_http_serve_health},
     {PP_HTTP_GET, "/v1/errors", 0, false, pp_http_serve_errors},

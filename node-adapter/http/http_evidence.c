@@ -1,6 +1,8 @@
-/* GET /v1/evidence/{lane}?from=SEQUENCE: a segment of a lane's journal, for other operators. */
+/* GET /v1/evidence/{lane}?from=SEQUENCE: a segment of a lane's journal, for other operators; and what they say of it:
+ * POST /v1/evidence/{lane}/acknowledgements. */
 #include "http/http_job.h"
 
+#include "evidence/ack.h"
 #include "evidence/publish.h"
 #include "evidence/replica_store.h"
 
@@ -75,14 +77,58 @@ static bool read_from(struct pp_http_job *job)
     return false;
 }
 
-void pp_http_serve_evidence(struct pp_http_job *job, const struct pp_http_params *params)
+static bool read_lane(struct pp_http_job *job, const struct pp_http_params *params)
 {
     uint64_t lane;
     if (!read_number(params->part[0].at, params->part[0].length, UINT32_MAX, &lane)) {
         pp_http_job_refuse_error(job, PP_BAD_FORMAT, "lane");
-        return;
+        return false;
     }
     job->lane = (uint32_t)lane;
-    if (read_from(job))
+    return true;
+}
+
+void pp_http_serve_evidence(struct pp_http_job *job, const struct pp_http_params *params)
+{
+    if (read_lane(job, params) && read_from(job))
         pp_http_job_work(job, evidence_run, evidence_finish);
+}
+
+/* ---- acknowledgements ---- */
+
+static void ack_run(struct pp_http_job *job)
+{
+    struct pp_node *node = writer_of(job->api, job->lane);
+    size_t length;
+    const uint8_t *bytes = pp_http_exchange_body(job->exchange, &length);
+    job->error = node == NULL ? PP_UNKNOWN_LANE
+                              : pp_node_acknowledge(node, bytes, length, job->number, &job->limit);
+}
+
+static void ack_finish(struct pp_http_job *job)
+{
+    struct pp_text *out = pp_http_exchange_answer(job->exchange);
+    if (job->error != PP_OK) {
+        pp_http_job_refuse_error(job, job->error, job->error == PP_UNKNOWN_LANE ? "lane" : "acknowledgement");
+        return;
+    }
+    pp_text_add(out, "{\"lane\":");
+    pp_text_number(out, job->lane);
+    pp_text_add(out, ",\"next\":");
+    pp_text_number(out, job->limit);
+    pp_text_add(out, "}");
+    pp_http_job_answer(job);
+}
+
+/* HTTP-112 */
+void pp_http_serve_acknowledgements(struct pp_http_job *job, const struct pp_http_params *params)
+{
+    if (!read_lane(job, params))
+        return;
+    if (!pp_http_text_is(&pp_http_exchange_head(job->exchange)->content_type, PP_ACK_MEDIA_TYPE)) {
+        pp_http_job_refuse_error(job, PP_UNSUPPORTED_MEDIA, "content_type");
+        return;
+    }
+    job->number = pp_http_exchange_connection(job->exchange);
+    pp_http_job_work(job, ack_run, ack_finish);
 }

@@ -41,6 +41,12 @@ struct pp_clock {
 /* The wall clock. */
 struct pp_clock pp_clock_system(void);
 
+/* Another operator of the network, and the key that signs for it. */
+struct pp_node_operator {
+    uint32_t node_id;
+    struct pp_address address;
+};
+
 struct pp_node_config {
     const char *data_dir;       /* made when missing, mode 0700 */
     uint64_t map_bytes;         /* the most that the store may grow to; 0: 16 GiB */
@@ -61,6 +67,9 @@ struct pp_node_config {
     uint64_t clock_skew_max_ms;           /* ... or when the clock and the chain differ by more; 0: freshness_ms */
     uint16_t protocol_share_bps;
     struct pp_payout_terms payouts;       /* as the network agreed */
+    const struct pp_node_operator *operators; /* the others: a quorum of all must hold a stamp before it earns. Copied */
+    size_t operators_count;                   /* 0: nobody is waited for */
+    uint64_t replication_ms;                  /* a stamp that they do not hold by then is given back; 0: ten minutes */
     struct pp_address payee;    /* of this operator, as registered */
     struct pp_address treasury; /* the protocol's payee */
     struct pp_clock clock;

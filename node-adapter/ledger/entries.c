@@ -77,7 +77,8 @@ static enum pp_error charged_note(struct entries_look *look, const struct pp_rec
                                          .postage = row->leaf.postage,
                                          .retention_days = row->leaf.retention_days,
                                          .stored_day = pp_record_reserves(record) ? 0 : look->ledger.head.day,
-                                         .is_unsigned = is_session};
+                                         .is_unsigned = is_session,
+                                         .is_waiting = look->ledger.head.acks_needed > 0};
         if (is_session)
             charge.session_id = record->session_charged.session_id;
         PP_TRY(pp_leaf_to(&row->leaf, &charge.to));
@@ -94,6 +95,7 @@ static void signed_note(struct entries_look *look, const struct pp_record_sessio
     for (size_t i = look->unsigned_first; i < out->charge_count && left > 0; i++)
         if (out->charges[i].is_unsigned && pp_hash_eq(&out->charges[i].session_id, &root->session_id)) {
             out->charges[i].is_unsigned = false;
+            out->charges[i].is_waiting = look->ledger.head.acks_needed > 0;
             left--;
         }
     while (look->unsigned_first < out->charge_count && !out->charges[look->unsigned_first].is_unsigned)
@@ -145,6 +147,37 @@ static enum pp_error stored_note(struct entries_look *look, const struct pp_reco
         if (!charge)
             return PP_CORRUPT;
         charge->stored_day = look->ledger.head.day;
+        charge->is_waiting = look->ledger.head.acks_needed > 0;
+    }
+    return PP_OK;
+}
+
+static enum pp_error not_replicated_note(struct entries_look *look, const struct pp_record *record)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct pp_charge_entry *charge = charge_of(look->out, record->ticket_rows[i].ticket);
+        struct pp_refund_entry refund = {.channel_id = record->not_replicated.channel_id,
+                                         .reason = PP_REFUND_NOT_REPLICATED,
+                                         .day = look->ledger.head.day};
+        if (!charge)
+            return PP_CORRUPT;
+        refund.stamp_id = charge->stamp_id;
+        PP_TRY(pp_postage_total(&charge->postage, &refund.amount));
+        PP_TRY(refund_keep(look, &refund));
+    }
+    return PP_OK;
+}
+
+/* Before the step, which takes the same ones: the oldest. */
+static enum pp_error replicated_note(struct entries_look *look, const struct pp_record_replicated *replicated)
+{
+    uint64_t position = 0;
+    for (uint32_t i = 0; i < replicated->count; i++) {
+        const struct pp_ticket *stamp = pp_waiting_next(&look->ledger.waiting, &position);
+        struct pp_charge_entry *charge = stamp ? charge_of(look->out, stamp->sequence) : NULL;
+        if (!charge)
+            return PP_CORRUPT;
+        charge->is_waiting = false;
     }
     return PP_OK;
 }
@@ -167,10 +200,14 @@ static enum pp_error record_note(struct entries_look *look, const struct pp_reco
         return deleted_note(look, record);
     case PP_RECORD_TYPE_LEFT:
         return left_note(look, &record->left);
+    case PP_RECORD_TYPE_NOT_REPLICATED:
+        return not_replicated_note(look, record);
     case PP_RECORD_TYPE_REPORTED:
         look->found = record->reported.epoch == look->epoch;
         return PP_OK;
     case PP_RECORD_TYPE_OPENED:
+    case PP_RECORD_TYPE_OPERATORS:
+    case PP_RECORD_TYPE_REPLICATED: /* before the step */
     case PP_RECORD_TYPE_CHAIN:
     case PP_RECORD_TYPE_DAY:
     case PP_RECORD_TYPE_SESSION_OPENED:
@@ -185,6 +222,8 @@ static enum pp_error record_note(struct entries_look *look, const struct pp_reco
 static enum pp_error record_take(struct entries_look *look, const struct pp_record *record)
 {
     PP_TRY(pp_ledger_reserve(&look->ledger, pp_record_events(record)));
+    if (record->type == PP_RECORD_TYPE_REPLICATED)
+        PP_TRY(replicated_note(look, &record->replicated));
     pp_ledger_begin(&look->ledger);
     enum pp_error error = pp_ledger_step(&look->ledger, record);
     pp_ledger_forget(&look->ledger);

@@ -50,6 +50,7 @@ static enum pp_error pools_map(struct pp_ledger *ledger)
     ledger->marks.kept = ledger->marks.dirty + marks_words(ledger->lanes_max);
     ledger->marks_memory = ledger->marks.dirty;
     PP_TRY(pp_tickets_open(&ledger->tickets, ledger->map_key[0]));
+    PP_TRY(pp_waiting_open(&ledger->waiting, ledger->map_key[0]));
     PP_TRY(pp_sessions_open(&ledger->sessions, ledger->map_key[1]));
     return pp_earning_open(&ledger->book, BOOK_ENTRIES_FIRST);
 }
@@ -77,6 +78,7 @@ void pp_ledger_close(struct pp_ledger *ledger)
     pp_memory_unmap(ledger->marks_memory, ledger->mapped_bytes[4]);
     if (ledger->tickets.places)
         pp_tickets_close(&ledger->tickets);
+    pp_waiting_close(&ledger->waiting);
     pp_sessions_close(&ledger->sessions);
     if (ledger->book.entries)
         pp_earning_close(&ledger->book);
@@ -205,7 +207,9 @@ void pp_ledger_begin(struct pp_ledger *ledger)
     ledger->group++;
     ledger->saved_head = ledger->head;
     ledger->save_count = 0;
+    ledger->operators_changed = false;
     pp_tickets_begin(&ledger->tickets);
+    pp_waiting_begin(&ledger->waiting);
     pp_sessions_begin(&ledger->sessions);
     pp_earning_begin(&ledger->book);
 }
@@ -299,7 +303,11 @@ void pp_ledger_undo(struct pp_ledger *ledger)
     while (ledger->head.lane_count > ledger->saved_head.lane_count)
         lane_drop_last(ledger);
     ledger->head = ledger->saved_head;
+    if (ledger->operators_changed)
+        ledger->operators = ledger->saved_operators;
+    ledger->operators_changed = false;
     pp_tickets_undo(&ledger->tickets);
+    pp_waiting_undo(&ledger->waiting);
     pp_sessions_undo(&ledger->sessions);
     pp_earning_undo(&ledger->book);
     ledger->group++;

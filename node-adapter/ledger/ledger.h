@@ -15,6 +15,7 @@
 
 #include "ledger/records.h"
 #include "ledger/sessions.h"
+#include "ledger/waiting.h"
 #include "engine/tickets.h"
 
 #include <pp/congestion.h>
@@ -58,6 +59,12 @@ static inline void pp_ledger_total_add(struct pp_grains *total, struct pp_grains
         *total = PP_GRAINS_MAX;
 }
 
+/* Whose acknowledgements count: ascending, the lane's own operator among them. None: it has no peers, and waits for nobody. */
+struct pp_ledger_operators {
+    uint32_t count;
+    struct pp_row_operator list[PP_OPERATORS_MAX];
+};
+
 /* What is small and changes with records; saved whole at the beginning of a group. */
 struct pp_ledger_head {
     struct pp_record_opened opened;
@@ -70,6 +77,9 @@ struct pp_ledger_head {
     struct pp_earning_total earning;
     uint32_t lane_count;
     uint32_t refund_lists;
+    uint32_t acks_needed; /* of the other operators, before a stamp earns */
+    uint64_t deadline_ms; /* after that, a stamp without them may be given back */
+    uint64_t acked_next;  /* so far they acknowledged the journal, as it says itself */
 };
 
 struct pp_ledger_save;
@@ -107,8 +117,12 @@ struct pp_ledger {
     uint64_t *marks_memory;
     struct pp_earning_book book;
     struct pp_tickets tickets;
+    struct pp_waiting waiting;
     struct pp_sessions sessions;
+    struct pp_ledger_operators operators;
     /* undo */
+    struct pp_ledger_operators saved_operators; /* when they changed in the group */
+    bool operators_changed;
     uint64_t group; /* 0 before the first; odd: open */
     struct pp_ledger_head saved_head;
     struct pp_ledger_save *saves;
@@ -148,6 +162,13 @@ PP_MUST_CHECK enum pp_error pp_ledger_session_sign(struct pp_ledger *ledger, con
 PP_MUST_CHECK enum pp_error pp_ledger_session_lapse(struct pp_ledger *ledger, const struct pp_record *record);
 /* A session that may lapse on the ledger's day; NULL: none may. */
 const struct pp_session *pp_ledger_lapsing(const struct pp_ledger *ledger);
+/* What it does with operators and what they acknowledged: ledger_replication.c. */
+PP_MUST_CHECK enum pp_error pp_ledger_operators_set(struct pp_ledger *ledger, const struct pp_record *record);
+PP_MUST_CHECK enum pp_error pp_ledger_replicated(struct pp_ledger *ledger, const struct pp_record *record);
+/* A stamp is stored: it earns from its stored day on, or waits for the quorum first. The lane was touched. BUSY. */
+PP_MUST_CHECK enum pp_error pp_ledger_stored(struct pp_ledger *ledger, const struct pp_ticket *stamp);
+/* How many of the others must acknowledge, of so many operators. */
+uint32_t pp_ledger_acks_needed(uint32_t operators);
 /* E follows the book of earnings; the totals follow E. */
 PP_MUST_CHECK enum pp_error pp_ledger_earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane *lane);
 /* Room for that many stamps in this group; the only call of the group that may allocate. */

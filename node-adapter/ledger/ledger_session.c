@@ -61,18 +61,20 @@ enum pp_error pp_ledger_session_open(struct pp_ledger *ledger, const struct pp_r
 /* ---- roots ---- */
 
 /* SESSION-034. An open ticket earns when it is stored, a cancelled one was refunded. */
-static enum pp_error leaf_earn(struct pp_ledger *ledger, uint32_t slot, const struct pp_session_leaf *leaf)
+static enum pp_error leaf_earn(struct pp_ledger *ledger, uint32_t slot, const struct pp_session_leaf *leaf,
+                               const struct pp_record *record)
 {
-    const struct pp_storage_term term = {leaf->postage.storage_grains, leaf->retention_days,
-                                         leaf->stored_day};
-    struct pp_grains at_once = pp_grains_add_checked(pp_grains(leaf->postage.base_grains),
-                                                     pp_grains(leaf->postage.congestion_grains));
-    if (leaf->stored_day == 0)
-        return PP_OK;
-    struct pp_earning_lane *earning = &ledger->lanes[slot].earning;
-    PP_TRY(pp_earning_charge_late(&ledger->book, slot, earning, at_once, &term, ledger->head.day));
-    pp_earning_total_charged(&ledger->head.earning, earning, &term); /* only its days that are ahead */
-    return PP_OK;
+    const struct pp_ticket stamp = {
+        .sequence = leaf->sequence,
+        .time_ms = record->time_ms,
+        .postage = leaf->postage,
+        .stamp_id = leaf->stamp_id,
+        .ready = record->sequence,
+        .slot = slot,
+        .stored_day = leaf->stored_day,
+        .retention_days = leaf->retention_days,
+    };
+    return leaf->stored_day == 0 ? PP_OK : pp_ledger_stored(ledger, &stamp);
 }
 
 enum pp_error pp_ledger_session_sign(struct pp_ledger *ledger, const struct pp_record *record)
@@ -94,7 +96,7 @@ enum pp_error pp_ledger_session_sign(struct pp_ledger *ledger, const struct pp_r
     for (uint32_t i = 0; i < root->count; i++) {
         struct pp_session_leaf leaf;
         PP_TRY(pp_sessions_leaf_take(&ledger->sessions, session, &leaf));
-        PP_TRY(leaf_earn(ledger, slot, &leaf));
+        PP_TRY(leaf_earn(ledger, slot, &leaf, record));
     }
     PP_TRY(pp_sessions_root_set(&ledger->sessions, session, &context));
     return pp_ledger_earned_sync(ledger, &ledger->lanes[slot]);

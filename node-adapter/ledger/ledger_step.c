@@ -91,17 +91,22 @@ static enum pp_error stamp_book(struct pp_ledger *ledger, uint32_t slot, const s
     bool is_session = record->type == PP_RECORD_TYPE_SESSION_CHARGED;
     if (is_session)
         PP_TRY(session_leaf_add(ledger, record, row, sequence));
-    if (!pp_record_reserves(record))
-        return is_session ? PP_OK : earn(ledger, slot, &row->leaf.postage, row->leaf.retention_days);
-    const struct pp_ticket ticket = {
+    const bool reserves = pp_record_reserves(record);
+    if (!reserves && is_session)
+        return PP_OK;
+    if (!reserves && ledger->head.acks_needed == 0)
+        return earn(ledger, slot, &row->leaf.postage, row->leaf.retention_days);
+    const struct pp_ticket stamp = {
         .sequence = sequence,
         .time_ms = record->time_ms,
         .postage = row->leaf.postage,
         .stamp_id = row->stamp_id,
+        .ready = reserves ? 0 : sequence,
         .slot = slot,
+        .stored_day = reserves ? 0 : ledger->head.day,
         .retention_days = row->leaf.retention_days,
     };
-    return pp_tickets_add(&ledger->tickets, &ticket);
+    return reserves ? pp_tickets_add(&ledger->tickets, &stamp) : pp_waiting_add(&ledger->waiting, &stamp);
 }
 
 /* What a charge does beside the lane's line: earnings, tickets, totals, the load. */
@@ -216,7 +221,9 @@ static enum pp_error step_deleted(struct pp_ledger *ledger, const struct pp_reco
         const struct pp_row_deleted *row = &record->deleted_rows[i];
         const struct pp_storage_term term = {row->storage_grains, row->retention_days, row->stored_day};
         uint64_t amount;
-        if (pp_sessions_leaf(&ledger->sessions, slot, row->sequence)) /* SESSION-041: nothing of it is earned yet */
+        struct pp_ticket waiting;
+        if (pp_sessions_leaf(&ledger->sessions, slot, row->sequence) || /* SESSION-041: nothing of it is earned yet */
+            pp_waiting_find(&ledger->waiting, row->sequence, &waiting) == PP_OK) /* REW-135 */
             return PP_INVARIANT;
         PP_TRY(pp_earning_refund(&ledger->book, slot, &lane->earning, &term, ledger->head.day, &amount));
         pp_earning_total_refunded(&ledger->head.earning, &lane->earning, &term);
@@ -238,7 +245,10 @@ static enum pp_error step_stored(struct pp_ledger *ledger, const struct pp_recor
             PP_TRY(pp_sessions_leaf_stored(&ledger->sessions, ticket.slot, ticket.sequence, ledger->head.day));
             continue;
         }
-        PP_TRY(earn(ledger, ticket.slot, &ticket.postage, ticket.retention_days));
+        ticket.time_ms = record->time_ms;
+        ticket.ready = record->sequence;
+        ticket.stored_day = ledger->head.day;
+        PP_TRY(pp_ledger_stored(ledger, &ticket));
         PP_TRY(earned_sync(ledger, &ledger->lanes[ticket.slot]));
     }
     return PP_OK;
@@ -264,6 +274,28 @@ static enum pp_error step_cancelled(struct pp_ledger *ledger, const struct pp_re
                          record->sequence);
 }
 
+/* REW-133, REW-134: the quorum did not acknowledge it by its deadline, and now it no longer counts whether it does. */
+static enum pp_error step_not_replicated(struct pp_ledger *ledger, const struct pp_record *record)
+{
+    uint32_t slot = pp_ledger_find(ledger, &record->not_replicated.channel_id);
+    if (slot == PP_SLOT_NONE)
+        return PP_INVARIANT;
+    PP_TRY(pp_ledger_touch(ledger, slot));
+    for (uint32_t i = 0; i < record->count; i++) {
+        struct pp_ticket stamp;
+        struct pp_grains total;
+        PP_TRY(pp_waiting_find(&ledger->waiting, record->ticket_rows[i].ticket, &stamp));
+        if (stamp.slot != slot || record->time_ms < stamp.time_ms ||
+            record->time_ms - stamp.time_ms < ledger->head.deadline_ms)
+            return PP_INVARIANT;
+        PP_TRY(pp_waiting_remove(&ledger->waiting, stamp.sequence));
+        PP_TRY(pp_postage_total(&stamp.postage, &total));
+        PP_TRY(refund_one(ledger, slot, &stamp.stamp_id, total, PP_REFUND_NOT_REPLICATED));
+    }
+    return refund_agrees(ledger, &ledger->lanes[slot], record->not_replicated.refunded,
+                         &record->not_replicated.reasons, record->sequence);
+}
+
 /* ---- leaving ---- */
 
 static enum pp_error step_left(struct pp_ledger *ledger, const struct pp_record *record)
@@ -282,6 +314,7 @@ static enum pp_error step_left(struct pp_ledger *ledger, const struct pp_record 
         return PP_INVARIANT;
     earning_stop(ledger, lane, ledger->head.day);
     PP_TRY(pp_tickets_drop(&ledger->tickets, slot)); /* their money goes back with all the rest */
+    PP_TRY(pp_waiting_drop(&ledger->waiting, slot));
     if (pp_sessions_unsigned_of(&ledger->sessions, slot)) /* SESSION-042 */
         return PP_INVARIANT;
     PP_TRY(pp_sessions_drop(&ledger->sessions, slot));
@@ -347,6 +380,7 @@ static enum pp_error lane_closed(struct pp_ledger *ledger, struct pp_ledger_lane
 {
     enum pp_lane_action action;
     PP_TRY(pp_tickets_drop(&ledger->tickets, (uint32_t)(lane - ledger->lanes)));
+    PP_TRY(pp_waiting_drop(&ledger->waiting, (uint32_t)(lane - ledger->lanes)));
     PP_TRY(pp_sessions_drop(&ledger->sessions, (uint32_t)(lane - ledger->lanes)));
     earning_stop(ledger, lane, ledger->head.day);
     if (lane->lane.state != PP_LANE_STATE_SETTLED)
@@ -467,6 +501,12 @@ enum pp_error pp_ledger_step(struct pp_ledger *ledger, const struct pp_record *r
         return step_day(ledger, record);
     case PP_RECORD_TYPE_REPORTED:
         return step_reported(ledger, record);
+    case PP_RECORD_TYPE_OPERATORS:
+        return pp_ledger_operators_set(ledger, record);
+    case PP_RECORD_TYPE_REPLICATED:
+        return pp_ledger_replicated(ledger, record);
+    case PP_RECORD_TYPE_NOT_REPLICATED:
+        return step_not_replicated(ledger, record);
     }
     return PP_INVARIANT;
 }

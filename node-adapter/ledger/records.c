@@ -15,6 +15,7 @@
 #define write_HASH write_CHANNEL
 #define write_ADDRESS write_CHANNEL
 #define write_SIGNATURE write_CHANNEL
+#define write_CHECKSUM write_CHANNEL
 
 #define read_U8(r, value) ((value) = pp_read_u8(r))
 #define read_U16(r, value) ((value) = pp_read_u16(r))
@@ -27,6 +28,7 @@
 #define read_HASH read_CHANNEL
 #define read_ADDRESS read_CHANNEL
 #define read_SIGNATURE read_CHANNEL
+#define read_CHECKSUM read_CHANNEL
 
 #define PP_WRITE_FIELD(kind, name) write_##kind(w, from->name);
 #define PP_READ_FIELD(kind, name) read_##kind(r, out->name);
@@ -114,15 +116,53 @@ static void deleted_row_read(struct pp_reader *r, struct pp_row_deleted *out)
     PP_ROWS_DELETED(PP_READ_FIELD)
 }
 
-static bool has_rows(enum pp_record_type type)
+static void operator_row_write(struct pp_writer *w, const struct pp_row_operator *from)
 {
-    return type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_STORED || type == PP_RECORD_TYPE_CANCELLED ||
-           type == PP_RECORD_TYPE_DELETED || type == PP_RECORD_TYPE_SESSION_CHARGED;
+    PP_ROWS_OPERATORS(PP_WRITE_FIELD)
+}
+
+static void operator_row_read(struct pp_reader *r, struct pp_row_operator *out)
+{
+    PP_ROWS_OPERATORS(PP_READ_FIELD)
+}
+
+static void ack_row_write(struct pp_writer *w, const struct pp_row_ack *from)
+{
+    PP_ROWS_REPLICATED(PP_WRITE_FIELD)
+}
+
+static void ack_row_read(struct pp_reader *r, struct pp_row_ack *out)
+{
+    PP_ROWS_REPLICATED(PP_READ_FIELD)
+}
+
+/* How many a record may have; 0: its kind has none. */
+static uint32_t rows_max(enum pp_record_type type)
+{
+    switch ((int)type) {
+    case PP_RECORD_TYPE_CHARGED:
+    case PP_RECORD_TYPE_SESSION_CHARGED:
+    case PP_RECORD_TYPE_STORED:
+    case PP_RECORD_TYPE_CANCELLED:
+    case PP_RECORD_TYPE_DELETED:
+    case PP_RECORD_TYPE_NOT_REPLICATED:
+        return PP_RECORD_ROWS_MAX;
+    case PP_RECORD_TYPE_OPERATORS:
+    case PP_RECORD_TYPE_REPLICATED:
+        return PP_OPERATORS_MAX;
+    default:
+        return 0;
+    }
+}
+
+static uint32_t rows_min(enum pp_record_type type)
+{
+    return type == PP_RECORD_TYPE_REPLICATED ? 0 : 1;
 }
 
 static void rows_write(struct pp_writer *w, const struct pp_record *record)
 {
-    PP_ASSERT(record->count >= 1 && record->count <= PP_RECORD_ROWS_MAX);
+    PP_ASSERT(record->count >= rows_min(record->type) && record->count <= rows_max(record->type));
     pp_write_u16(w, (uint16_t)record->count);
     for (uint32_t i = 0; i < record->count; i++)
         if (record->type == PP_RECORD_TYPE_CHARGED)
@@ -131,6 +171,10 @@ static void rows_write(struct pp_writer *w, const struct pp_record *record)
             session_row_write(w, &record->charged_rows[i]);
         else if (record->type == PP_RECORD_TYPE_DELETED)
             deleted_row_write(w, &record->deleted_rows[i]);
+        else if (record->type == PP_RECORD_TYPE_OPERATORS)
+            operator_row_write(w, &record->operator_rows[i]);
+        else if (record->type == PP_RECORD_TYPE_REPLICATED)
+            ack_row_write(w, &record->ack_rows[i]);
         else
             ticket_row_write(w, &record->ticket_rows[i]);
 }
@@ -138,7 +182,7 @@ static void rows_write(struct pp_writer *w, const struct pp_record *record)
 static void rows_read(struct pp_reader *r, struct pp_record_room *room, struct pp_record *out)
 {
     out->count = pp_read_u16(r);
-    if (r->error == PP_OK && (out->count == 0 || out->count > PP_RECORD_ROWS_MAX))
+    if (r->error == PP_OK && (out->count < rows_min(out->type) || out->count > rows_max(out->type)))
         pp_reader_fail(r, PP_TOO_MANY);
     if (r->error != PP_OK)
         out->count = 0;
@@ -149,6 +193,10 @@ static void rows_read(struct pp_reader *r, struct pp_record_room *room, struct p
             session_row_read(r, &out->session_charged, &room->charged[i]);
         else if (out->type == PP_RECORD_TYPE_DELETED)
             deleted_row_read(r, &room->deleted[i]);
+        else if (out->type == PP_RECORD_TYPE_OPERATORS)
+            operator_row_read(r, &room->operators[i]);
+        else if (out->type == PP_RECORD_TYPE_REPLICATED)
+            ack_row_read(r, &room->acks[i]);
         else
             ticket_row_read(r, &room->tickets[i]);
     out->charged_rows = room->charged; /* every member of the two unions is at the same place */
@@ -169,7 +217,7 @@ void pp_record_write(struct pp_writer *w, const struct pp_record *record)
         PP_RECORDS(PP_X)
 #undef PP_X
     }
-    if (has_rows(record->type))
+    if (rows_max(record->type) > 0)
         rows_write(w, record);
 }
 
@@ -208,12 +256,17 @@ static bool head_is_in_range(const struct pp_record *record)
         return record->session_signed.count >= 1 && record->session_signed.count <= PP_SESSION_UNSIGNED_MAX;
     case PP_RECORD_TYPE_SESSION_LAPSED:
         return record->session_lapsed.count >= 1 && record->session_lapsed.count <= PP_SESSION_UNSIGNED_MAX;
+    case PP_RECORD_TYPE_OPERATORS:
+        return record->operators.deadline_ms >= 1 && record->operators.deadline_ms <= PP_REPLICATION_MAX_MS;
+    case PP_RECORD_TYPE_REPLICATED:
+        return record->replicated.count >= 1 && record->replicated.count <= PP_REPLICATED_MAX;
     case PP_RECORD_TYPE_STORED:
     case PP_RECORD_TYPE_CANCELLED:
     case PP_RECORD_TYPE_DELETED:
     case PP_RECORD_TYPE_LEFT:
     case PP_RECORD_TYPE_DAY:
     case PP_RECORD_TYPE_REPORTED:
+    case PP_RECORD_TYPE_NOT_REPLICATED:
         break;
     }
     return true;
@@ -234,7 +287,7 @@ void pp_record_read(struct pp_reader *r, struct pp_record_room *room, struct pp_
         error = PP_OUT_OF_RANGE;
     if (error != PP_OK)
         pp_reader_fail(r, error);
-    if (r->error == PP_OK && has_rows(out->type))
+    if (r->error == PP_OK && rows_max(out->type) > 0)
         rows_read(r, room, out);
     /* A record that charges nothing is never written. */
     if (r->error == PP_OK && out->type == PP_RECORD_TYPE_CHARGED && pp_record_span(out) == 0)

@@ -20,6 +20,8 @@
 #define PP_RECORD_VERSION 1u
 #define PP_RECORD_CHECKSUM_BYTES 16u
 #define PP_RECORD_ROWS_MAX PP_LEAVES_MAX
+#define PP_REPLICATED_MAX PP_LEAVES_MAX /* stamps that one record makes earn: what a group has room for */
+#define PP_REPLICATION_MAX_MS 86400000u /* the longest deadline: a day, for what waits so long has begun to expire */
 
 /* R(enum, lower, number, head fields, row fields): numbers are on disk. */
 #define PP_RECORDS(R)                                                                                        \
@@ -35,7 +37,10 @@
     R(SESSION_OPENED, session_opened, 10, PP_RECORD_SESSION_OPENED, PP_ROWS_NONE)                            \
     R(SESSION_CHARGED, session_charged, 11, PP_RECORD_SESSION_CHARGED, PP_ROWS_SESSION_CHARGED)              \
     R(SESSION_SIGNED, session_signed, 12, PP_RECORD_SESSION_SIGNED, PP_ROWS_NONE)                            \
-    R(SESSION_LAPSED, session_lapsed, 13, PP_RECORD_SESSION_LAPSED, PP_ROWS_NONE)
+    R(SESSION_LAPSED, session_lapsed, 13, PP_RECORD_SESSION_LAPSED, PP_ROWS_NONE)                            \
+    R(OPERATORS, operators, 14, PP_RECORD_OPERATORS, PP_ROWS_OPERATORS)                                      \
+    R(REPLICATED, replicated, 15, PP_RECORD_REPLICATED, PP_ROWS_REPLICATED)                                  \
+    R(NOT_REPLICATED, not_replicated, 16, PP_RECORD_NOT_REPLICATED, PP_ROWS_NOT_REPLICATED)
 
 /* The first record: whose journal this is. */
 #define PP_RECORD_OPENED(F)                                                                                  \
@@ -173,6 +178,33 @@
     F(HASH, session_id)                                                                                      \
     F(U32, count)
 
+/* Whose acknowledgements make a quorum from here on, the lane's own operator among them; and after what time a stamp that they
+ * have not acknowledged may be given back. */
+#define PP_RECORD_OPERATORS(F) F(U64, deadline_ms)
+#define PP_ROWS_OPERATORS(F)                                                                                 \
+    F(U32, node_id)                                                                                          \
+    F(ADDRESS, operator_address)
+
+/* `count` stamps that stand behind records below `next` are replicated. The rows are acknowledgements of a quorum
+ * (evidence/ack.h); without rows, those of an earlier record reach so far. */
+#define PP_RECORD_REPLICATED(F)                                                                              \
+    F(U64, next)                                                                                             \
+    F(U32, count)
+#define PP_ROWS_REPLICATED(F)                                                                                \
+    F(U32, node_id)                                                                                          \
+    F(U64, next)                                                                                             \
+    F(CHECKSUM, checksum)                                                                                    \
+    F(U64, time_ms)                                                                                          \
+    F(SIGNATURE, signature)
+
+/* Stamps of one lane that were not replicated in time. The refund as it stands afterwards. */
+#define PP_RECORD_NOT_REPLICATED(F)                                                                          \
+    F(CHANNEL, channel_id)                                                                                   \
+    F(GRAINS, refunded)                                                                                      \
+    F(HASH, reasons)                                                                                         \
+    F(SIGNATURE, refund_signature)
+#define PP_ROWS_NOT_REPLICATED(F) F(U64, ticket) /* the stamp's sequence */
+
 #define PP_ROWS_NONE(F)
 
 #define PP_RECORD_C_U8 uint8_t
@@ -187,13 +219,19 @@
 #define PP_RECORD_C_ADDRESS struct pp_address
 #define PP_RECORD_C_SIGNATURE struct pp_signature
 #define PP_RECORD_C_LEAF struct pp_leaf
+#define PP_RECORD_C_CHECKSUM struct pp_record_checksum
+
+/* Of a journal, somewhere. */
+struct pp_record_checksum {
+    uint8_t bytes[PP_RECORD_CHECKSUM_BYTES];
+};
 
 enum pp_record_type {
 #define PP_X(upper, lower, number, head, rows) PP_RECORD_TYPE_##upper = number,
     PP_RECORDS(PP_X)
 #undef PP_X
 };
-#define PP_RECORD_TYPE_MAX 13u
+#define PP_RECORD_TYPE_MAX 16u
 
 #define PP_RECORD_MEMBER(kind, name) PP_RECORD_C_##kind name;
 /* struct pp_record_charged and so on: the head. */
@@ -213,6 +251,12 @@ struct pp_row_ticket {
 struct pp_row_deleted {
     PP_ROWS_DELETED(PP_RECORD_MEMBER)
 };
+struct pp_row_operator {
+    PP_ROWS_OPERATORS(PP_RECORD_MEMBER)
+};
+struct pp_row_ack {
+    PP_ROWS_REPLICATED(PP_RECORD_MEMBER)
+};
 
 struct pp_record {
     enum pp_record_type type;
@@ -228,6 +272,8 @@ struct pp_record {
         const struct pp_row_charged *charged_rows;
         const struct pp_row_ticket *ticket_rows;
         const struct pp_row_deleted *deleted_rows;
+        const struct pp_row_operator *operator_rows;
+        const struct pp_row_ack *ack_rows;
     };
 };
 
@@ -237,6 +283,8 @@ struct pp_record_room {
         struct pp_row_charged charged[PP_RECORD_ROWS_MAX];
         struct pp_row_ticket tickets[PP_RECORD_ROWS_MAX];
         struct pp_row_deleted deleted[PP_RECORD_ROWS_MAX];
+        struct pp_row_operator operators[PP_OPERATORS_MAX];
+        struct pp_row_ack acks[PP_OPERATORS_MAX];
     };
 };
 
@@ -270,6 +318,7 @@ static inline size_t pp_record_events(const struct pp_record *record)
 {
     uint32_t leaves = record->type == PP_RECORD_TYPE_SESSION_SIGNED   ? record->session_signed.count
                       : record->type == PP_RECORD_TYPE_SESSION_LAPSED ? record->session_lapsed.count
+                      : record->type == PP_RECORD_TYPE_REPLICATED     ? record->replicated.count
                                                                       : 0;
     return record->count + 1u + leaves;
 }

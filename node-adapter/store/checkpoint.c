@@ -161,7 +161,7 @@ static void turn_mark(struct pp_checkpoint *checkpoint, uint32_t lanes)
 
 static enum pp_error memory_take(struct pp_checkpoint *checkpoint)
 {
-    uint32_t tickets = checkpoint->ledger->tickets.count;
+    uint32_t tickets = checkpoint->ledger->tickets.count + checkpoint->ledger->waiting.count;
     size_t sessions = pp_checkpoint_sessions_bytes(&checkpoint->ledger->sessions);
     checkpoint->head = malloc(sizeof *checkpoint->head);
     checkpoint->rows.bytes = malloc(ROWS_CAPACITY);
@@ -188,11 +188,14 @@ enum pp_error pp_checkpoint_begin(struct pp_checkpoint *checkpoint, const struct
     }
     checkpoint->head->journal = *journal;
     checkpoint->head->ledger = ledger->head;
-    checkpoint->head->tickets = ledger->tickets.count;
+    checkpoint->head->operators = ledger->operators;
+    checkpoint->head->tickets = ledger->tickets.count + ledger->waiting.count;
     checkpoint->head->sessions = ledger->sessions.count;
     checkpoint->head->leaves = ledger->sessions.leaf_count;
     if (ledger->tickets.count > 0)
         pp_tickets_copy(&ledger->tickets, checkpoint->tickets);
+    if (ledger->waiting.count > 0)
+        pp_waiting_copy(&ledger->waiting, checkpoint->tickets + ledger->tickets.count);
     uint64_t *marks = ledger->marks.kept; /* all zero: each was cleared when its lane was taken */
     ledger->marks.kept = ledger->marks.dirty;
     ledger->marks.dirty = marks;

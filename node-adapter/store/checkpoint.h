@@ -34,11 +34,11 @@
 
 #define PP_CHECKPOINT_LANE_MAX_BYTES                                                                         \
     (256u + PP_LANE_RECORD_MAX_BYTES + PP_EARNING_LANE_MAX_BYTES + 8u + PP_REFUND_PEAKS_MAX * 44u)
-#define PP_CHECKPOINT_TICKET_BYTES 86u
+#define PP_CHECKPOINT_TICKET_BYTES 98u
 #define PP_CHECKPOINT_SESSION_BYTES 177u
 #define PP_CHECKPOINT_LEAF_BYTES 99u
 #define PP_CHECKPOINT_HEAD_MAX_BYTES                                                                         \
-    (512u + PP_EARNING_TOTAL_MAX_BYTES + 8u + 16u * PP_CHECKPOINT_SEGMENTS_MAX)
+    (512u + PP_EARNING_TOTAL_MAX_BYTES + 24u * PP_OPERATORS_MAX + 8u + 16u * PP_CHECKPOINT_SEGMENTS_MAX)
 
 /* All lanes are written again, in turns, from the first slot to the last: where that stood when the segment ended. */
 struct pp_checkpoint_segment {
@@ -56,7 +56,8 @@ struct pp_checkpoint_segments {
 struct pp_checkpoint_head {
     struct pp_journal_head journal;
     struct pp_ledger_head ledger;
-    uint32_t tickets;
+    struct pp_ledger_operators operators;
+    uint32_t tickets;            /* open, or waiting for the quorum */
     uint32_t sessions, leaves; /* open; unsigned */
     struct pp_checkpoint_segments segments;
 };
@@ -92,7 +93,7 @@ struct pp_checkpoint {
     /* of the one that is under way */
     struct pp_checkpoint_head *head;
     struct pp_checkpoint_segment next;
-    struct pp_ticket *tickets;
+    struct pp_ticket *tickets; /* open ones, and stamps that wait for the quorum */
     uint32_t tickets_taken;
     uint8_t *sessions; /* their rows, and those of unsigned leaves */
     size_t sessions_length, sessions_taken;

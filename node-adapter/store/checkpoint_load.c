@@ -127,11 +127,14 @@ static void ticket_load(struct load *load, const struct pp_ticket *ticket)
 {
     struct pp_ticket other;
     struct pp_tickets *tickets = &load->ledger->tickets;
+    struct pp_waiting *waiting = &load->ledger->waiting;
     enum pp_error error = PP_OK;
     if (ticket->sequence == 0 || ticket->slot >= load->head->ledger.lane_count ||
-        pp_tickets_find(tickets, ticket->sequence, &other) == PP_OK)
+        (ticket->ready == 0) != (ticket->stored_day == 0) ||
+        pp_tickets_find(tickets, ticket->sequence, &other) == PP_OK ||
+        pp_waiting_find(waiting, ticket->sequence, &other) == PP_OK)
         fail(load, PP_CORRUPT, "ticket", ticket->sequence, "not a ticket");
-    else if ((error = pp_tickets_add(tickets, ticket)) != PP_OK)
+    else if ((error = ticket->ready == 0 ? pp_tickets_add(tickets, ticket) : pp_waiting_add(waiting, ticket)) != PP_OK)
         fail(load, error, "ticket", ticket->sequence, pp_error_name(error));
 }
 
@@ -284,6 +287,7 @@ static enum pp_error body_load(struct load *load, struct pp_txn *txn)
     if (!load->there)
         return PP_NO_MEMORY;
     *head = load->head->ledger;
+    load->ledger->operators = load->head->operators;
     for (uint32_t i = segments->count; i-- > 0;) {
         load->segment = &segments->list[i];
         load->newest = i + 1 == segments->count;
@@ -292,7 +296,8 @@ static enum pp_error body_load(struct load *load, struct pp_txn *txn)
     PP_TRY(all_there(load));
     pp_ledger_map_expect(load->ledger, load->head->ledger.lane_count);
     PP_TRY(part_do(load, txn, map_load));
-    if (load->ledger->tickets.count != load->head->tickets)
+    pp_waiting_sort(&load->ledger->waiting); /* blocks came in any order */
+    if (load->ledger->tickets.count + load->ledger->waiting.count != load->head->tickets)
         fail(load, PP_CORRUPT, "ticket", load->head->tickets, "not as many as the head says");
     PP_TRY(failed(load));
     return txn ? sessions_run(load, txn) : pp_store_read(load->derived, sessions_run, load);

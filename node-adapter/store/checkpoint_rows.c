@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define LANE_ROW_VERSION 2u
-#define HEAD_ROW_VERSION 3u
+#define HEAD_ROW_VERSION 4u
 #define LANE_RECORD_BARE_BYTES 99u /* without holes: pp/lane.h */
 #define STATE_AT 5u                /* in a lane's record: version u8, lane u32, state u8, S, R, E ... */
 #define EARNED_AT 30u
@@ -61,6 +61,35 @@ bool pp_checkpoint_value_open(struct pp_slice key, struct pp_slice value, struct
 }
 
 /* ---- the head ---- */
+
+static void operators_write(struct pp_writer *w, const struct pp_checkpoint_head *head)
+{
+    const struct pp_ledger_operators *operators = &head->operators;
+    pp_write_u64(w, head->ledger.deadline_ms);
+    pp_write_u64(w, head->ledger.acked_next);
+    pp_write_u16(w, (uint16_t)operators->count);
+    for (uint32_t i = 0; i < operators->count; i++) {
+        pp_write_u32(w, operators->list[i].node_id);
+        pp_write_bytes(w, operators->list[i].operator_address.bytes, 20);
+    }
+}
+
+static void operators_read(struct pp_reader *r, struct pp_checkpoint_head *out)
+{
+    struct pp_ledger_operators *operators = &out->operators;
+    out->ledger.deadline_ms = pp_read_u64(r);
+    out->ledger.acked_next = pp_read_u64(r);
+    operators->count = pp_read_u16(r);
+    if (operators->count > PP_OPERATORS_MAX) {
+        operators->count = 0;
+        pp_reader_fail(r, PP_TOO_MANY);
+    }
+    for (uint32_t i = 0; i < operators->count; i++) {
+        operators->list[i].node_id = pp_read_u32(r);
+        pp_read_bytes(r, operators->list[i].operator_address.bytes, 20);
+    }
+    out->ledger.acks_needed = pp_ledger_acks_needed(operators->count);
+}
 
 static void segments_write(struct pp_writer *w, const struct pp_checkpoint_segments *segments)
 {
@@ -124,6 +153,7 @@ enum pp_error pp_checkpoint_head_encode(const struct pp_checkpoint_head *head, u
     pp_write_u32(&w, head->sessions);
     pp_write_u32(&w, head->leaves);
     pp_earning_total_write(&w, &ledger->earning);
+    operators_write(&w, head);
     segments_write(&w, &head->segments);
     return pp_writer_finish(&w, out_length);
 }
@@ -168,6 +198,7 @@ enum pp_error pp_checkpoint_head_decode(struct pp_slice body, struct pp_checkpoi
     out->sessions = pp_read_u32(&r);
     out->leaves = pp_read_u32(&r);
     pp_earning_total_read(&r, &out->ledger.earning);
+    operators_read(&r, out);
     segments_read(&r, &out->segments);
     PP_TRY(pp_reader_finish(&r));
     return out->ledger.earning.day == out->ledger.day ? PP_OK : PP_OUT_OF_RANGE;
@@ -186,6 +217,8 @@ void pp_checkpoint_ticket_write(struct pp_writer *w, const struct pp_ticket *tic
     pp_write_bytes(w, ticket->stamp_id.bytes, sizeof ticket->stamp_id.bytes);
     pp_write_u32(w, ticket->slot);
     pp_write_u16(w, ticket->retention_days);
+    pp_write_u64(w, ticket->ready);
+    pp_write_u32(w, ticket->stored_day);
 }
 
 void pp_checkpoint_ticket_read(struct pp_reader *r, struct pp_ticket *out)
@@ -199,6 +232,8 @@ void pp_checkpoint_ticket_read(struct pp_reader *r, struct pp_ticket *out)
     pp_read_bytes(r, out->stamp_id.bytes, sizeof out->stamp_id.bytes);
     out->slot = pp_read_u32(r);
     out->retention_days = pp_read_u16(r);
+    out->ready = pp_read_u64(r);
+    out->stored_day = pp_read_u32(r);
 }
 
 /* ---- lanes ---- */

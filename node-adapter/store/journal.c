@@ -198,3 +198,13 @@ const struct pp_row_charged *pp_journal_row(const struct pp_record *record, uint
             return &record->charged_rows[i];
     return NULL;
 }
+
+enum pp_error pp_journal_ends_at(struct pp_txn *txn, const struct pp_journal_head *head, struct pp_record_room *room)
+{
+    struct pp_record record;
+    if (head->next_sequence <= 1)
+        return PP_NOT_FOUND;
+    PP_TRY(pp_journal_has(txn, head));
+    PP_TRY(pp_journal_find(txn, head->next_sequence - 1, room, &record, NULL));
+    return record.sequence + pp_record_span(&record) == head->next_sequence ? PP_OK : PP_NOT_FOUND;
+}

@@ -30,6 +30,9 @@ PP_MUST_CHECK enum pp_error pp_journal_append(struct pp_txn *txn, struct pp_jour
 
 /* NOT_FOUND: this journal never stood there; the head is another one's. The checksum depends on all records before. */
 PP_MUST_CHECK enum pp_error pp_journal_has(struct pp_txn *txn, const struct pp_journal_head *head);
+/* The same, and that a record ends there: NOT_FOUND when it runs across. time_ms is not looked at. */
+PP_MUST_CHECK enum pp_error pp_journal_ends_at(struct pp_txn *txn, const struct pp_journal_head *head,
+                                               struct pp_record_room *room);
 
 struct pp_journal_walk {
     struct pp_scan scan;

@@ -28,7 +28,7 @@ enum pp_derived_table {
 };
 
 #define PP_SCHEMA_NUMBER 1u
-#define PP_DERIVED_NUMBER 4u /* of derived.mdb: one of another form is emptied, and built again */
+#define PP_DERIVED_NUMBER 5u /* of derived.mdb: one of another form is emptied, and built again */
 
 #define PP_PATH_MAX 4096u
 /* "DIR/NAME"; BAD_CONFIG when it does not fit. */

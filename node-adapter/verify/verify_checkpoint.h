@@ -9,7 +9,8 @@
 struct pp_verify_seen {
     uint64_t *lanes; /* a bit a lane whose newest row was compared */
     uint32_t tickets;
-    struct pp_ticket *list;    /* the ledger's, ascending */
+    struct pp_ticket *list;    /* the ledger's, and those that wait for the quorum, ascending */
+    uint32_t list_count;
     struct pp_reader sessions; /* the ledger's rows of sessions that no row was compared with yet */
     uint8_t *sessions_bytes;   /* ... which stand here */
     uint32_t session_rows;     /* of sessions and leaves */

@@ -69,7 +69,8 @@ static const struct field lane_fields[] = {
 };
 static const struct field ticket_fields[] = {
     {"sequence", 8}, {"time", 8},      {"base", 8}, {"storage", 8},        {"congestion", 8},
-    {"bond", 8},     {"stamp id", 32}, {"slot", 4}, {"retention days", 2},
+    {"bond", 8},     {"stamp id", 32}, {"slot", 4}, {"retention days", 2}, {"ready", 8},
+    {"stored day", 4},
 };
 
 static const struct field session_fields[] = {
@@ -182,7 +183,7 @@ static void tickets_compare(struct pp_verify_run *run, struct pp_verify_seen *se
         struct pp_writer w;
         size_t length;
         pp_verify_count(run, PP_VERIFY_CHECKPOINT);
-        if (seen->tickets >= run->ledger.tickets.count)
+        if (seen->tickets >= seen->list_count)
             continue;
         pp_writer_init(&w, ours, sizeof ours);
         pp_checkpoint_ticket_write(&w, &seen->list[seen->tickets]);
@@ -250,7 +251,7 @@ void pp_verify_seen_end(struct pp_verify_run *run, const struct pp_verify_seen *
         if (!pp_mark_is_set(seen->lanes, slot))
             pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint lane", slot,
                            "the row is missing");
-    pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint ticket", PP_SLOT_NONE, run->ledger.tickets.count,
+    pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint ticket", PP_SLOT_NONE, seen->list_count,
                      seen->tickets);
     pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint session", PP_SLOT_NONE,
                      run->ledger.sessions.count + run->ledger.sessions.leaf_count, seen->session_rows);
@@ -262,7 +263,8 @@ void pp_verify_head_row(struct pp_verify_run *run, const struct pp_checkpoint_he
 {
     struct pp_checkpoint_head ours = {run->head,
                                       run->ledger.head,
-                                      run->ledger.tickets.count,
+                                      run->ledger.operators,
+                                      run->ledger.tickets.count + run->ledger.waiting.count,
                                       run->ledger.sessions.count,
                                       run->ledger.sessions.leaf_count,
                                       found->segments};
@@ -278,16 +280,20 @@ void pp_verify_head_row(struct pp_verify_run *run, const struct pp_checkpoint_he
 
 enum pp_error pp_verify_seen_begin(const struct pp_verify_run *run, struct pp_verify_seen *out)
 {
-    const uint32_t tickets = run->ledger.tickets.count;
+    const uint32_t open = run->ledger.tickets.count, tickets = open + run->ledger.waiting.count;
     const size_t bytes = pp_checkpoint_sessions_bytes(&run->ledger.sessions);
     *out = (struct pp_verify_seen){.lanes = calloc(run->ledger.head.lane_count / 64 + 1, sizeof *out->lanes),
                                    .list = calloc((size_t)tickets + 1, sizeof *out->list),
+                                   .list_count = tickets,
                                    .sessions_bytes = malloc(bytes + 1)};
     if (!out->lanes || !out->list || !out->sessions_bytes)
         return PP_NO_MEMORY;
     PP_TRY(pp_checkpoint_sessions_write(&run->ledger.sessions, out->sessions_bytes));
-    if (tickets > 0)
-        pp_tickets_list(&run->ledger.tickets, out->list);
+    if (tickets > 0) {
+        pp_tickets_copy(&run->ledger.tickets, out->list);
+        pp_waiting_copy(&run->ledger.waiting, out->list + open);
+        pp_tickets_sort(out->list, tickets);
+    }
     pp_reader_init(&out->sessions, out->sessions_bytes, bytes);
     return PP_OK;
 }

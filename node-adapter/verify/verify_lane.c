@@ -32,19 +32,20 @@ static void bond_book(struct pp_verify_run *run, uint32_t slot, const struct pp_
     pp_ledger_total_add(&run->lanes[slot].bonds, pp_grains(postage->bond_grains));
 }
 
-/* Calls visit for each open ticket. */
+/* Calls visit for each open ticket, and each stamp that waits for the quorum. */
 static enum pp_error tickets_visit(struct pp_verify_run *run,
                                    void (*visit)(struct pp_verify_run *run, uint32_t slot,
                                                  const struct pp_ticket *ticket),
                                    uint32_t slot)
 {
-    uint32_t count = run->ledger.tickets.count;
+    const uint32_t open = run->ledger.tickets.count, count = open + run->ledger.waiting.count;
     if (count == 0)
         return PP_OK;
     struct pp_ticket *list = malloc(count * sizeof *list);
     if (!list)
         return PP_NO_MEMORY;
-    pp_tickets_list(&run->ledger.tickets, list);
+    pp_tickets_copy(&run->ledger.tickets, list);
+    pp_waiting_copy(&run->ledger.waiting, list + open);
     for (uint32_t i = 0; i < count; i++)
         visit(run, slot, &list[i]);
     free(list);
@@ -95,17 +96,24 @@ static enum pp_error lapse_book(struct pp_verify_run *run, const struct pp_chann
     return tickets_visit(run, ticket_lapse, slot);
 }
 
+/* Whether what is stored earns at once, or is booked when the quorum has it. */
+static bool earns_at_once(const struct pp_verify_run *run)
+{
+    return run->ledger.head.acks_needed == 0;
+}
+
 static void charged_book(struct pp_verify_run *run, const struct pp_record *record)
 {
     uint32_t slot = pp_ledger_find(&run->ledger, &record->charged.channel_id);
-    for (uint32_t i = 0; i < record->count && slot != PP_SLOT_NONE && !record->charged.tickets; i++)
+    const bool earns = slot != PP_SLOT_NONE && !record->charged.tickets && earns_at_once(run);
+    for (uint32_t i = 0; i < record->count && earns; i++)
         if (record->charged_rows[i].admitted)
             bond_book(run, slot, &record->charged_rows[i].leaf.postage);
 }
 
 static void stored_book(struct pp_verify_run *run, const struct pp_record *record)
 {
-    for (uint32_t i = 0; i < record->count; i++) {
+    for (uint32_t i = 0; i < record->count && earns_at_once(run); i++) {
         struct pp_ticket ticket;
         if (pp_tickets_find(&run->ledger.tickets, record->ticket_rows[i].ticket, &ticket) == PP_OK &&
             !pp_sessions_leaf(&run->ledger.sessions, ticket.slot, ticket.sequence)) /* else it earns with its root */
@@ -116,8 +124,19 @@ static void stored_book(struct pp_verify_run *run, const struct pp_record *recor
 static void signed_book(struct pp_verify_run *run, const struct pp_record_session_signed *root)
 {
     const struct pp_session *session = pp_sessions_find(&run->ledger.sessions, &root->session_id);
-    if (session)
+    if (session && earns_at_once(run))
         pp_verify_unsigned(run, session->slot, session, root->count, bond_book);
+}
+
+/* The step takes the same ones: the oldest. */
+static void replicated_book(struct pp_verify_run *run, const struct pp_record_replicated *replicated)
+{
+    uint64_t position = 0;
+    for (uint32_t i = 0; i < replicated->count; i++) {
+        const struct pp_ticket *stamp = pp_waiting_next(&run->ledger.waiting, &position);
+        if (stamp)
+            bond_book(run, stamp->slot, &stamp->postage);
+    }
 }
 
 static void lapsed_book(struct pp_verify_run *run, const struct pp_record_session_lapsed *lapsed)
@@ -148,6 +167,11 @@ enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_rec
     case PP_RECORD_TYPE_SESSION_LAPSED:
         lapsed_book(run, &record->session_lapsed);
         return PP_OK;
+    case PP_RECORD_TYPE_REPLICATED:
+        replicated_book(run, &record->replicated);
+        return PP_OK;
+    case PP_RECORD_TYPE_OPERATORS:
+    case PP_RECORD_TYPE_NOT_REPLICATED: /* its money is refunded, all of it */
     case PP_RECORD_TYPE_SESSION_OPENED:
     case PP_RECORD_TYPE_SESSION_CHARGED:
     case PP_RECORD_TYPE_OPENED:

@@ -206,6 +206,28 @@ static void cancelled_before(struct pp_verify_run *run, const struct pp_record *
     refund_check(run, record, slot, &list);
 }
 
+static void not_replicated_before(struct pp_verify_run *run, const struct pp_record *record)
+{
+    uint32_t slot = pp_ledger_find(&run->ledger, &record->not_replicated.channel_id);
+    struct pp_refund_list list;
+    if (slot == PP_SLOT_NONE)
+        return;
+    list_begin(run, slot, &list);
+    for (uint32_t i = 0; i < record->count; i++) {
+        const uint64_t number = record->ticket_rows[i].ticket;
+        struct pp_ticket stamp;
+        struct pp_grains total = PP_GRAINS_ZERO;
+        if (pp_waiting_find(&run->ledger.waiting, number, &stamp) != PP_OK ||
+            pp_postage_total(&stamp.postage, &total) != PP_OK) {
+            pp_verify_tell(run, PP_VERIFY_STEPS, PP_INVARIANT, "stamp", slot,
+                           "%llu does not wait for the quorum", (unsigned long long)number);
+            return;
+        }
+        list_add(run, slot, &list, &stamp.stamp_id, total, PP_REFUND_NOT_REPLICATED);
+    }
+    refund_check(run, record, slot, &list);
+}
+
 static void stored_before(struct pp_verify_run *run, const struct pp_record *record)
 {
     for (uint32_t i = 0; i < record->count; i++) {
@@ -296,6 +318,13 @@ enum pp_error pp_verify_record_before(struct pp_verify_run *run, const struct pp
         return PP_OK;
     case PP_RECORD_TYPE_LEFT:
         left_before(run, record);
+        return PP_OK;
+    case PP_RECORD_TYPE_NOT_REPLICATED:
+        not_replicated_before(run, record);
+        return PP_OK;
+    case PP_RECORD_TYPE_REPLICATED:
+        return pp_verify_replicated(run, record);
+    case PP_RECORD_TYPE_OPERATORS: /* of whom, the step says; who they are, the contract's registry */
         return PP_OK;
     case PP_RECORD_TYPE_DAY:
         return PP_OK;
@@ -448,6 +477,13 @@ void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *r
     case PP_RECORD_TYPE_LEFT:
         summary->refunds += !pp_grains_is_zero(record->left.amount);
         lane_after(run, &record->left.channel_id);
+        break;
+    case PP_RECORD_TYPE_NOT_REPLICATED:
+        summary->refunds += record->count;
+        lane_after(run, &record->not_replicated.channel_id);
+        break;
+    case PP_RECORD_TYPE_OPERATORS:
+    case PP_RECORD_TYPE_REPLICATED: /* its lanes: at the end */
         break;
     case PP_RECORD_TYPE_DAY:
         day_after(run);

@@ -276,8 +276,9 @@ static enum pp_error ticket_rows(struct pp_verify_run *run, const struct pp_reco
         run->marks[ticket] |= stored ? PP_MARK_STORED : PP_MARK_CANCELLED;
         if (stored) {
             expected.stored_day = run->ledger.head.day;
-            if (row.refund.reasons == BIT_OF(PP_REFUND_EARLY_DELETE))
-                expected.refund = row.refund; /* deleted since: compared there */
+            if (row.refund.reasons == BIT_OF(PP_REFUND_EARLY_DELETE) ||
+                row.refund.reasons == BIT_OF(PP_REFUND_NOT_REPLICATED))
+                expected.refund = row.refund; /* refunded since: compared there */
             if (slot != PP_SLOT_NONE && slot != last_slot)
                 pp_verify_lane(run, slot);
             last_slot = slot;
@@ -286,6 +287,25 @@ static enum pp_error ticket_rows(struct pp_verify_run *run, const struct pp_reco
             if (stamp && pp_postage_total(&stamp->leaf.postage, &expected.refund.refunded) != PP_OK)
                 expected.refund.refunded = PP_GRAINS_MAX;
         }
+        row_compare(run, slot, &expected, &row);
+    }
+    return PP_OK;
+}
+
+static enum pp_error not_replicated_rows(struct pp_verify_run *run, const struct pp_record *record)
+{
+    const uint32_t slot = pp_ledger_find(&run->ledger, &record->not_replicated.channel_id);
+    for (uint32_t i = 0; i < record->count; i++) {
+        const uint64_t sequence = record->ticket_rows[i].ticket; /* it waited, so it is below, and a stamp */
+        const struct pp_record *charged;
+        const struct pp_row_charged *stamp;
+        struct pp_stamp_row row, expected = {{BIT_OF(PP_REFUND_NOT_REPLICATED), PP_GRAINS_MAX}, 0};
+        PP_TRY(pp_verify_stamp(run, sequence, &charged, &stamp));
+        PP_TRY(pp_verify_stamp_row(run, sequence, &row));
+        if (stamp)
+            (void)!pp_postage_total(&stamp->leaf.postage, &expected.refund.refunded);
+        expected.stored_day = row.stored_day; /* of a ticket: compared when it was stored */
+        run->marks[sequence] |= PP_MARK_NOT_REPLICATED;
         row_compare(run, slot, &expected, &row);
     }
     return PP_OK;
@@ -302,7 +322,7 @@ enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *
         return deleted_rows(run, record);
     if (record->type == PP_RECORD_TYPE_STORED || record->type == PP_RECORD_TYPE_CANCELLED)
         return ticket_rows(run, record);
-    return PP_OK;
+    return record->type == PP_RECORD_TYPE_NOT_REPLICATED ? not_replicated_rows(run, record) : PP_OK;
 }
 
 /* ---- the end ---- */
@@ -310,9 +330,11 @@ enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *
 static void stamp_row_end(struct pp_verify_run *run, uint64_t sequence, const struct pp_stamp_row *row)
 {
     uint16_t mark = sequence < run->head.next_sequence ? run->marks[sequence] : 0;
-    const uint16_t touched = PP_MARK_DELETED | PP_MARK_STORED | PP_MARK_CANCELLED | PP_MARK_LAPSED;
+    const uint16_t touched =
+        PP_MARK_DELETED | PP_MARK_STORED | PP_MARK_CANCELLED | PP_MARK_LAPSED | PP_MARK_NOT_REPLICATED;
     uint8_t reasons = (uint8_t)((mark & PP_MARK_DELETED ? BIT_OF(PP_REFUND_EARLY_DELETE) : 0) |
-                                (mark & PP_MARK_CANCELLED ? BIT_OF(PP_REFUND_NOT_STORED) : 0));
+                                (mark & PP_MARK_CANCELLED ? BIT_OF(PP_REFUND_NOT_STORED) : 0) |
+                                (mark & PP_MARK_NOT_REPLICATED ? BIT_OF(PP_REFUND_NOT_REPLICATED) : 0));
     run->sequence = sequence;
     if (!(mark & touched))
         pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps row", PP_SLOT_NONE,
@@ -347,12 +369,12 @@ static enum pp_error stamp_rows_end(struct pp_verify_run *run, struct pp_scan *s
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
 
-/* JRN-068, SESSION-048: gone is what was deleted or lapsed, and nothing else; and what was is gone. */
+/* JRN-068, SESSION-048, REW-134: gone is what was deleted, lapsed or given back, and nothing else; and what was is gone. */
 static enum pp_error envelope_end(struct pp_verify_run *run, uint64_t sequence)
 {
     struct pp_key8 key = pp_key8_of(sequence);
     struct pp_slice value;
-    uint16_t mark = run->marks[sequence], gone = mark & (PP_MARK_DELETED | PP_MARK_LAPSED);
+    uint16_t mark = run->marks[sequence], gone = mark & (PP_MARK_DELETED | PP_MARK_LAPSED | PP_MARK_NOT_REPLICATED);
     run->sequence = sequence;
     if (mark & PP_MARK_MISSING) {
         run->summary->envelopes_gone += gone != 0;
@@ -366,7 +388,9 @@ static enum pp_error envelope_end(struct pp_verify_run *run, uint64_t sequence)
     enum pp_error error = pp_txn_get(run->journal, PP_TABLE_ENVELOPES, pp_slice(key.bytes, 8), &value);
     if (error == PP_OK)
         pp_verify_tell(run, PP_VERIFY_ENVELOPES, PP_CORRUPT, "envelope", PP_SLOT_NONE,
-                       mark & PP_MARK_LAPSED ? "it lapsed, and is there" : "it was deleted, and is there");
+                       mark & PP_MARK_LAPSED           ? "it lapsed, and is there"
+                       : mark & PP_MARK_NOT_REPLICATED ? "it was given back, and is there"
+                                                       : "it was deleted, and is there");
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
 

@@ -32,6 +32,7 @@ enum pp_verify_mark {
     PP_MARK_TOPIC = 64, /* was there, so a row of the index must lead to it */
     PP_MARK_EXPIRY = 128, /* a span leads to it */
     PP_MARK_LAPSED = 256, /* no root covered it in time */
+    PP_MARK_NOT_REPLICATED = 512,
 };
 
 /* Where a lane's grains went, beside what its ledger entry says. */
@@ -139,6 +140,9 @@ void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *r
 /* Whether the lane's signer signed it. */
 PP_MUST_CHECK enum pp_error pp_verify_voucher(struct pp_verify_run *run, const struct pp_voucher *voucher,
                                               uint32_t slot);
+
+/* ---- verify_replication.c ---- */
+PP_MUST_CHECK enum pp_error pp_verify_replicated(struct pp_verify_run *run, const struct pp_record *record);
 
 /* ---- verify_session.c ---- */
 PP_MUST_CHECK enum pp_error pp_verify_session_before(struct pp_verify_run *run, const struct pp_record *record);

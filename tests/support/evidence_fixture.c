@@ -262,7 +262,7 @@ void pp_shelf_open(struct pp_shelf *shelf, const struct pp_fixture *fixture)
     const struct pp_replica_config config = {
         .crypto = fixture->crypto,
         .owner = {&fixture->config.domain, FIXTURE_LANE, fixture->operator_address},
-        .lanes_max = 16,
+        .lanes_max = 128,
     };
     *shelf = (struct pp_shelf){0};
     ck_assert_ok(pp_replica_open(&shelf->replica, &config));

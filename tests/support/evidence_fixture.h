@@ -67,7 +67,7 @@ void pp_forge_proof(const struct pp_forge *forge, enum pp_proof_kind kind, uint6
 /* ---- replicas ---- */
 
 #define SHELF_MAX 32u
-#define SHELF_DELETED_MAX 256u
+#define SHELF_DELETED_MAX 1024u
 
 /* A replica with what it took, in memory. */
 struct pp_shelf {

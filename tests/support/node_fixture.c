@@ -3,6 +3,9 @@
 #include "pp_fixture.h"
 #include "pp_test.h"
 
+#include "evidence/ack.h"
+#include "evidence/publish.h"
+
 #include <pp/claims.h>
 #include <pp/price.h>
 #include <pp/refund.h>
@@ -81,6 +84,58 @@ void pp_fixture_close(struct pp_fixture *fixture)
     fixture->node = NULL;
 }
 
+/* ---- other operators ---- */
+
+static struct pp_secret_key peer_key(unsigned peer)
+{
+    return (struct pp_secret_key){{0x99, (uint8_t)(peer + 1)}};
+}
+
+void pp_fixture_peers(struct pp_fixture *fixture, size_t count, uint64_t deadline_ms)
+{
+    ck_assert_uint_le(count, FIXTURE_PEERS_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        const struct pp_secret_key key = peer_key(i);
+        fixture->peers[i].node_id = FIXTURE_PEER_ID + i;
+        ck_assert_ok(pp_secret_key_address(fixture->crypto, &key, &fixture->peers[i].address));
+    }
+    fixture->config.operators = fixture->peers;
+    fixture->config.operators_count = count;
+    fixture->config.replication_ms = deadline_ms;
+}
+
+void pp_fixture_ack_make(struct pp_fixture *fixture, unsigned peer, uint64_t next, uint8_t *out)
+{
+    uint8_t *bytes = malloc(PP_SEGMENT_MAX_BYTES);
+    struct pp_segment segment;
+    struct pp_record_room *room = malloc(sizeof *room);
+    struct pp_segment_walk walk;
+    struct pp_record record;
+    size_t length;
+    const struct pp_secret_key key = peer_key(peer);
+    struct pp_ack ack = {.lane = FIXTURE_LANE, .node_id = FIXTURE_PEER_ID + peer,
+                         .time_ms = atomic_load(&fixture->now_ms)};
+    ck_assert_ok(pp_node_evidence(fixture->node, next == 0 ? UINT64_MAX : next - 1, bytes, PP_SEGMENT_MAX_BYTES, &length));
+    ck_assert_ok(pp_segment_decode(pp_slice(bytes, length), &segment));
+    pp_segment_walk_begin(&segment, room, &walk);
+    if (next != 0)
+        ck_assert_ok(pp_segment_walk_next(&walk, &record));
+    ack.next = walk.head.next_sequence;
+    memcpy(ack.checksum.bytes, walk.head.checksum, sizeof ack.checksum.bytes);
+    ck_assert_ok(pp_ack_sign(fixture->crypto, &fixture->config.domain, &key, &ack));
+    pp_ack_encode(&ack, out);
+    free(bytes);
+    free(room);
+}
+
+enum pp_error pp_fixture_ack(struct pp_fixture *fixture, unsigned peer, uint64_t next)
+{
+    uint8_t bytes[PP_ACK_BYTES];
+    uint64_t known;
+    pp_fixture_ack_make(fixture, peer, next, bytes);
+    return pp_node_acknowledge(fixture->node, bytes, sizeof bytes, 0, &known);
+}
+
 static void on_finding(void *context, const struct pp_verify_finding *finding)
 {
     (void)context;
@@ -92,7 +147,7 @@ static void on_finding(void *context, const struct pp_verify_finding *finding)
 static pp_u128 charge_earned(const struct pp_charge_entry *charge, const struct pp_entries *entries, uint32_t last_day)
 {
     uint64_t days = 0;
-    if (charge->is_unsigned || charge->stored_day == 0)
+    if (charge->is_unsigned || charge->is_waiting || charge->stored_day == 0)
         return 0;
     for (size_t i = 0; i < entries->refund_count; i++)
         if (entries->refunds[i].reason == PP_REFUND_EARLY_DELETE && entries->refunds[i].day < last_day &&

@@ -13,6 +13,8 @@
 #define FIXTURE_LANE ((FIXTURE_NODE_ID << 8) | FIXTURE_SHARD)
 #define FIXTURE_START_MS UINT64_C(1760054400000) /* the beginning of a day */
 #define FIXTURE_DAY_MS UINT64_C(86400000)
+#define FIXTURE_PEER_ID 100u /* of the first of other operators */
+#define FIXTURE_PEERS_MAX 8u
 
 struct pp_fixture {
     char dir[300];
@@ -23,6 +25,7 @@ struct pp_fixture {
     struct pp_crypto *crypto;
     struct pp_receipt_key receipt_key;
     struct pp_address operator_address;
+    struct pp_node_operator peers[FIXTURE_PEERS_MAX];
 };
 
 /* Configuration and clock; nothing is opened. */
@@ -33,6 +36,12 @@ void pp_fixture_close(struct pp_fixture *fixture);
 /* Closes it when it is open; `pennypost verify` must find nothing. out may be NULL. */
 struct pp_verify_summary;
 void pp_fixture_verify(struct pp_fixture *fixture, struct pp_verify_summary *out);
+/* The others of a network of count + 1 operators, for the next pp_fixture_open; 0: it is alone. */
+void pp_fixture_peers(struct pp_fixture *fixture, size_t count, uint64_t deadline_ms);
+/* What a peer signs of the node's journal before `next`, as it stands there (0: at its end). PP_ACK_BYTES. */
+void pp_fixture_ack_make(struct pp_fixture *fixture, unsigned peer, uint64_t next, uint8_t *out);
+/* And tells the node. */
+enum pp_error pp_fixture_ack(struct pp_fixture *fixture, unsigned peer, uint64_t next);
 /* The view is fresh: a head at the fixture's time. */
 void pp_fixture_head(struct pp_fixture *fixture, uint64_t received_units, const struct pp_hash *last_report);
 

@@ -98,6 +98,43 @@ static void day_pass(struct pp_fixture *fixture)
     ck_assert_ok(pp_node_tick(fixture->node));
 }
 
+/* A network of three for a while: what is acknowledged, what is not in time, and what waits when it is alone again. */
+static void network_pass(struct pp_fixture *fixture, struct pp_sender *sender, bool host)
+{
+    pp_fixture_close(fixture);
+    pp_fixture_peers(fixture, 2, 60000);
+    pp_fixture_open(fixture);
+    for (unsigned i = 0; i < 3; i++) {
+        struct pp_made_request made;
+        pp_fixture_head(fixture, 0, NULL);
+        pp_request_make(&made, fixture, sender, 3, (struct pp_parcel_of){100, 5}, 900 + i);
+        if (host) {
+            struct pp_result results[3];
+            struct pp_refusal refusal;
+            struct pp_receipt receipt;
+            ck_assert_ok(pp_node_admit(fixture->node, &made.request, results, &refusal));
+            ck_assert_ok(results[1].refusal.error);
+            const uint64_t tickets[2] = {results[1].sequence, results[2].sequence};
+            ck_assert_ok(pp_node_commit(fixture->node, tickets, 2, &receipt));
+        } else {
+            struct pp_answer answer;
+            pp_submit_wait(fixture->node, &made.request, &answer);
+            ck_assert_ok(answer.error);
+            pp_answer_done(&answer);
+        }
+        pp_request_done(&made);
+        for (unsigned peer = 0; peer < 2 && i == 0; peer++)
+            ck_assert_ok(pp_fixture_ack(fixture, peer, 0));
+        atomic_fetch_add(&fixture->now_ms, i == 2 ? 0 : 60000);
+        pp_fixture_head(fixture, 0, NULL);
+        ck_assert_ok(pp_node_tick(fixture->node));
+    }
+    pp_fixture_close(fixture);
+    pp_fixture_peers(fixture, 0, 60000);
+    pp_fixture_open(fixture);
+    pp_fixture_head(fixture, 0, NULL);
+}
+
 static void journal_make(struct pp_fixture *fixture, const char *dir, bool host)
 {
     struct pp_sender senders[4];
@@ -126,6 +163,7 @@ static void journal_make(struct pp_fixture *fixture, const char *dir, bool host)
     event_tell(fixture, &senders[2], PP_CHAIN_SETTLED, 0, 0);
     event_tell(fixture, &senders[0], PP_CHAIN_CLOSED, 0, 0);
     send_some(fixture, &senders[1], 100, host);
+    network_pass(fixture, &senders[1], host);
     day_pass(fixture);
     pp_fixture_verify(fixture, NULL);
 }
@@ -141,7 +179,8 @@ static void state_take(struct pp_ledger *ledger, struct state *out)
 {
     struct pp_ledger_head head = ledger->head;
     size_t capacity = sizeof head + ledger->head.lane_count * PP_CHECKPOINT_LANE_MAX_BYTES +
-                      (ledger->tickets.count + 1) * sizeof(struct pp_ticket) + ledger->sessions.count * 512 +
+                      (ledger->tickets.count + ledger->waiting.count + 1) * sizeof(struct pp_ticket) +
+                      sizeof ledger->operators + ledger->sessions.count * 512 +
                       ledger->sessions.leaf_count * 256;
     out->bytes = calloc(1, capacity);
     head.refund_lists = 0; /* a place that was handed out stays so */
@@ -163,6 +202,13 @@ static void state_take(struct pp_ledger *ledger, struct state *out)
     memcpy(out->bytes + out->length, list, ledger->tickets.count * sizeof *list);
     out->length += ledger->tickets.count * sizeof *list;
     free(list);
+    list = calloc(ledger->waiting.count + 1u, sizeof *list);
+    pp_waiting_copy(&ledger->waiting, list);
+    memcpy(out->bytes + out->length, list, ledger->waiting.count * sizeof *list);
+    out->length += ledger->waiting.count * sizeof *list;
+    free(list);
+    memcpy(out->bytes + out->length, ledger->operators.list, ledger->operators.count * sizeof ledger->operators.list[0]);
+    out->length += ledger->operators.count * sizeof ledger->operators.list[0];
 }
 
 static void ck_same_state(const struct state *a, const struct state *b, const struct pp_record *record)

@@ -222,6 +222,17 @@ static void print_take(const struct world *w, struct print *out)
         add(out, &tickets[i].postage.storage_grains, 8);
     }
     free(tickets);
+    tickets = calloc(w->ledger.waiting.count + 1, sizeof *tickets);
+    pp_waiting_copy(&w->ledger.waiting, tickets);
+    for (uint32_t i = 0; i < w->ledger.waiting.count; i++) {
+        add(out, &tickets[i].sequence, sizeof tickets[i].sequence);
+        add(out, &tickets[i].ready, sizeof tickets[i].ready);
+    }
+    free(tickets);
+    add(out, w->ledger.operators.list, w->ledger.operators.count * sizeof w->ledger.operators.list[0]);
+    add(out, &head->acks_needed, sizeof head->acks_needed);
+    add(out, &head->deadline_ms, sizeof head->deadline_ms);
+    add(out, &head->acked_next, sizeof head->acked_next);
     ck_assert_uint_le(out->length + pp_checkpoint_sessions_bytes(&w->ledger.sessions), sizeof out->bytes);
     ck_assert_ok(pp_checkpoint_sessions_write(&w->ledger.sessions, out->bytes + out->length));
     out->length += pp_checkpoint_sessions_bytes(&w->ledger.sessions);

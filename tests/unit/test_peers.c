@@ -78,7 +78,46 @@ START_TEST(peers__of_a_bad_file__refused_with_the_field)
 }
 END_TEST
 
+/* EVID-079: each operator once, whatever lanes it has; none where nobody is waited for. */
+START_TEST(operators__of_a_file__each_once_with_one_key)
+{
+    static const char other[] = "{\"node_id\":1,\"shard\":2,\"operator\":\"0x00000000000000000000000000000000000000bb\",\"url\":\"http://a\"}";
+    struct pp_daemon_config config = {.node_id = 7, .replication_seconds = 600};
+    struct pp_node_operator *operators;
+    char reason[PP_CONFIG_REASON_MAX] = "", text[1000];
+    struct pp_temp_dir dir;
+    size_t count;
+    pp_temp_dir_make(&dir);
+    ck_assert_ok(pp_daemon_peers_operators(&config, &operators, &count, reason));
+    ck_assert_uint_eq(count, 0); /* no file */
+    ck_assert_int_lt(snprintf(config.peers_file, sizeof config.peers_file, "%s/peers.json", dir.path),
+                     (int)sizeof config.peers_file);
+    for (unsigned two_keys = 0; two_keys < 2; two_keys++) {
+        snprintf(text, sizeof text, "{\"peers\":[%s%s]}", PEER(1, 0, "http://a") "," PEER(1, 1, "http://a") "," PEER(9, 0, "http://b") ",",
+                 two_keys ? other : PEER(2, 0, "http://c"));
+        FILE *file = fopen(config.peers_file, "w");
+        fputs(text, file);
+        fclose(file);
+        if (two_keys) {
+            ck_assert_error(pp_daemon_peers_operators(&config, &operators, &count, reason), PP_BAD_CONFIG);
+            ck_assert_ptr_nonnull(strstr(reason, "node 1 has two keys"));
+            continue;
+        }
+        ck_assert_ok(pp_daemon_peers_operators(&config, &operators, &count, reason));
+        ck_assert_uint_eq(count, 3);
+        ck_assert_uint_eq(operators[1].node_id, 9);
+        ck_assert_uint_eq(operators[1].address.bytes[19], 0xaa);
+        free(operators);
+    }
+    config.replication_seconds = 0;
+    ck_assert_ok(pp_daemon_peers_operators(&config, &operators, &count, reason));
+    ck_assert_uint_eq(count, 0);
+    pp_temp_dir_remove(&dir);
+}
+END_TEST
+
 PP_TESTS("peers")
 PP_TEST(peers__of_a_good_file__read)
 PP_TEST(peers__of_a_bad_file__refused_with_the_field)
+PP_TEST(operators__of_a_file__each_once_with_one_key)
 PP_TESTS_END

@@ -76,9 +76,19 @@ static void record_random(struct pp_rng *rng, enum pp_record_type type, uint32_t
         out->session_signed.refund_ack = pp_rng_edge_grains(rng);
     } else if (type == PP_RECORD_TYPE_SESSION_LAPSED) {
         out->session_lapsed.count = 1 + (uint32_t)pp_rng_below(rng, PP_SESSION_UNSIGNED_MAX);
+    } else if (type == PP_RECORD_TYPE_OPERATORS) {
+        out->operators.deadline_ms = 1 + pp_rng_below(rng, PP_REPLICATION_MAX_MS);
+    } else if (type == PP_RECORD_TYPE_REPLICATED) {
+        out->replicated.count = 1 + (uint32_t)pp_rng_below(rng, PP_REPLICATED_MAX);
+    } else if (type == PP_RECORD_TYPE_NOT_REPLICATED) {
+        out->not_replicated.refunded = pp_rng_edge_grains(rng);
     }
+    const bool of_operators = type == PP_RECORD_TYPE_OPERATORS || type == PP_RECORD_TYPE_REPLICATED;
+    if (of_operators && rows > PP_OPERATORS_MAX)
+        rows = PP_OPERATORS_MAX;
     bool has_rows = type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_SESSION_CHARGED || type == PP_RECORD_TYPE_STORED ||
-                    type == PP_RECORD_TYPE_CANCELLED || type == PP_RECORD_TYPE_DELETED;
+                    type == PP_RECORD_TYPE_CANCELLED || type == PP_RECORD_TYPE_DELETED ||
+                    type == PP_RECORD_TYPE_NOT_REPLICATED || of_operators;
     out->count = has_rows ? rows : 0;
     out->charged_rows = made_room.charged;
     for (uint32_t i = 0; i < out->count; i++)
@@ -95,6 +105,10 @@ static void record_random(struct pp_rng *rng, enum pp_record_type type, uint32_t
             pp_leaf_id(&made_room.charged[i].leaf, &made_room.charged[i].stamp_id);
         } else if (type == PP_RECORD_TYPE_DELETED) {
             pp_rng_bytes(rng, (uint8_t *)&made_room.deleted[i], sizeof made_room.deleted[i]);
+        } else if (type == PP_RECORD_TYPE_OPERATORS) {
+            pp_rng_bytes(rng, (uint8_t *)&made_room.operators[i], sizeof made_room.operators[i]);
+        } else if (type == PP_RECORD_TYPE_REPLICATED) {
+            pp_rng_bytes(rng, (uint8_t *)&made_room.acks[i], sizeof made_room.acks[i]);
         } else {
             made_room.tickets[i].ticket = pp_rng_u64(rng);
         }
@@ -238,6 +252,13 @@ START_TEST(record__values_out_of_range__each_its_error)
     ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_OPENED, 10 + 36 + 64, 0xff, 1), PP_OUT_OF_RANGE); /* from */
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 11, 0, 1), PP_TOO_MANY); /* count */
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 10, 9, 1), PP_TOO_MANY);
+    ck_assert_error(decode_with(PP_RECORD_TYPE_NOT_REPLICATED, 10 + 32 + 12 + 32 + 65, 9, 1), PP_TOO_MANY); /* count */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_OPERATORS, 10, 1, 1), PP_OUT_OF_RANGE);          /* deadline_ms */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_OPERATORS, 18, 1, 1), PP_TOO_MANY);              /* above 256 */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_OPERATORS, 19, 0, 1), PP_TOO_MANY);
+    ck_assert_error(decode_with(PP_RECORD_TYPE_REPLICATED, 10 + 8, 1, 1), PP_OUT_OF_RANGE);     /* count of stamps */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_REPLICATED, 10 + 12, 2, 1), PP_TOO_MANY);        /* above 256 */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_REPLICATED, 10 + 12 + 1, 0, 1), PP_TRAILING_BYTES); /* none: a record, too */
     /* None admitted. */
     struct pp_record record, back;
     struct pp_rng rng;

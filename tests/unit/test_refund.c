@@ -40,11 +40,11 @@ START_TEST(refund_reasons__table_of_the_specification__equal)
         struct pp_refund_case refund_case = case_on(10, 3);
         struct pp_refund_state state = {0};
         struct pp_grains amount;
-        bool per_stamp = reasons[i].number <= PP_REFUND_EARLY_DELETE;
+        bool per_stamp = reasons[i].number <= PP_REFUND_EARLY_DELETE || reasons[i].number == PP_REFUND_NOT_REPLICATED;
         ck_assert_str_eq(pp_spec_cell(&table, i, 0), reasons[i].name);
         ck_assert_uint_eq(strtoul(pp_spec_cell(&table, i, 1), NULL, 10), reasons[i].number);
         ck_assert_str_eq(pp_spec_cell(&table, i, 3),
-                         reasons[i].number <= PP_REFUND_LEAVING ? "built" : "reserved");
+                         reasons[i].number <= PP_REFUND_NOT_REPLICATED ? "built" : "reserved");
         ck_assert_str_eq(pp_refund_reason_name(reasons[i].number), reasons[i].name);
         ck_assert_error(
             pp_refund_decide(&refund_case, (enum pp_refund_reason)reasons[i].number, &state, &state, &amount),

@@ -1,8 +1,7 @@
 /* pp/entries.h - every charge and every refund that the lanes of one report follow from, as they stood when it was made.
  *
  * Shape:  the journal read from its first record to the report's, and the ledger stepped beside it: it says up to which day a lane
- *         earns. A charge that earns nothing yet (a ticket that is open or was cancelled, a session's leaf without a root) has
- *         stored_day zero.
+ *         earns. A charge that earns nothing (a ticket that is open or was cancelled) has stored_day zero, or says why.
  * Own:    pp_entries_done frees it. Some 200 bytes an entry.
  * Errors: NOT_FOUND (no such report in this journal), CORRUPT, IO, NO_MEMORY.
  * Source: specs/audit.md (AUDIT-020 and following).
@@ -23,6 +22,7 @@ struct pp_charge_entry {
     uint16_t retention_days;
     uint32_t stored_day;
     bool is_unsigned;          /* a session's leaf whose root did not come */
+    bool is_waiting;           /* not replicated to the quorum: it waits, was given back, or its lane ended first */
     struct pp_hash session_id; /* while it is */
 };
 

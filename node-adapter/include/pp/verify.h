@@ -31,6 +31,7 @@
     C(LEAVES, "leaves", "signed by the channel's signer, for all that was not earned")                       \
     C(REFUNDS, "refunds", "R and reasons are those of the list of all refunds, signed by the operator")      \
     C(RELEASES, "releases", "of the cap that was final, signed by the operator")                             \
+    C(ACKS, "acknowledgements", "signed by the operators that are named, over this journal")                 \
     C(REPORTS, "reports", "lanes, roots and payouts recomputed, in order, signed by a quorum")               \
     C(LANES, "lanes", "E + R <= consumed <= S, under the cap, after every record")                           \
     C(SUMS, "sums", "every grain consumed is earned, refunded or still to come; totals are sums")            \

@@ -42,7 +42,17 @@ for (let i = 0; i < 3; i++) {
     const signature = await sign({ hash: digest, privateKey: operatorKey, to: 'hex' });
     segments.push({ first, next, body, bytes: concat(['0x50504531', head, signature, uint(lengthOf(body), 4), body]) });
   }
-  journals.push({ chainId, contract, operatorKey, operator, lane, receiptKey, segments });
+  // what another operator acknowledges of it, to a place in the middle and to the end
+  const acknowledgements = [];
+  for (const next of [3, 6]) {
+    const ackKey = stream.bytes32();
+    const ackNode = 1n + stream.below((1 << 24) - 1);
+    const timeMs = startMs + stream.below(1 << 30);
+    const said = concat([uint(lane, 4), uint(next, 8), checksums[next - 1], uint(ackNode, 4), uint(timeMs, 8)]);
+    const signature = await sign({ hash: hash('pp.ack.v1', concat([separator, said])), privateKey: ackKey, to: 'hex' });
+    acknowledgements.push({ key: ackKey, operator: privateKeyToAddress(ackKey).toLowerCase(), nodeId: ackNode, next, checksum: checksums[next - 1], timeMs, bytes: concat(['0x50504131', said, signature]) });
+  }
+  journals.push({ chainId, contract, operatorKey, operator, lane, receiptKey, segments, acknowledgements });
 }
 
 save('evidence.json', `@noble/hashes ${versionOf('@noble/hashes')}, viem ${versionOf('viem')}; tests/support/vectors/evidence.mjs`, { journals });

@@ -1,0 +1,289 @@
+// Goal: a stamp earns when a quorum holds it and is given back when it does not: four real daemons on loopback, of which three must
+// have it. Two are killed: what is sent then is refunded. One comes back: what is sent then earns. The owner is killed with SIGKILL
+// while acknowledgements come in: nothing is lost, earned twice or refunded beside.
+// Method: anvil, the contract, pennypostd and pennypost as processes; the accounts are read over HTTP.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { strict as assert } from 'node:assert';
+import { createPublicClient, createWalletClient, http, keccak256, stringToHex } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { artifact, build } from '../../settlement/contracts/build.mjs';
+import { deploy } from '../../settlement/contracts/deploy.mjs';
+import { receiptOf } from '../../settlement/contracts/receipt.mjs';
+import { startAnvil } from '../support/chain/anvil.mjs';
+import { cBuildDir, contractsDir } from '../support/chain/paths.mjs';
+import { check } from '../support/chain/suite.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'pennypost-replication-'));
+const file = (name) => join(folder, name);
+const NODES = [1, 2, 3, 4];
+const DEADLINE_S = 4;
+const keyOf = (name) => keccak256(stringToHex(`replication: ${name}`));
+const addressOf = (key) => privateKeyToAccount(key).address;
+
+// ------------------------------------------------------------------------------------------------ processes
+
+const children = new Set();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+  if (!process.exitCode) rmSync(folder, { recursive: true, force: true });
+});
+
+function start(program, args) {
+  const child = spawn(join(cBuildDir, program), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const run = { child, out: '', err: '' };
+  children.add(child);
+  child.stdout.on('data', (data) => (run.out += data));
+  child.stderr.on('data', (data) => (run.err += data));
+  run.ended = new Promise((done) => child.on('close', (status, signal) => {
+    children.delete(child);
+    done({ status, signal, out: run.out, err: run.err });
+  }));
+  return run;
+}
+
+async function until(what, look, seconds = 90) {
+  for (const end = Date.now() + seconds * 1000; ; ) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+async function pennypost(verb, ...args) {
+  const end = await start('pennypost', [verb, ...args, '--json', '--passphrase-file', file('pass')]).ended;
+  if (end.status !== 0) throw new Error(`pennypost ${verb} ${args.join(' ')}: ${end.out}${end.err}`);
+  return JSON.parse(end.out);
+}
+
+async function importKey(path, kind, key) {
+  writeFileSync(file('hex'), key.slice(2), { mode: 0o600 });
+  await pennypost('keygen', '--kind', kind, '--quick', '--import', file('hex'), path);
+  rmSync(file('hex'));
+}
+
+const ports = {};
+const nodes = {};
+
+// peers: node ids, or [node id, operator] where it is to be taken for another's
+function writeConfig(id, deployment, rpc, peers) {
+  writeFileSync(file(`peers-${id}.json`), JSON.stringify({
+    peers: peers.map((peer) => {
+      const [node, operator] = Array.isArray(peer) ? peer : [peer, addressOf(keyOf(`operator ${peer}`))];
+      return { node_id: node, shard: 0, operator, url: `http://127.0.0.1:${ports[node] ?? 1}` };
+    }),
+  }));
+  writeFileSync(file(`node-${id}.conf`), `
+    data_dir = ${file(`data-${id}`)}
+    listen = 127.0.0.1:${ports[id]}
+    rpc_url = ${rpc}
+    chain_id = ${deployment.chainId}
+    contract = ${deployment.contract}
+    token = ${deployment.token}
+    node_id = ${id}
+    operator_key = ${file(`operator-${id}.key`)}
+    receipt_key = ${file(`receipt-${id}.key`)}
+    passphrase_file = ${file('pass')}
+    payee = ${addressOf(keyOf(`operator ${id}`))}
+    treasury = ${addressOf(keyOf('treasury'))}
+    rates_file = ${file('rates.json')}
+    epoch_seconds = 60
+    freshness_seconds = 30
+    protocol_share_bps = 500
+    map_mib = 256
+    poll_ms = 100
+    tick_ms = 100
+    verify_threads = 1
+    peers_file = ${file(`peers-${id}.json`)}
+    peers_poll_ms = 30
+    peers_map_mib = 256
+    replication_seconds = ${DEADLINE_S}
+  `);
+}
+
+async function startNode(id) {
+  const node = start('pennypostd', [file(`node-${id}.conf`)]);
+  await Promise.race([
+    until('listening', () => node.out.includes('\n')),
+    node.ended.then((end) => { throw new Error(`pennypostd ${id} ended with status ${end.status}: ${end.err}`); }),
+  ]);
+  node.url = `http://${node.out.trim().split(' ')[1]}`;
+  nodes[id] = node;
+  return node;
+}
+
+async function killNode(id) {
+  nodes[id].child.kill('SIGKILL');
+  await nodes[id].ended;
+}
+
+async function freePort() {
+  const { createServer } = await import('node:net');
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+// ------------------------------------------------------------------------------------------------ the test
+
+const contracts = contractsDir;
+build(contracts);
+const anvil = await startAnvil(['--block-time', '1', '--slots-in-an-epoch', '1']);
+try {
+  const deployment = await deploy({
+    rpc: anvil.url,
+    buildDir: contracts,
+    config: {
+      treasury: addressOf(keyOf('treasury')), protocolShare: 500,
+      timers: { freshness: 30, replication: 5, epoch: 60, missedEpochs: 1, signing: 20, vesting: 100, claimMargin: 30, challenge: 600 },
+      operators: NODES.map((id) => ({ nodeId: id, operatorKey: addressOf(keyOf(`operator ${id}`)), payee: addressOf(keyOf(`operator ${id}`)) })),
+    },
+  });
+  const chain = { id: deployment.chainId, name: 'test', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [anvil.url] } } };
+  const reading = createPublicClient({ chain, transport: http(anvil.url), pollingInterval: 50, cacheTime: 0 });
+  const wallet = createWalletClient({ account: deployment.deployer, chain, transport: http(anvil.url) });
+  const token = { address: deployment.token, abi: artifact(contracts, 'TestDollar').abi };
+
+  writeFileSync(file('pass'), 'a local chain needs no secrets\n', { mode: 0o600 });
+  writeFileSync(file('rates.json'), JSON.stringify({ rates: [{ version: 1, start_ms: 0, base: '1000', storage: '2', congestion: '0', target_per_minute: 100000, bonds: [] }] }));
+  for (const id of NODES) {
+    await importKey(file(`operator-${id}.key`), 'secp256k1', keyOf(`operator ${id}`));
+    await importKey(file(`receipt-${id}.key`), 'ed25519', keyOf(`receipt ${id}`));
+    ports[id] = await freePort();
+  }
+  for (const id of NODES) writeConfig(id, deployment, anvil.url, NODES.filter((other) => other !== id));
+  for (const id of NODES) await startNode(id);
+
+  const payer = privateKeyToAccount(keyOf('payer')).address;
+  await anvil.rpc('anvil_setBalance', payer, '0xde0b6b3a7640000');
+  await receiptOf(reading, await wallet.writeContract({ ...token, functionName: 'mint', args: [payer, 10n ** 12n] }));
+  await importKey(file('payer.key'), 'secp256k1', keyOf('payer'));
+  mkdirSync(file('wallet'), { mode: 0o700 });
+  await importKey(file('wallet/signer.key'), 'secp256k1', keyOf('signer'));
+  const sender = (verb, ...args) => pennypost(verb, '--wallet', file('wallet'), '--node', nodes[1].url, '--rpc', anvil.url, ...args);
+  await sender('open', '--payer-key', file('payer.key'), '--deposit', '25');
+  mkdirSync(file('letters'));
+  const letters = (from, to) => Array.from({ length: to - from }, (_, i) => file(`letters/${String(from + i).padStart(4, '0')}`));
+  letters(0, 400).forEach((path, i) => writeFileSync(path, `letter ${i} ${'x'.repeat(100)}`));
+  const send = (from, to) => sender('send', '--topic', 'letters', '--single', '--days', '1', ...letters(from, to));
+  const status = async () => (await fetch(`${nodes[1].url}/v1/status`)).json();
+  const accounts = async () => {
+    const { spent, earned, refunded } = await status();
+    return { spent: BigInt(spent), earned: BigInt(earned), refunded: BigInt(refunded) };
+  };
+
+  // REW-130 to REW-132, EVID-092, EVID-096: with one day all of it is earned as soon as three of four hold it
+  await check('quorum__of_four_daemons__what_is_sent_earns', async () => {
+    assert.equal((await send(0, 20)).acknowledged, 20);
+    await until('all is earned', async () => {
+      const { spent, earned, refunded } = await accounts();
+      assert.equal(refunded, 0n);
+      return spent > 0n && earned === spent;
+    });
+    await until('an acknowledgement is told', () => [2, 3, 4].some((id) => /event=acknowledgement lane=256 .*error=OK/.test(nodes[id].err)));
+  });
+
+  // HTTP-112, EVID-093
+  await check('acknowledgement__over_http__refused_by_name', async () => {
+    const post = async (path, type, body) => {
+      const response = await fetch(nodes[1].url + path, { method: 'POST', headers: { 'content-type': type }, body });
+      return [response.status, (await response.json()).code];
+    };
+    const type = 'application/vnd.pennypost.acknowledgement';
+    const made = (lane, next, node) => {
+      const bytes = Buffer.alloc(109, 1);
+      bytes.write('PPA1');
+      bytes.writeUInt32BE(lane, 4);
+      bytes.writeBigUInt64BE(next, 8);
+      bytes.writeUInt32BE(node, 32);
+      return bytes;
+    };
+    for (const [path, media, body, code] of [
+      ['/v1/evidence/256/acknowledgements', 'application/json', made(256, 9n, 2), 'UNSUPPORTED_MEDIA'],
+      ['/v1/evidence/256/acknowledgements', type, made(256, 9n, 2).subarray(0, 100), 'TRUNCATED'],
+      ['/v1/evidence/256/acknowledgements', type, Buffer.alloc(110), 'BODY_TOO_LARGE'],
+      ['/v1/evidence/256/acknowledgements', type, made(512, 9n, 2), 'UNKNOWN_LANE'],
+      ['/v1/evidence/512/acknowledgements', type, made(512, 9n, 1), 'UNKNOWN_LANE'],
+      ['/v1/evidence/256/acknowledgements', type, made(256, 9n, 9), 'NO_OPERATORS'],
+      ['/v1/evidence/256/acknowledgements', type, made(256, 1n << 40n, 2), 'BAD_SIGNATURE'],
+      ['/v1/evidence/x/acknowledgements', type, made(256, 9n, 2), 'BAD_FORMAT'],
+    ]) assert.deepEqual((await post(path, media, body))[1], code, `${path} ${code}`);
+    assert.equal((await fetch(`${nodes[1].url}/v1/evidence/256/acknowledgements`)).status, 405);
+  });
+
+  // REW-133, REW-134
+  let given;
+  await check('quorum__lost__what_is_sent_is_given_back_in_time', async () => {
+    await killNode(3);
+    await killNode(4);
+    const before = await accounts();
+    const sent = Date.now();
+    const { results } = await send(20, 30);
+    const after = await until('all is refunded', async () => {
+      const now = await accounts();
+      assert.equal(now.earned, before.earned);
+      return now.refunded > before.refunded && now;
+    });
+    assert.ok(Date.now() - sent >= DEADLINE_S * 1000, 'before the deadline');
+    given = await until('whole', async () => {
+      const now = await accounts();
+      return now.earned + now.refunded === now.spent && now;
+    });
+    assert.equal(given.spent - after.spent, 0n);
+    void results;
+  });
+
+  await check('quorum__regained__what_is_sent_earns_again', async () => {
+    await startNode(3);
+    assert.equal((await send(30, 40)).acknowledged, 10);
+    const now = await until('all is earned', async () => {
+      const found = await accounts();
+      return found.earned + found.refunded === found.spent && found.earned > given.earned && found;
+    });
+    assert.equal(now.refunded, given.refunded); // late acknowledgements of what was given back change nothing
+  });
+
+  // EVID-095, REW-137: between an acknowledgement and its record, again and again
+  await check('owner__killed_while_acknowledgements_come__every_stamp_is_earned', async () => {
+    await startNode(4);
+    const before = await accounts();
+    for (let i = 0; i < 8; i++) {
+      assert.equal((await send(40 + 10 * i, 50 + 10 * i)).acknowledged, 10);
+      await new Promise((done) => setTimeout(done, 11 * i));
+      await killNode(1);
+      await startNode(1);
+    }
+    await until('all is earned', async () => {
+      const now = await accounts();
+      return now.earned + now.refunded === now.spent;
+    });
+    const now = await accounts();
+    assert.equal(now.refunded, before.refunded);
+    assert.ok(now.earned > before.earned);
+  });
+
+  await check('nodes__after_all_of_it__are_sound_and_hold_the_same', async () => {
+    const { journal_sequence } = await status();
+    await until('peers hold it', async () => {
+      for (const id of [2, 3, 4]) {
+        const response = await fetch(`${nodes[id].url}/v1/evidence/256?from=${journal_sequence}`);
+        if (response.status !== 200) return false;
+      }
+      return true;
+    });
+    for (const id of NODES) {
+      assert.doesNotMatch(nodes[id].err, /error=(EVIDENCE_|INTERVAL_TAKEN|REFUND_|CORRUPT|INVARIANT|ACK_REFUSED)/);
+      nodes[id].child.kill('SIGTERM');
+      const end = await nodes[id].ended;
+      assert.equal(end.status, 0, end.err);
+      assert.equal((await pennypost('verify', '--data', file(`data-${id}`))).findings_count, 0);
+    }
+  });
+} finally {
+  await anvil.stop();
+}
