@@ -88,8 +88,12 @@ static void rows_take(const struct audit_bundle *bundle, struct pp_report *out)
         out->before.rows[i] = (struct pp_pool_row){narrow(from->node_id),        from->payee,
                                                    pp_units(from->paid_units),   pp_units(from->carry_units),
                                                    pp_units(from->netted_units), from->took_grains,
-                                                   from->refunded_grains};
+                                                   from->refunded_grains,        from->byte_days};
     }
+    out->drawn_count = bundle->line_counts[AUDIT_DRAWN];
+    for (size_t i = 0; i < out->drawn_count; i++)
+        out->drawn[i] =
+            (struct pp_drawn){narrow(bundle->drawn[i].node_id), pp_units(bundle->drawn[i].drawn_units)};
     out->signature_count = bundle->line_counts[AUDIT_SIGNATURE];
     for (size_t i = 0; i < out->signature_count; i++)
         out->signatures[i] = (struct pp_node_signature){narrow(bundle->signatures[i].node_id),
@@ -229,7 +233,9 @@ static void shares_check(struct audit_bundle *bundle, struct pp_report *report)
                                         .treasury_payee = bundle->head.treasury,
                                         .operators = report->operators,
                                         .weights = report->weights,
-                                        .operator_count = report->operator_count};
+                                        .operator_count = report->operator_count,
+                                        .drawn = report->drawn,
+                                        .drawn_count = report->drawn_count};
     const struct audit_line head = head_line(bundle);
     enum pp_error error = pp_pool_share(&terms, &report->before, report->lanes, report->lane_count,
                                         &report->pool, &report->shares);

@@ -56,8 +56,8 @@ void audit_head_of(const struct pp_domain *domain, const struct pp_report *repor
 
 void audit_sums_of(const struct pp_pool_sums *sums, struct audit_sums *out)
 {
-    *out = (struct audit_sums){sums->pool.raw,     sums->forfeits.raw, sums->shared.raw,
-                               sums->protocol.raw, sums->carried.raw,  sums->held.raw};
+    *out = (struct audit_sums){sums->pool.raw,     sums->given_back.raw, sums->forfeits.raw, sums->shared.raw,
+                               sums->protocol.raw, sums->carried.raw,    sums->held.raw};
 }
 
 void audit_share_of(const struct pp_pool_line *line, const struct pp_pool_row *before,
@@ -67,6 +67,7 @@ void audit_share_of(const struct pp_pool_line *line, const struct pp_pool_row *b
                                 .is_member = line->is_member,
                                 .stake_units = line->weights.stake_units,
                                 .byte_days = line->weights.byte_days,
+                                .byte_days_total = (before ? before->byte_days : 0) + line->weights.byte_days,
                                 .paid_before_units = before ? before->paid.raw : 0,
                                 .carry_before_units = line->carry_before.raw,
                                 .netted_before_units = before ? before->netted.raw : 0,
@@ -75,6 +76,7 @@ void audit_share_of(const struct pp_pool_line *line, const struct pp_pool_row *b
                                 .part_2_units = line->by[1].raw,
                                 .part_3_units = line->by[2].raw,
                                 .part_4_units = line->by[3].raw,
+                                .given_back_units = line->given_back.raw,
                                 .netted_of_carry_units = line->netted_of_carry.raw,
                                 .netted_of_part_units = line->netted_of_part.raw,
                                 .owed_units = line->owed.raw,
@@ -111,14 +113,24 @@ static enum pp_error operators_put(struct writing *w, const struct pp_report *re
     return PP_OK;
 }
 
+static enum pp_error drawn_put(struct writing *w, const struct pp_report *report)
+{
+    for (size_t i = 0; i < report->drawn_count; i++) {
+        struct audit_line line = {.kind = AUDIT_DRAWN};
+        line.drawn = (struct audit_drawn){report->drawn[i].node_id, report->drawn[i].units.raw};
+        PP_TRY(line_put(w, &line));
+    }
+    return PP_OK;
+}
+
 static enum pp_error before_put(struct writing *w, const struct pp_report *report)
 {
     for (size_t i = 0; i < report->before.count; i++) {
         const struct pp_pool_row *row = &report->before.rows[i];
         struct audit_line line = {.kind = AUDIT_BEFORE};
         line.before =
-            (struct audit_before){row->node_id,    row->payee,       row->paid.raw,       row->carry.raw,
-                                  row->netted.raw, row->took_grains, row->refunded_grains};
+            (struct audit_before){row->node_id,    row->payee,       row->paid.raw,        row->carry.raw,
+                                  row->netted.raw, row->took_grains, row->refunded_grains, row->byte_days};
         PP_TRY(line_put(w, &line));
     }
     return PP_OK;
@@ -221,6 +233,7 @@ enum pp_error audit_export(const struct pp_domain *domain, const struct pp_repor
     audit_head_of(domain, report, &line.head);
     PP_TRY(line_put(&w, &line));
     PP_TRY(operators_put(&w, report));
+    PP_TRY(drawn_put(&w, report));
     PP_TRY(before_put(&w, report));
     PP_TRY(shares_put(&w, report));
     PP_TRY(payouts_put(&w, report));

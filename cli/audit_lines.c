@@ -21,6 +21,7 @@ struct field {
 
 #define F_HEAD(kind, name) {#name, kind, offsetof(struct audit_line, head.name)},
 #define F_OPERATOR(kind, name) {#name, kind, offsetof(struct audit_line, operator.name)},
+#define F_DRAWN(kind, name) {#name, kind, offsetof(struct audit_line, drawn.name)},
 #define F_BEFORE(kind, name) {#name, kind, offsetof(struct audit_line, before.name)},
 #define F_SUMS(kind, name) {#name, kind, offsetof(struct audit_line, sums.name)},
 #define F_SHARE(kind, name) {#name, kind, offsetof(struct audit_line, share.name)},
@@ -54,6 +55,7 @@ char *audit_label_print(const struct audit_line *line, char out[AUDIT_LABEL_MAX]
     char hex[2 * 32 + 1];
     switch (line->kind) {
     case AUDIT_OPERATOR:
+    case AUDIT_DRAWN:
     case AUDIT_BEFORE:
     case AUDIT_SHARE:
     case AUDIT_PAYOUT:

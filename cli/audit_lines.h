@@ -15,13 +15,14 @@
 
 #include <jansson.h>
 
-#define AUDIT_VERSION 1u
+#define AUDIT_VERSION 2u
 #define AUDIT_LINE_MAX_BYTES 8192u /* the longest has 30 fields of at most 140 bytes */
 
 /* K(UPPER, lower, "name"): in the order in which a bundle has them; those of a kind stand together. */
 #define AUDIT_KINDS(K)                                                                                       \
     K(HEAD, head, "head")                                                                                    \
     K(OPERATOR, operator, "operator")                                                                        \
+    K(DRAWN, drawn, "drawn")                                                                                 \
     K(BEFORE, before, "before")                                                                              \
     K(SUMS, sums, "sums")                                                                                    \
     K(SHARE, share, "share")                                                                                 \
@@ -70,6 +71,7 @@ enum audit_kind {
     F(NUMBER, blend_4_basis_points)
 #define AUDIT_FIELDS_OPERATOR(F)                                                                             \
     F(NUMBER, node_id) F(ADDRESS, key) F(ADDRESS, payee) F(NUMBER, stake_units) F(NUMBER, byte_days)
+#define AUDIT_FIELDS_DRAWN(F) F(NUMBER, node_id) F(NUMBER, drawn_units)
 #define AUDIT_FIELDS_BEFORE(F)                                                                               \
     F(NUMBER, node_id)                                                                                       \
     F(ADDRESS, payee)                                                                                        \
@@ -77,9 +79,11 @@ enum audit_kind {
     F(NUMBER, carry_units)                                                                                   \
     F(NUMBER, netted_units)                                                                                  \
     F(WIDE, took_grains)                                                                                     \
-    F(WIDE, refunded_grains)
+    F(WIDE, refunded_grains)                                                                                 \
+    F(WIDE, byte_days)
 #define AUDIT_FIELDS_SUMS(F)                                                                                 \
     F(NUMBER, pool_units)                                                                                    \
+    F(NUMBER, given_back_units)                                                                              \
     F(NUMBER, forfeits_units)                                                                                \
     F(NUMBER, shared_units)                                                                                  \
     F(NUMBER, protocol_units)                                                                                \
@@ -90,6 +94,7 @@ enum audit_kind {
     F(FLAG, is_member)                                                                                       \
     F(NUMBER, stake_units)                                                                                   \
     F(NUMBER, byte_days)                                                                                     \
+    F(WIDE, byte_days_total)                                                                                 \
     F(NUMBER, paid_before_units)                                                                             \
     F(NUMBER, carry_before_units)                                                                            \
     F(NUMBER, netted_before_units)                                                                           \
@@ -98,6 +103,7 @@ enum audit_kind {
     F(NUMBER, part_2_units)                                                                                  \
     F(NUMBER, part_3_units)                                                                                  \
     F(NUMBER, part_4_units)                                                                                  \
+    F(NUMBER, given_back_units)                                                                              \
     F(NUMBER, netted_of_carry_units)                                                                         \
     F(NUMBER, netted_of_part_units)                                                                          \
     F(NUMBER, owed_units)                                                                                    \

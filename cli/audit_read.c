@@ -107,6 +107,8 @@ static enum pp_error line_keep(struct audit_bundle *bundle, const struct audit_l
         return at > 0 ? PP_BAD_FORMAT : line->head.version == AUDIT_VERSION ? PP_OK : PP_BAD_VERSION;
     case AUDIT_OPERATOR:
         return KEEP(operators, line->operator);
+    case AUDIT_DRAWN:
+        return KEEP(drawn, line->drawn);
     case AUDIT_BEFORE:
         return KEEP(before, line->before);
     case AUDIT_SUMS:

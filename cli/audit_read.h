@@ -35,6 +35,7 @@ struct audit_bundle {
     size_t line_counts[AUDIT_KIND_COUNT];
     struct audit_head head;
     struct audit_operator operators[PP_OPERATORS_MAX];
+    struct audit_drawn drawn[PP_PAYOUTS_MAX];
     struct audit_before before[PP_PAYOUTS_MAX];
     struct audit_sums sums;
     struct audit_share shares[PP_PAYOUTS_MAX];

@@ -199,6 +199,7 @@ static json_t *row_json(const struct cli_statement_row *row)
     json_object_set_new(object, "part_by_policy_units", parts);
     set_units(object, "part_units", line->part);
     set_units(object, "forfeits_units", row->forfeits);
+    set_units(object, "given_back_units", line->given_back);
     set_units(object, "netted_of_carry_units", line->netted_of_carry);
     set_units(object, "netted_of_part_units", line->netted_of_part);
     set_units(object, "owed_units", line->owed);
@@ -230,8 +231,8 @@ void cli_statement_csv(const struct cli_statement *statement, FILE *out)
     for (size_t i = 0; i < COLUMNS; i++)
         if (columns[i] != PP_POLICY_BLEND)
             fprintf(out, ",%s_units", pp_policy_name(columns[i]));
-    fputs(",part_units,forfeits_units,netted_of_carry_units,netted_of_part_units,owed_units,paid_units,carry_"
-          "units,cumulative_units,took_grains,refunded_grains,refunds_above_bound\n",
+    fputs(",part_units,forfeits_units,given_back_units,netted_of_carry_units,netted_of_part_units,owed_units,"
+          "paid_units,carry_units,cumulative_units,took_grains,refunded_grains,refunds_above_bound\n",
           out);
     for (size_t i = 0; i < statement->count; i++) {
         const struct cli_statement_row *row = &statement->rows[i];
@@ -242,11 +243,11 @@ void cli_statement_csv(const struct cli_statement *statement, FILE *out)
                 fprintf(out, ",%" PRIu64, cli_statement_part_by(row, columns[k]).raw);
         fprintf(out,
                 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
-                ",%" PRIu64 ",%s,%s,%s\n",
-                line->part.raw, row->forfeits.raw, line->netted_of_carry.raw, line->netted_of_part.raw,
-                line->owed.raw, line->paid.raw, line->carry.raw, row->cumulative.raw,
-                pp_u128_print(line->took_grains, a), pp_u128_print(line->refunded_grains, b),
-                line->is_inflated ? "yes" : "no");
+                ",%" PRIu64 ",%" PRIu64 ",%s,%s,%s\n",
+                line->part.raw, row->forfeits.raw, line->given_back.raw, line->netted_of_carry.raw,
+                line->netted_of_part.raw, line->owed.raw, line->paid.raw, line->carry.raw,
+                row->cumulative.raw, pp_u128_print(line->took_grains, a),
+                pp_u128_print(line->refunded_grains, b), line->is_inflated ? "yes" : "no");
     }
 }
 
@@ -295,6 +296,9 @@ void cli_statement_table(const struct cli_statement *statement, unsigned decimal
         parts_print(row, decimals, parts);
         if (row->line.owed.raw)
             snprintf(remark, sizeof remark, "owes %s; ", cli_money_units(row->line.owed, decimals, owed));
+        if (row->line.given_back.raw)
+            snprintf(remark + strlen(remark), sizeof remark - strlen(remark), "given back %s; ",
+                     cli_money_units(row->line.given_back, decimals, owed));
         if (row->line.is_inflated)
             strncat(remark, "refunds above the bound", sizeof remark - strlen(remark) - 1);
         cli_table_row(table,

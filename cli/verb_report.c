@@ -37,6 +37,7 @@ static json_t *line_json(const struct pp_pool_line *line)
 {
     json_t *object = json_pack("{s:I, s:b}", "node_id", (json_int_t)line->node_id, "member", line->is_member);
     put_units(object, "part_units", line->part);
+    put_units(object, "given_back_units", line->given_back);
     put_units(object, "netted_units", pp_units(line->netted_of_carry.raw + line->netted_of_part.raw));
     put_units(object, "owed_units", line->owed);
     put_units(object, "paid_units", line->paid);
@@ -54,6 +55,7 @@ static void put_sums(struct cli_answer *answer, const struct pp_report *report)
     cli_put_text(answer, "policy", "policy", pp_policy_name(report->split.policy));
     cli_put_units(answer, "received_units", "received, ever", report->received_total);
     cli_put_units(answer, "pool_units", "pool", sums->pool);
+    cli_put_units(answer, "given_back_units", "given back", sums->given_back);
     cli_put_units(answer, "forfeits_units", "forfeits", sums->forfeits);
     cli_put_units(answer, "shared_units", "shared", sums->shared);
     cli_put_units(answer, "protocol_units", "protocol", sums->protocol);

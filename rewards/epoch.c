@@ -75,7 +75,9 @@ static enum pp_error shares_build(const struct pp_report_terms *terms, const str
                                        .treasury_payee = terms->treasury_payee,
                                        .operators = terms->operators,
                                        .weights = terms->weights,
-                                       .operator_count = terms->operator_count};
+                                       .operator_count = terms->operator_count,
+                                       .drawn = terms->drawn,
+                                       .drawn_count = terms->drawn_count};
     const size_t lanes_seen = terms->version == PP_REPORT_VERSION_WITHOUT_POOL ? 0 : count;
     return pp_pool_share(&pool, terms->before, lanes, lanes_seen, &out->pool, &out->shares);
 }
@@ -98,6 +100,9 @@ static void terms_keep(const struct pp_report_terms *terms, struct pp_report *ou
     else
         memset(out->weights, 0, sizeof out->weights);
     out->operator_count = count;
+    if (terms->drawn_count > 0)
+        memcpy(out->drawn, terms->drawn, terms->drawn_count * sizeof out->drawn[0]);
+    out->drawn_count = terms->drawn_count;
 }
 
 enum pp_error pp_report_build(const struct pp_report_terms *terms, struct pp_lane_leaf *lanes, size_t count,
@@ -110,6 +115,8 @@ enum pp_error pp_report_build(const struct pp_report_terms *terms, struct pp_lan
         .end_time = terms->end_time_s,
     };
     if (terms->version > PP_REPORT_VERSION)
+        return PP_BAD_VERSION;
+    if (terms->version != 0 && terms->version <= PP_REPORT_VERSION_WITHOUT_DRAWN && terms->drawn_count > 0)
         return PP_BAD_VERSION;
     if (terms->operator_count == 0)
         return PP_NO_OPERATORS;

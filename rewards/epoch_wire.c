@@ -1,4 +1,4 @@
-/* The stored bundle of a report: REW-058, REW-059, REW-120, REW-121. */
+/* The stored bundle of a report: REW-058, REW-059, REW-120 to REW-123. */
 #include <pp/epoch.h>
 
 #include "pool_wire.h"
@@ -18,6 +18,12 @@ static bool has_pool(const struct pp_report *report)
     return report->version > PP_REPORT_VERSION_WITHOUT_POOL;
 }
 
+/* REW-123 */
+static bool has_drawn(const struct pp_report *report)
+{
+    return report->version > PP_REPORT_VERSION_WITHOUT_DRAWN;
+}
+
 size_t pp_report_bytes(const struct pp_report *report)
 {
     size_t bytes = 1u + FIELDS_BYTES + 2u + report->operator_count * OPERATOR_BYTES + 2u +
@@ -25,7 +31,9 @@ size_t pp_report_bytes(const struct pp_report *report)
                    4u + report->lane_count * LANE_BYTES;
     if (has_pool(report))
         bytes += pp_pool_terms_bytes(report) + report->operator_count * PP_POOL_WEIGHTS_BYTES + 2u +
-                 report->before.count * PP_POOL_BEFORE_BYTES;
+                 report->before.count * pp_pool_before_bytes(report->version);
+    if (has_drawn(report))
+        bytes += 2u + report->drawn_count * PP_POOL_DRAWN_BYTES;
     return bytes;
 }
 
@@ -118,8 +126,10 @@ enum pp_error pp_report_encode(const struct pp_report *report, uint8_t *bytes, s
     if (has_pool(report))
         pp_pool_terms_write(&w, report);
     write_operators(&w, report);
+    if (has_drawn(report))
+        pp_pool_drawn_write(&w, report);
     if (has_pool(report))
-        pp_pool_before_write(&w, &report->before);
+        pp_pool_before_write(&w, &report->before, report->version);
     write_payouts(&w, &report->payouts);
     write_signatures(&w, report);
     pp_write_u32(&w, (uint32_t)report->lane_count);
@@ -187,8 +197,10 @@ static size_t read_head(struct pp_reader *r, struct pp_report *out)
     if (has_pool(out))
         pp_pool_terms_read(r, out);
     read_operators(r, out);
+    if (has_drawn(out))
+        pp_pool_drawn_read(r, out);
     if (has_pool(out))
-        pp_pool_before_read(r, &out->before);
+        pp_pool_before_read(r, &out->before, out->version);
     read_payouts(r, out);
     read_signatures(r, out);
     size_t count = pp_read_u32(r);
@@ -208,13 +220,16 @@ enum pp_error pp_report_lane_count(const uint8_t *bytes, size_t length, size_t *
 {
     struct pp_reader r;
     pp_reader_init(&r, bytes, length);
-    const bool pool = read_version(&r) > PP_REPORT_VERSION_WITHOUT_POOL;
+    const uint8_t version = read_version(&r);
+    const bool pool = version > PP_REPORT_VERSION_WITHOUT_POOL;
     (void)pp_read_slice(&r, FIELDS_BYTES);
     if (pool)
         pp_pool_terms_skip(&r);
     skip_list(&r, OPERATOR_BYTES + (pool ? PP_POOL_WEIGHTS_BYTES : 0));
+    if (version > PP_REPORT_VERSION_WITHOUT_DRAWN)
+        skip_list(&r, PP_POOL_DRAWN_BYTES);
     if (pool)
-        skip_list(&r, PP_POOL_BEFORE_BYTES);
+        skip_list(&r, pp_pool_before_bytes(version));
     skip_list(&r, PAYOUT_BYTES);
     skip_list(&r, SIGNATURE_BYTES);
     size_t count = pp_read_u32(&r);

@@ -67,10 +67,23 @@ enum pp_error pp_pool_table_check(const struct pp_pool_table *table)
         if (i > 0 && row->node_id <= table->rows[i - 1].node_id)
             return PP_BAD_FORMAT;
         if (row->node_id == PP_TREASURY_NODE_ID &&
-            (row->carry.raw || row->netted.raw || row->took_grains || row->refunded_grains))
+            (row->carry.raw || row->netted.raw || row->took_grains || row->refunded_grains || row->byte_days))
             return PP_BAD_FORMAT;
     }
     return sums_of(table->rows, table->count, &sum);
+}
+
+enum pp_error pp_drawn_check(const struct pp_drawn *drawn, size_t count)
+{
+    if (count > PP_PAYOUTS_MAX)
+        return PP_TOO_MANY;
+    for (size_t i = 0; i < count; i++) {
+        if (drawn[i].node_id == PP_TREASURY_NODE_ID || drawn[i].node_id >= NODE_IDS)
+            return PP_OUT_OF_RANGE;
+        if (drawn[i].units.raw == 0 || (i > 0 && drawn[i].node_id <= drawn[i - 1].node_id))
+            return PP_BAD_FORMAT;
+    }
+    return PP_OK;
 }
 
 void pp_pool_payouts(const struct pp_pool_table *table, struct pp_payout_table *out)
@@ -199,13 +212,38 @@ static struct pp_units forfeits_take(struct sharing *s, struct pp_units pool)
     return sub(pool, taken);
 }
 
+/* REW-112, REW-113: of what was netted and drawn, what is too much goes back. What was drawn is in the pool. */
+static struct pp_units drawn_settle(struct sharing *s, struct pp_units pool)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        struct pp_pool_row *row = &s->rows[i];
+        struct lane_sums *lanes = &s->lane_sums[i];
+        while (next < s->terms->drawn_count && s->terms->drawn[next].node_id < row->node_id)
+            next++;
+        lanes->owed /= PP_GRAINS_PER_UNIT;
+        if (next == s->terms->drawn_count || s->terms->drawn[next].node_id != row->node_id)
+            continue;
+        const pp_u128 drawn = s->terms->drawn[next].units.raw;
+        pp_u128 back = sub_clamped(drawn + row->netted.raw, lanes->owed);
+        struct pp_units given = units_at_most(back, row->netted.raw < pool.raw ? row->netted : pool);
+        row->netted = sub(row->netted, given);
+        row->carry = add(row->carry, given);
+        s->lines[i].given_back = given;
+        s->sums.given_back = add(s->sums.given_back, given);
+        lanes->owed = sub_clamped(lanes->owed, drawn);
+        pool = sub(pool, given);
+    }
+    return pool;
+}
+
 /* REW-102, REW-103: what is still owed, and of it what the carry covers. */
 static struct pp_units carries_net(struct sharing *s, struct pp_units pool)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct pp_pool_row *row = &s->rows[i];
         struct lane_sums *lanes = &s->lane_sums[i];
-        lanes->owed = sub_clamped(lanes->owed / PP_GRAINS_PER_UNIT, row->netted.raw);
+        lanes->owed = sub_clamped(lanes->owed, row->netted.raw);
         struct pp_units taken = units_at_most(lanes->owed, row->carry);
         lanes->owed -= taken.raw;
         row->carry = sub(row->carry, taken);
@@ -283,6 +321,15 @@ static void line_refunds(struct sharing *s, size_t at)
     row->refunded_grains = s->lane_sums[at].refunded;
 }
 
+/* REW-114. Past 128 bits after more than 2^64 reports. */
+static enum pp_error line_work(struct sharing *s, size_t at)
+{
+    struct pp_pool_row *row = &s->rows[at];
+    const pp_u128 before = row->byte_days;
+    row->byte_days += s->lines[at].weights.byte_days;
+    return row->byte_days < before ? PP_OVERFLOW : PP_OK;
+}
+
 /* REW-100: to the last unit, whatever happened above. */
 static void sharing_check(const struct sharing *s)
 {
@@ -299,11 +346,12 @@ static enum pp_error share(struct sharing *s, const struct pp_lane_leaf *lanes, 
     PP_TRY(pp_units_sub(s->terms->received_total, gone, &s->sums.pool));
     PP_TRY(rows_make(s));
     lanes_add(s, lanes, lane_count);
-    s->sums.shared = carries_net(s, forfeits_take(s, s->sums.pool));
+    s->sums.shared = carries_net(s, forfeits_take(s, drawn_settle(s, s->sums.pool)));
     PP_TRY(parts_make(s));
     for (size_t i = 0; i < s->count; i++) {
         PP_TRY(line_pay(s, i));
         line_refunds(s, i);
+        PP_TRY(line_work(s, i));
     }
     sharing_check(s);
     return PP_OK;
@@ -338,6 +386,7 @@ enum pp_error pp_pool_share(const struct pp_pool_terms *terms, const struct pp_p
     if (lane_count > UINT32_MAX)
         return PP_TOO_MANY;
     PP_TRY(pp_operators_check(terms->operators, terms->operator_count));
+    PP_TRY(pp_drawn_check(terms->drawn, terms->drawn_count));
     if (before)
         PP_TRY(pp_pool_table_check(before));
     if (room_make(&s, (before ? before->count : 0) + terms->operator_count + 1)) {

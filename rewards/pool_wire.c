@@ -77,7 +77,13 @@ static pp_u128 read_u128(struct pp_reader *r)
     return (pp_u128)high << 64 | pp_read_u64(r);
 }
 
-void pp_pool_before_write(struct pp_writer *w, const struct pp_pool_table *before)
+size_t pp_pool_before_bytes(uint8_t version)
+{
+    const size_t bytes = 4u + 20u + 3u * 8u + 2u * 16u;
+    return version > PP_REPORT_VERSION_WITHOUT_DRAWN ? bytes + 16u : bytes;
+}
+
+void pp_pool_before_write(struct pp_writer *w, const struct pp_pool_table *before, uint8_t version)
 {
     pp_write_u16(w, (uint16_t)before->count);
     for (size_t i = 0; i < before->count; i++) {
@@ -89,10 +95,12 @@ void pp_pool_before_write(struct pp_writer *w, const struct pp_pool_table *befor
         pp_write_u64(w, row->netted.raw);
         write_u128(w, row->took_grains);
         write_u128(w, row->refunded_grains);
+        if (version > PP_REPORT_VERSION_WITHOUT_DRAWN)
+            write_u128(w, row->byte_days);
     }
 }
 
-void pp_pool_before_read(struct pp_reader *r, struct pp_pool_table *out)
+void pp_pool_before_read(struct pp_reader *r, struct pp_pool_table *out, uint8_t version)
 {
     size_t count = pp_read_u16(r);
     if (count > PP_PAYOUTS_MAX)
@@ -107,6 +115,29 @@ void pp_pool_before_read(struct pp_reader *r, struct pp_pool_table *out)
         row->netted.raw = pp_read_u64(r);
         row->took_grains = read_u128(r);
         row->refunded_grains = read_u128(r);
+        if (version > PP_REPORT_VERSION_WITHOUT_DRAWN)
+            row->byte_days = read_u128(r);
+    }
+}
+
+void pp_pool_drawn_write(struct pp_writer *w, const struct pp_report *report)
+{
+    pp_write_u16(w, (uint16_t)report->drawn_count);
+    for (size_t i = 0; i < report->drawn_count; i++) {
+        pp_write_u32(w, report->drawn[i].node_id);
+        pp_write_u64(w, report->drawn[i].units.raw);
+    }
+}
+
+void pp_pool_drawn_read(struct pp_reader *r, struct pp_report *out)
+{
+    size_t count = pp_read_u16(r);
+    if (count > PP_PAYOUTS_MAX)
+        pp_reader_fail(r, PP_TOO_MANY);
+    out->drawn_count = r->error == PP_OK ? count : 0;
+    for (size_t i = 0; i < out->drawn_count; i++) {
+        out->drawn[i].node_id = pp_read_u32(r);
+        out->drawn[i].units.raw = pp_read_u64(r);
     }
 }
 
@@ -131,7 +162,9 @@ enum pp_error pp_pool_recompute(struct pp_report *report)
                                         .treasury_payee = report->pool.rows[0].payee,
                                         .operators = report->operators,
                                         .weights = report->weights,
-                                        .operator_count = report->operator_count};
+                                        .operator_count = report->operator_count,
+                                        .drawn = report->drawn,
+                                        .drawn_count = report->drawn_count};
     PP_TRY(pp_pool_share(&terms, &report->before, report->lanes, report->lane_count, &report->pool,
                          &report->shares));
     return payouts_are(&report->payouts, &report->pool) ? PP_OK : PP_CORRUPT;

@@ -156,6 +156,7 @@ static void terms_enrich(struct pp_rng *rng, struct pp_report_terms *terms)
 {
     static struct pp_operator_weights weights[3];
     static struct pp_pool_table before;
+    static struct pp_drawn drawn[2];
     uint64_t left = terms->received_total.raw;
     terms->policy = (enum pp_policy)(1 + pp_rng_below(rng, PP_POLICY_XMTP_EQUAL));
     if (terms->policy == PP_POLICY_BLEND)
@@ -177,6 +178,14 @@ static void terms_enrich(struct pp_rng *rng, struct pp_report_terms *terms)
         weights[i] = (struct pp_operator_weights){pp_rng_edge_u64(rng), pp_rng_edge_u64(rng)};
     terms->weights = weights;
     terms->before = &before;
+    if (terms->version <= PP_REPORT_VERSION_WITHOUT_DRAWN)
+        return;
+    for (size_t i = 0; i < before.count; i++)
+        before.rows[i].byte_days = pp_rng_u64(rng);
+    terms->drawn_count = pp_rng_below(rng, 3);
+    for (size_t i = 0; i < 2; i++)
+        drawn[i] = (struct pp_drawn){(uint32_t)(1 + 2 * i), {1 + pp_rng_below(rng, 100)}};
+    terms->drawn = drawn;
 }
 
 static size_t report_make(void *context, struct pp_rng *rng, uint8_t *out)

@@ -77,7 +77,8 @@ static void operators_make(void)
                                                   .carry = pp_units(40 + i),
                                                   .netted = pp_units(3 * i),
                                                   .took_grains = 10,
-                                                  .refunded_grains = 1};
+                                                  .refunded_grains = 1,
+                                                  .byte_days = 1000 * i};
     }
     before.rows[0] = (struct pp_pool_row){.payee = {{9}}, .paid = pp_units(50)};
     before.count = 1 + OPERATORS;
@@ -108,6 +109,9 @@ static void entries_make(void)
         refunds[i].channel_id = lanes[0].channel_id;
 }
 
+/* Of 6 more is owed than was netted and drawn. */
+static const struct pp_drawn drawn[] = {{6, {30}}};
+
 static void report_make(void)
 {
     const struct pp_report_terms terms = {.epoch = 12,
@@ -124,6 +128,8 @@ static void report_make(void)
                                           .operators = operators,
                                           .weights = weights,
                                           .operator_count = OPERATORS,
+                                          .drawn = drawn,
+                                          .drawn_count = 1,
                                           .before = &before};
     struct pp_hash digest;
     if (!crypto)
@@ -301,7 +307,7 @@ START_TEST(audit__an_honest_bundle__nothing_disagrees)
     struct text text;
     struct said said = {.count = 0};
     text_make(&text);
-    ck_assert_uint_eq(text.count, 1 + 3 + 4 + 1 + 4 + 4 + 3 + LANES + 4 + 2 + 1);
+    ck_assert_uint_eq(text.count, 1 + 3 + 1 + 4 + 1 + 4 + 4 + 3 + LANES + 4 + 2 + 1);
     ck_assert_ok(audit_text(&text, &said));
     ck_assert_uint_eq(said.count, 0);
     text_done(&text);
@@ -344,9 +350,9 @@ static bool is_free(size_t line, const char *key)
 {
 #define IS(text) (strcmp(key, text) == 0)
     return IS("minimum_payout_units") || IS("refund_bound_basis_points") ||
-           (IS("payee") && line >= 5 && line <= 8) || (IS("last_day") && line >= 22 && line <= 25) ||
-           (IS("stamp_id") && (line == 26 || line == 29)) ||
-           (IS("retention_days") && line >= 28 && line <= 29) || (IS("day") && line == 31);
+           (IS("payee") && line >= 6 && line <= 9) || (IS("last_day") && line >= 23 && line <= 26) ||
+           (IS("stamp_id") && (line == 27 || line == 30)) ||
+           (IS("retention_days") && line >= 29 && line <= 30) || (IS("day") && line == 32);
 #undef IS
 }
 
@@ -390,19 +396,19 @@ START_TEST(audit__some_lies__named_with_both_values)
         const char *key, *field;
         uint64_t said_line;
     } cases[] = {
-        {22, "earned", "leaf", 22},
-        {15, "amount_units", "amount_units", 15},
-        {11, "part_units", "part_units", 11},
-        {6, "carry_units", "pool_units", 9}, /* of a row before: the pool is another one */
+        {23, "earned", "leaf", 23},
+        {16, "amount_units", "amount_units", 16},
+        {12, "part_units", "part_units", 12},
+        {7, "carry_units", "pool_units", 10}, /* of a row before: the pool is another one */
         {1, "lanes_root", "lanes_root", 1},
         {1, "payout_root", "payout_root", 1},
         {1, "operator_set", "operator_set", 1},
-        {1, "block_number", "signature", 18},
-        {26, "storage", "to", 26},
-        {30, "amount", "amount", 30},
-        {31, "stamp_id", "stamp_id", 31},
-        {30, "reason", "reason", 30},
-        {26, "retention_days", "earned", 21},
+        {1, "block_number", "signature", 19},
+        {27, "storage", "to", 27},
+        {31, "amount", "amount", 31},
+        {32, "stamp_id", "stamp_id", 32},
+        {31, "reason", "reason", 31},
+        {27, "retention_days", "earned", 22},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct text text;
@@ -438,33 +444,33 @@ START_TEST(audit__entries_that_cannot_be_together__named)
         enum pp_error error;
         uint64_t said_line;
     } cases[] = {
-        {27, {"from", "to"}, {"1129", "2229"}, PP_INTERVAL_TAKEN, 27},
-        {29, {"from", "to"}, {"900000000", "900000100"}, PP_OVER_SPENT, 29},
-        {31,
+        {28, {"from", "to"}, {"1129", "2229"}, PP_INTERVAL_TAKEN, 28},
+        {30, {"from", "to"}, {"900000000", "900000100"}, PP_OVER_SPENT, 30},
+        {32,
          {"stamp_id", "reason", "amount"},
          {"0x0200000000000000000000000000000000000000000000000000000000000000", "2", "800"},
          PP_ALREADY_REFUNDED,
          0},
-        {31, {"reason"}, {"3"}, PP_BAD_KIND, 31},
-        {31,
+        {32, {"reason"}, {"3"}, PP_BAD_KIND, 32},
+        {32,
          {"stamp_id", "reason"},
          {"0x0000000000000000000000000000000000000000000000000000000000000000", "3"},
          PP_INVARIANT,
-         31},
-        {30, {"day"}, {"20010"}, PP_INVARIANT, 30}, /* its last day: nothing is left */
-        {27,
+         32},
+        {31, {"day"}, {"20010"}, PP_INVARIANT, 31}, /* its last day: nothing is left */
+        {28,
          {"stamp_id"},
          {"0x0100000000000000000000000000000000000000000000000000000000000000"},
          PP_INVARIANT,
          0},
-        {26, {"lane"}, {"1536"}, PP_NOT_FOUND, 26},
-        {26, {"lane"}, {"18446744073709551615"}, PP_NOT_FOUND, 26},
-        {26, {"retention_days"}, {"0"}, PP_OUT_OF_RANGE, 26},
-        {26, {"retention_days"}, {"401"}, PP_OUT_OF_RANGE, 26},
-        {26, {"stored_day"}, {"18446744073709551615"}, PP_OUT_OF_RANGE, 26},
-        {26, {"storage", "to"}, {"18446744073709551615", "18446744073709551745"}, PP_OUT_OF_RANGE, 26},
-        {21, {"has_entries"}, {"no"}, PP_NOT_FOUND, 26},
-        {21, {"last_day"}, {"19999"}, PP_INVARIANT, 21},
+        {27, {"lane"}, {"1536"}, PP_NOT_FOUND, 27},
+        {27, {"lane"}, {"18446744073709551615"}, PP_NOT_FOUND, 27},
+        {27, {"retention_days"}, {"0"}, PP_OUT_OF_RANGE, 27},
+        {27, {"retention_days"}, {"401"}, PP_OUT_OF_RANGE, 27},
+        {27, {"stored_day"}, {"18446744073709551615"}, PP_OUT_OF_RANGE, 27},
+        {27, {"storage", "to"}, {"18446744073709551615", "18446744073709551745"}, PP_OUT_OF_RANGE, 27},
+        {22, {"has_entries"}, {"no"}, PP_NOT_FOUND, 27},
+        {22, {"last_day"}, {"19999"}, PP_INVARIANT, 22},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct text text;

@@ -1,5 +1,5 @@
 /* Goal: a stored report comes back as it was, or is refused. Method: round trips, every truncation, one byte too many, every flipped
- * bit, and each count past its limit, of both versions. REW-058, REW-059, REW-120, REW-121, REW-122 */
+ * bit, and each count past its limit, of all versions. REW-058, REW-059, REW-120, REW-121, REW-122, REW-123 */
 #include "pp_fixture.h"
 #include "pp_test.h"
 
@@ -13,9 +13,10 @@ static struct pp_report report, back;
 static struct pp_lane_leaf lanes[LANES], lanes_back[LANES + 1];
 static struct pp_hash nodes[PP_LANE_TREE_NODES(LANES + 1)];
 
-/* Of version 2: a blend, operators that carry, owe and were netted before, and a bound. */
-static void pool_make(struct pp_report_terms *terms)
+/* Of version 2 and 3: a blend, operators that carry, owe and were netted before, and a bound. */
+static void pool_make(uint8_t version, struct pp_report_terms *terms)
 {
+    static const struct pp_drawn drawn[] = {{2, {3}}, {3, {30}}};
     static struct pp_operator_weights weights[3];
     static struct pp_pool_table before;
     for (uint32_t i = 0; i < 3; i++) {
@@ -26,7 +27,8 @@ static void pool_make(struct pp_report_terms *terms)
                                                   .carry = pp_units(10 + i),
                                                   .netted = pp_units(i),
                                                   .took_grains = (pp_u128)i << 100,
-                                                  .refunded_grains = (pp_u128)i << 97};
+                                                  .refunded_grains = (pp_u128)i << 97,
+                                                  .byte_days = version > 2 ? (pp_u128)i << 90 : 0};
     }
     before.rows[0] = (struct pp_pool_row){.payee = {{0xaa}}, .paid = pp_units(5)};
     before.count = 4;
@@ -38,6 +40,8 @@ static void pool_make(struct pp_report_terms *terms)
     terms->refund_bound_basis_points = 500;
     terms->weights = weights;
     terms->before = &before;
+    terms->drawn = version > 2 ? drawn : NULL;
+    terms->drawn_count = version > 2 ? 2 : 0;
 }
 
 static size_t sample(uint8_t version, uint8_t bytes[BYTES_MAX])
@@ -61,8 +65,8 @@ static size_t sample(uint8_t version, uint8_t bytes[BYTES_MAX])
                                          .spent = PP_GRAINS_MAX,
                                          .refunded = pp_grains(i),
                                          .earned = pp_grains(2 * i)};
-    if (version == 2) {
-        pool_make(&terms);
+    if (version >= 2) {
+        pool_make(version, &terms);
         lanes[1].owed = pp_grains(34 * PP_GRAINS_PER_UNIT);
         lanes[2].earned = pp_grains(9 * PP_GRAINS_PER_UNIT);
         lanes[2].forfeited = pp_grains(8 * PP_GRAINS_PER_UNIT);
@@ -94,9 +98,9 @@ static void round_trip(uint8_t version)
     ck_assert_uint_eq(back.version, version);
     ck_assert_uint_eq(back.pool.count, report.pool.count);
     ck_assert_mem_eq(back.pool.rows, report.pool.rows,
-                     version == 2 ? report.pool.count * sizeof report.pool.rows[0] : 0);
-    ck_assert_uint_eq(back.pool.forfeits.raw, version == 2 ? 8 : 0);
-    for (size_t i = 0; version == 2 && i < back.shares.line_count; i++) {
+                     version >= 2 ? report.pool.count * sizeof report.pool.rows[0] : 0);
+    ck_assert_uint_eq(back.pool.forfeits.raw, version >= 2 ? 8 : 0);
+    for (size_t i = 0; version >= 2 && i < back.shares.line_count; i++) {
         ck_assert_uint_eq(back.shares.lines[i].netted_of_part.raw, report.shares.lines[i].netted_of_part.raw);
         ck_assert_uint_eq(back.shares.lines[i].is_inflated, report.shares.lines[i].is_inflated);
     }
@@ -108,6 +112,7 @@ START_TEST(report_bundle__encoded_and_decoded__the_same)
 {
     round_trip(1);
     round_trip(2);
+    round_trip(3);
 }
 END_TEST
 
@@ -131,6 +136,7 @@ START_TEST(report_bundle__every_truncation_and_one_byte_more__refused_and_output
 {
     truncations(1);
     truncations(2);
+    truncations(3);
 }
 END_TEST
 
@@ -159,14 +165,15 @@ static void flips(uint8_t version)
     const size_t unseen = 8 + 32 + 8 + 8 + 3 * 20 + 2 * 69;
     /* In version 2 also what changes nothing now: the bound, S and R before, byte-days in a blend without work, and of the least
      * payout, the stakes and what was netted before what does not reach a border. */
-    const size_t unseen_pool = 2 + 8 + 3 * 16 + 4 * (2 * 16 + 8 + 20);
-    ck_assert_uint_le(accepted, 8 * (unseen + (version == 2 ? unseen_pool : 0)));
+    const size_t unseen_pool = 2 + 8 + 3 * 16 + 4 * (2 * 16 + 8 + 20) + (version > 2 ? 4 * 16 + 2 * 12 : 0);
+    ck_assert_uint_le(accepted, 8 * (unseen + (version >= 2 ? unseen_pool : 0)));
 }
 
 START_TEST(report_bundle__every_flipped_bit__refused_or_itself)
 {
     flips(1);
     flips(2);
+    flips(3);
 }
 END_TEST
 
@@ -185,7 +192,7 @@ START_TEST(report_bundle__counts_versions_and_orders__named_errors)
     } while (0)
     BAD((void)0, PP_OK);
     BAD(bytes[0] = 0, PP_BAD_VERSION);
-    BAD(bytes[0] = 3, PP_BAD_VERSION);
+    BAD(bytes[0] = 4, PP_BAD_VERSION);
     ck_assert_error(pp_report_lane_count(bytes, length, &count), PP_BAD_VERSION);
     BAD(bytes[operators_at] = 2, PP_TOO_MANY);  /* 512 + 3 */
     BAD(bytes[payouts_at] = 5, PP_TOO_MANY);    /* 1280 + 4 */
@@ -250,10 +257,42 @@ START_TEST(report_bundle_2__terms_weights_and_rows_before__named_errors)
 }
 END_TEST
 
+/* And in version 3: what was drawn from stakes. REW-123 */
+START_TEST(report_bundle_3__drawn__named_errors)
+{
+    uint8_t bytes[BYTES_MAX];
+    const size_t operators_at = 1 + 168 + 49 + 1 + 2 * 3, drawn_at = operators_at + 2 + 3 * 60,
+                 before_at = drawn_at + 2 + 2 * 12;
+    size_t length;
+#define BAD(change, error)                                                                                   \
+    do {                                                                                                     \
+        length = sample(3, bytes);                                                                           \
+        change;                                                                                              \
+        ck_assert_error(pp_report_decode(bytes, length, lanes_back, LANES, nodes, &back), error);            \
+    } while (0)
+    BAD((void)0, PP_OK);
+    ck_assert_uint_eq(bytes[drawn_at + 1], 2);
+    ck_assert_uint_eq(bytes[before_at + 1], 4);
+    BAD(bytes[drawn_at] = 5, PP_TOO_MANY);
+    BAD(bytes[drawn_at + 2 + 3] = 3, PP_BAD_FORMAT);               /* a node twice */
+    BAD(bytes[drawn_at + 2 + 3] = 0, PP_OUT_OF_RANGE);             /* the treasury */
+    BAD(memset(bytes + drawn_at + 2 + 4, 0, 8), PP_BAD_FORMAT);    /* nothing drawn */
+    BAD(bytes[drawn_at + 2 + 11] = 33, PP_CORRUPT);         /* another amount: other payouts */
+    BAD(memset(bytes + before_at + 2 + 96 + 80, 0xff, 16), PP_OK); /* of one that left: never weighed again */
+    BAD(memset(bytes + before_at + 2 + 2 * 96 + 80, 0xff, 16), PP_OVERFLOW);
+#undef BAD
+    struct pp_drawn drawn = {2, {1}};
+    struct pp_report_terms terms = {
+        .version = 2, .operators = operators, .operator_count = 3, .drawn = &drawn, .drawn_count = 1};
+    ck_assert_error(pp_report_build(&terms, lanes, 0, nodes, &report), PP_BAD_VERSION);
+}
+END_TEST
+
 PP_TESTS("epoch_wire")
 PP_TEST(report_bundle__encoded_and_decoded__the_same)
 PP_TEST(report_bundle__every_truncation_and_one_byte_more__refused_and_output_zero)
 PP_TEST(report_bundle__every_flipped_bit__refused_or_itself)
 PP_TEST(report_bundle__counts_versions_and_orders__named_errors)
 PP_TEST(report_bundle_2__terms_weights_and_rows_before__named_errors)
+PP_TEST(report_bundle_3__drawn__named_errors)
 PP_TESTS_END

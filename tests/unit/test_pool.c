@@ -49,8 +49,8 @@ static void conserve(const struct pp_pool_terms *terms)
         const struct pp_pool_line *line = &epoch.lines[i];
         sum += (pp_u128)after.rows[i].paid.raw + after.rows[i].carry.raw;
         parts += line->part.raw;
-        pp_u128 in =
-            (pp_u128)line->carry_before.raw + line->part.raw + (i == 0 ? epoch.sums.forfeits.raw : 0);
+        pp_u128 in = (pp_u128)line->carry_before.raw + line->part.raw + line->given_back.raw +
+                     (i == 0 ? epoch.sums.forfeits.raw : 0);
         pp_u128 out =
             (pp_u128)line->netted_of_carry.raw + line->netted_of_part.raw + line->paid.raw + line->carry.raw;
         pp_expect(in == out);
@@ -352,7 +352,132 @@ START_TEST(share__many_epochs__everything_is_paid_in_the_end)
 }
 END_TEST
 
+/* REW-112, REW-113: whichever comes first, nothing is collected twice. */
+START_TEST(drawn__before_and_after_netting__once)
+{
+    struct pp_pool_terms terms = terms_make(300, 3);
+    struct pp_lane_leaf lane = lane_of(2, 120);
+    struct pp_drawn drawn = {2, {50}};
+    pp_pool_table_init(&before);
+    terms.drawn = &drawn; /* drawn first: the rest is netted */
+    terms.drawn_count = 1;
+    ck_assert_ok(pp_pool_share(&terms, &before, &lane, 1, &after, &epoch));
+    ck_assert_uint_eq(epoch.lines[2].netted_of_part.raw, 70);
+    ck_assert_uint_eq(epoch.lines[2].owed.raw, 0);
+    ck_assert_uint_eq(epoch.lines[2].paid.raw, 30);
+    conserve(&terms);
+    before =
+        after; /* and drawn once more, by a report that did not know: 70 go back, out of the 70 that came in */
+    drawn.units.raw = 120;
+    terms.received_total.raw += 70;
+    ck_assert_ok(pp_pool_share(&terms, &before, &lane, 1, &after, &epoch));
+    ck_assert_uint_eq(epoch.sums.pool.raw, 140); /* 70 were held */
+    ck_assert_uint_eq(epoch.sums.given_back.raw, 70);
+    ck_assert_uint_eq(epoch.sums.shared.raw, 70);
+    ck_assert_uint_eq(epoch.lines[2].given_back.raw, 70);
+    ck_assert_uint_eq(epoch.lines[2].paid.raw, 70 + epoch.lines[2].part.raw);
+    ck_assert_uint_eq(after.rows[2].netted.raw, 0);
+    conserve(&terms);
+    before = after; /* one that left is given back, too */
+    terms.operator_count = 1;
+    before.rows[2].netted = pp_units(20);
+    terms.received_total.raw += 20;
+    lane.owed = pp_grains(120 * UNIT);
+    ck_assert_ok(pp_pool_share(&terms, &before, &lane, 1, &after, &epoch));
+    ck_assert_uint_eq(epoch.lines[2].paid.raw, 20);
+    conserve(&terms);
+}
+END_TEST
+
+/* What a debt of node 2 comes to when reports net it and the contract draws it, in one order. The contract knows the leaf of
+ * any report that vested, and not what was netted. */
+struct debt {
+    uint64_t owed, leaf, drawn, stake, received;
+};
+
+static void debt_report(struct debt *debt, uint64_t income)
+{
+    struct pp_pool_terms terms = terms_make(debt->received += income, 3);
+    const struct pp_lane_leaf lane = lane_of(2, debt->owed);
+    const struct pp_drawn drawn = {2, {debt->drawn}};
+    terms.drawn = &drawn;
+    terms.drawn_count = debt->drawn > 0;
+    ck_assert_ok(pp_pool_share(&terms, &before, &lane, 1, &after, &epoch));
+    conserve(&terms);
+    before = after;
+    debt->leaf = debt->owed;
+    /* Never twice, and never forgotten. */
+    pp_expect(after.rows[2].netted.raw + debt->drawn <= debt->owed);
+    pp_expect(after.rows[2].netted.raw + debt->drawn + epoch.lines[2].owed.raw == debt->owed);
+}
+
+static void debt_draw(struct debt *debt)
+{
+    uint64_t due = debt->leaf > debt->drawn ? debt->leaf - debt->drawn : 0;
+    due = due < debt->stake ? due : debt->stake;
+    debt->drawn += due;
+    debt->stake -= due;
+    debt->received += due;
+}
+
+/* Goal: a debt is collected once, whatever collects it first. Method: every order of six steps - a report without income, with
+ * some, with much; what a stake has is drawn; the debt grows; the stake grows - with an invariant after every report. REW-112,
+ * REW-113 */
+START_TEST(drawn__every_interleaving__collected_once)
+{
+    for (unsigned order = 0; order < 46656; order++) { /* 6^6 */
+        struct debt debt = {.owed = 100, .stake = 60};
+        pp_pool_table_init(&before);
+        for (unsigned step = 0, rest = order; step < 6; step++, rest /= 6) {
+            switch (rest % 6) {
+            case 0:
+                debt_report(&debt, 0);
+                break;
+            case 1:
+                debt_report(&debt, 91);
+                break;
+            case 2:
+                debt_report(&debt, 1000);
+                break;
+            case 3:
+                debt_draw(&debt);
+                break;
+            case 4:
+                debt.owed += 37;
+                break;
+            default:
+                debt.stake += 30;
+            }
+        }
+        debt_report(&debt, 100000); /* with enough income all of it was collected, once */
+        ck_assert_uint_eq(after.rows[2].netted.raw + debt.drawn, debt.owed);
+        ck_assert_uint_eq(epoch.lines[2].owed.raw, 0);
+    }
+}
+END_TEST
+
+/* REW-114 */
+START_TEST(byte_days__of_every_report__summed_in_the_row)
+{
+    struct pp_pool_terms terms = terms_make(10, 3);
+    struct pp_operator_weights weights[3] = {{.byte_days = 5}, {.byte_days = UINT64_MAX}, {.byte_days = 0}};
+    terms.weights = weights;
+    pp_pool_table_init(&before);
+    for (unsigned round = 1; round <= 3; round++) {
+        ck_assert_ok(pp_pool_share(&terms, &before, NULL, 0, &after, &epoch));
+        ck_assert(after.rows[1].byte_days == 5 * round && after.rows[3].byte_days == 0);
+        ck_assert(after.rows[2].byte_days == (pp_u128)UINT64_MAX * round);
+        before = after;
+    }
+    before.rows[2].byte_days = ~(pp_u128)0;
+    ck_assert_error(pp_pool_share(&terms, &before, NULL, 0, &after, &epoch), PP_OVERFLOW);
+}
+END_TEST
+
 PP_TESTS("pool")
+PP_TEST(drawn__before_and_after_netting__once)
+PP_TEST(drawn__every_interleaving__collected_once)
+PP_TEST(byte_days__of_every_report__summed_in_the_row)
 PP_TEST(share__the_worked_example__as_written)
 PP_TEST(share__forfeits_above_the_pool__the_rest_waits)
 PP_TEST(share__below_the_least_payout__carried_until_it_passes_or_leaves)

@@ -261,7 +261,7 @@ START_TEST(payout_operator__csv_and_table__the_same_numbers)
     ck_assert_int_eq(run.status, 0);
     ck_assert_ptr_nonnull(
         strstr(run.out, "epoch,report,equal_units,stake_units,work_units,xmtp-equal_units,part_units,"));
-    ck_assert_ptr_nonnull(strstr(run.out, ",570,0,0,1330,1900,0,0,0,0,2850,0,2850,0,0,no\n"));
+    ck_assert_ptr_nonnull(strstr(run.out, ",570,0,0,1330,1900,0,0,0,0,0,2850,0,2850,0,0,no\n"));
     ck_assert_ptr_nonnull(strstr(run.out, ",0,2850,0,9000,yes\n")); /* three of five days of 3,000 */
     snprintf(line, sizeof line, "\n%llu,0x", (unsigned long long)world.epochs[2]);
     ck_assert_ptr_nonnull(strstr(run.out, line));

@@ -2,13 +2,13 @@
  *
  * Shape:  lanes ascending by (channel_id, lane), distinct -> lanesRoot; received_total, the policy, the operators with their
  *         weights and the pool's account of the report before (pp/pool.h) -> payoutRoot, payoutTotal.
- * Own:    a pp_report is about 500 KiB: the caller's heap. `lanes` is borrowed from the caller, who keeps it as long as the
+ * Own:    a pp_report is about 550 KiB: the caller's heap. `lanes` is borrowed from the caller, who keeps it as long as the
  *         report; pp_report_build sorts it in place.
  * Errors: OUT_OF_RANGE (also a lane that forfeited more than it earned), BAD_FORMAT (a lane twice; operators out of order),
  *         NO_OPERATORS, DEFERRED_EXCEEDED (a lane that owes nothing with E + R > S, or any with E > S), those of pool,
  *         distribution and payout; decoding: those of pp/wire.h, BAD_VERSION, CORRUPT (the roots or the payouts are not those of
  *         the rows).
- * Source: specs/rewards.md (REW-050 to REW-059, REW-120 to REW-129), DESIGN section 7.
+ * Source: specs/rewards.md (REW-050 to REW-059, REW-120 to REW-124), DESIGN section 7.
  */
 #ifndef PP_EPOCH_H
 #define PP_EPOCH_H
@@ -24,8 +24,9 @@
 /* floor(chain time / epoch length); OUT_OF_RANGE for a length of zero. */
 PP_MUST_CHECK enum pp_error pp_epoch_of(uint64_t chain_time_s, uint64_t epoch_s, uint64_t *out_epoch);
 
-#define PP_REPORT_VERSION 2u /* of the bundles that are made; 1 is still read */
+#define PP_REPORT_VERSION 3u /* of the bundles that are made; 1 and 2 are still read */
 #define PP_REPORT_VERSION_WITHOUT_POOL 1u
+#define PP_REPORT_VERSION_WITHOUT_DRAWN 2u
 
 /* What every node must agree on before it builds. */
 struct pp_report_terms {
@@ -43,6 +44,8 @@ struct pp_report_terms {
     const struct pp_operator *operators;       /* registered at that block; ascending */
     const struct pp_operator_weights *weights; /* in the operators' order; NULL: all zero */
     size_t operator_count;
+    const struct pp_drawn *drawn; /* from their stakes by that block, ascending; those that left, too */
+    size_t drawn_count;
     const struct pp_pool_table *before; /* of the report before; NULL for the first */
     uint8_t version; /* zero: the newest. 1: as reports were before anything was netted (REW-122) */
 };
@@ -55,6 +58,8 @@ struct pp_report {
     struct pp_operator operators[PP_OPERATORS_MAX];
     struct pp_operator_weights weights[PP_OPERATORS_MAX];
     size_t operator_count;
+    struct pp_drawn drawn[PP_PAYOUTS_MAX];
+    size_t drawn_count;
     /* How the payouts came about. Of a bundle of version 1 only `pool` is known, and of it only what was paid. */
     uint8_t version;
     struct pp_split_terms split;

@@ -5,6 +5,7 @@
  *         carried because it is below the least payout, and what was netted in all. An epoch takes the table of the report
  *         before to the next one:
  *           pool     = received - paid - carried by operators
+ *           back     = what was netted and then drawn from a stake as well: from the pool to the operator's carry
  *           forfeits = what bonds forfeited since, at most the pool: to the treasury
  *           netted   = what an operator owes, from what it carries: into the pool, before the shares are computed
  *           shares   = pp_distribute
@@ -29,9 +30,10 @@ struct pp_pool_row {
     struct pp_address payee;
     struct pp_units paid;    /* in all: the payout's amount */
     struct pp_units carry;   /* below the least payout: not paid yet */
-    struct pp_units netted;  /* in all */
+    struct pp_units netted;  /* in all, less what was given back */
     pp_u128 took_grains;     /* S of all its lanes, as the report stated them */
     pp_u128 refunded_grains; /* R of all its lanes */
+    pp_u128 byte_days;       /* stored in all: what it was weighed with in all reports together */
 };
 
 struct pp_pool_table {
@@ -39,6 +41,14 @@ struct pp_pool_table {
     size_t count;
     struct pp_units forfeits; /* given to the treasury, in all */
 };
+
+/* What the contract drew from an operator's stake, in all: the same debts, collected another way (CHAIN-103). */
+struct pp_drawn {
+    uint32_t node_id;
+    struct pp_units units;
+};
+/* Ascending, distinct, nothing of zero: BAD_FORMAT; node ids: OUT_OF_RANGE; TOO_MANY. */
+PP_MUST_CHECK enum pp_error pp_drawn_check(const struct pp_drawn *drawn, size_t count);
 
 /* What every node must agree on. */
 struct pp_pool_terms {
@@ -52,6 +62,8 @@ struct pp_pool_terms {
     const struct pp_operator *operators;
     const struct pp_operator_weights *weights; /* NULL: all zero */
     size_t operator_count;
+    const struct pp_drawn *drawn; /* by the report's block */
+    size_t drawn_count;
 };
 
 /* What an epoch did for one row. */
@@ -62,19 +74,21 @@ struct pp_pool_line {
     struct pp_units carry_before;
     struct pp_units part;                   /* of the shares; the treasury's: the protocol's share */
     struct pp_units by[PP_BLEND_PARTS_MAX]; /* what the part is made of */
-    struct pp_units netted_of_carry;        /* went into this epoch's pool */
-    struct pp_units netted_of_part;         /* is held for the next one */
-    struct pp_units owed;                   /* still, afterwards; at most 2^64 - 1 */
-    struct pp_units paid;                   /* now */
-    struct pp_units carry;                  /* afterwards */
-    pp_u128 took_grains, refunded_grains;   /* in the epoch */
-    bool is_inflated;                       /* its refunds passed the bound */
+    struct pp_units given_back;           /* netted before, and drawn from the stake since: into the carry */
+    struct pp_units netted_of_carry;      /* went into this epoch's pool */
+    struct pp_units netted_of_part;       /* is held for the next one */
+    struct pp_units owed;                 /* still, afterwards; at most 2^64 - 1 */
+    struct pp_units paid;                 /* now */
+    struct pp_units carry;                /* afterwards */
+    pp_u128 took_grains, refunded_grains; /* in the epoch */
+    bool is_inflated;                     /* its refunds passed the bound */
 };
 
 struct pp_pool_sums {
-    struct pp_units pool;     /* received and never paid, carried by nobody */
-    struct pp_units forfeits; /* of it, to the treasury */
-    struct pp_units shared;   /* what was split: the rest, and what was netted of carries */
+    struct pp_units pool;       /* received and never paid, carried by nobody */
+    struct pp_units given_back; /* of it, to operators */
+    struct pp_units forfeits;   /* of it, to the treasury */
+    struct pp_units shared;     /* what was split: the rest, and what was netted of carries */
     struct pp_units protocol;
     struct pp_units carried; /* over: nobody had a weight */
     struct pp_units held;    /* netted of parts */
