@@ -6,7 +6,8 @@
 
 #define CONFIG_WORDS 3u
 #define REPORT_WORDS 8u
-#define CLAIM_WORDS 20u                    /* config, lane, voucher, refund, leaf */
+#define LEAF_WORDS 5u
+#define CLAIM_WORDS 20u                     /* config, lane, voucher, refund, leaf */
 #define CLAIM_HEAD_WORDS (CLAIM_WORDS + 1u) /* and the offset of the proof */
 
 void pp_abi_write_call(struct pp_writer *w, enum pp_abi_function function)
@@ -289,4 +290,35 @@ void pp_abi_write_claim_payout(struct pp_writer *w, const struct pp_epoch_report
         word_write(w, proof->path[i].sum);
         word_write(w, proof->path[i].on_left ? 1 : 0);
     }
+}
+
+void pp_abi_write_stake_at(struct pp_writer *w, uint32_t node_id, uint64_t block_number)
+{
+    pp_abi_write_call(w, PP_ABI_STAKE_AT);
+    word_write(w, node_id);
+    word_write(w, block_number);
+}
+
+void pp_abi_write_owed_collected_of(struct pp_writer *w, const struct pp_channel_id *channel_id,
+                                    uint32_t lane)
+{
+    pp_abi_write_call(w, PP_ABI_OWED_COLLECTED_OF);
+    word_write_hash(w, channel_id->bytes);
+    word_write(w, lane);
+}
+
+void pp_abi_write_collect_owed(struct pp_writer *w, const struct pp_epoch_report_fields *report,
+                               const struct pp_channel_config *config, const struct pp_lane_leaf *leaf,
+                               const struct pp_lane_proof *proof)
+{
+    pp_abi_write_call(w, PP_ABI_COLLECT_OWED);
+    write_report(w, report);
+    write_offset(w, REPORT_WORDS + 1);
+    write_config(w, config);
+    word_write(w, leaf->lane);
+    write_leaf(w, leaf);
+    write_offset(w, CONFIG_WORDS + 1 + LEAF_WORDS + 1);
+    word_write(w, proof->length);
+    for (size_t i = 0; i < proof->length; i++)
+        word_write_hash(w, proof->path[i].bytes);
 }

@@ -128,6 +128,13 @@ static void read_fields(struct pp_reader *r, struct pp_log_event *event)
         event->thaw.cap = pp_units(word_read_u64(r));
         event->thaw.seq = word_read_u64(r);
         return;
+    case PP_LOG_OWED_COLLECTED:
+        pp_read_bytes(r, event->channel_id.bytes, 32);
+        event->lane = word_read_u32(r);
+        pp_read_bytes(r, event->owed.report.bytes, 32);
+        event->owed.amount = pp_units(word_read_u64(r));
+        event->owed.cumulative = pp_units(word_read_u64(r));
+        return;
     case PP_LOG_CLOSE_CANCELLED:
         pp_read_bytes(r, event->channel_id.bytes, 32);
         return;

@@ -2,6 +2,8 @@
 
 #include "abi_words.h"
 
+#include <stdlib.h>
+
 /* Every reader below fills a local and copies it out only when all was well: outputs stay untouched on failure. */
 #define FINISH(reader, local, out)                                                                           \
     do {                                                                                                     \
@@ -182,6 +184,37 @@ enum pp_error pp_abi_read_operator_set(const uint8_t *data, size_t length, struc
         word_read_address(&r, &out[i].key);
     PP_TRY(pp_reader_finish(&r));
     *out_hash = hash;
+    *out_count = count;
+    return PP_OK;
+}
+
+static int drawn_compare(const void *left, const void *right)
+{
+    const struct pp_drawn *a = left, *b = right;
+    return a->node_id < b->node_id ? -1 : a->node_id > b->node_id;
+}
+
+enum pp_error pp_abi_read_stakes_drawn(const uint8_t *data, size_t length, struct pp_drawn *out,
+                                       size_t *out_count)
+{
+    struct pp_reader r;
+    pp_reader_init(&r, data, length);
+    expect(&r, 2 * PP_ABI_WORD);
+    uint64_t amounts_at = word_read_u64(&r);
+    uint64_t count = word_read_u64(&r);
+    if (r.error == PP_OK && count > PP_PAYOUTS_MAX)
+        return PP_TOO_MANY;
+    if (amounts_at != (3 + count) * PP_ABI_WORD)
+        pp_reader_fail(&r, PP_BAD_FORMAT);
+    for (size_t i = 0; i < count && r.error == PP_OK; i++)
+        out[i] = (struct pp_drawn){.node_id = word_read_u32(&r)};
+    expect(&r, count);
+    for (size_t i = 0; i < count && r.error == PP_OK; i++)
+        out[i].units = word_read_units_u128(&r);
+    PP_TRY(pp_reader_finish(&r));
+    if (count > 1)
+        qsort(out, count, sizeof *out, drawn_compare);
+    PP_TRY(pp_drawn_check(out, count));
     *out_count = count;
     return PP_OK;
 }

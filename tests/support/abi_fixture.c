@@ -61,8 +61,6 @@ struct pp_abi_claim pp_json_claim(const json_t *object)
     const json_t *leaf = pp_json_member(object, "leaf"), *proof = json_object_get(object, "proof"), *node;
     struct pp_abi_claim claim = {
         .config = pp_json_config(pp_json_member(object, "config")),
-        .voucher = pp_json_voucher(pp_json_member(object, "voucher")),
-        .refund = pp_json_refund(pp_json_member(object, "refund")),
         .leaf = {.lane = (uint32_t)pp_json_u64(object, "lane"),
                  .spent = pp_json_grains(leaf, "spent"),
                  .refunded = pp_json_grains(leaf, "refunded"),
@@ -71,6 +69,10 @@ struct pp_abi_claim pp_json_claim(const json_t *object)
                  .owed = pp_json_grains(leaf, "owed")},
     };
     size_t index;
+    if (json_object_get(object, "voucher")) {
+        claim.voucher = pp_json_voucher(pp_json_member(object, "voucher"));
+        claim.refund = pp_json_refund(pp_json_member(object, "refund"));
+    }
     json_array_foreach(proof, index, node)
         pp_bytes_of(json_string_value(node), claim.proof.path[index].bytes, 32);
     claim.proof.length = (uint8_t)json_array_size(proof);

@@ -10,6 +10,7 @@ struct pp_signature pp_json_signature(const json_t *object);
 struct pp_abi_voucher pp_json_voucher(const json_t *object);
 struct pp_abi_refund pp_json_refund(const json_t *object);
 struct pp_epoch_report_fields pp_json_report(const json_t *object);
-struct pp_abi_claim pp_json_claim(const json_t *object); /* a claim of a batch has no proof */
+/* A claim of a batch has no proof, one of what is owed neither voucher nor refund. */
+struct pp_abi_claim pp_json_claim(const json_t *object);
 
 #endif

@@ -131,6 +131,13 @@ static void write_claim_payout(struct pp_writer *w, const json_t *args, uint8_t 
     pp_abi_write_claim_payout(w, &report, &payout, &proof);
 }
 
+static void write_collect_owed(struct pp_writer *w, const json_t *args)
+{
+    struct pp_epoch_report_fields report = pp_json_report(pp_json_member(args, "report"));
+    const struct pp_abi_claim claim = pp_json_claim(pp_json_member(args, "claim"));
+    pp_abi_write_collect_owed(w, &report, &claim.config, &claim.leaf, &claim.proof);
+}
+
 /* False: a call that the product does not make. */
 static bool write_call(struct pp_writer *w, const char *name, const json_t *args, uint8_t *expected)
 {
@@ -162,6 +169,14 @@ static bool write_call(struct pp_writer *w, const char *name, const json_t *args
         struct pp_channel_id id;
         pp_json_bytes(args, "channelId", id.bytes, 32);
         pp_abi_write_lane_of(w, &id, (uint32_t)pp_json_u64(args, "lane"));
+    } else if (IS("owedCollectedOf")) {
+        struct pp_channel_id id;
+        pp_json_bytes(args, "channelId", id.bytes, 32);
+        pp_abi_write_owed_collected_of(w, &id, (uint32_t)pp_json_u64(args, "lane"));
+    } else if (IS("stakeAt")) {
+        pp_abi_write_stake_at(w, (uint32_t)pp_json_u64(args, "nodeId"), pp_json_u64(args, "blockNumber"));
+    } else if (IS("collectOwed")) {
+        write_collect_owed(w, args);
     } else if (IS("nonceOf")) {
         pp_json_bytes(args, "payer", address.bytes, 20);
         pp_abi_write_call_address(w, PP_ABI_NONCE_OF, &address);

@@ -103,6 +103,12 @@ static void check_event(const struct pp_log_event *event, const json_t *values)
         ck_assert_uint_eq(event->thaw.thaw_at_s, 0);
         ck_assert_uint_eq(event->thaw.seq, pp_json_u64(values, "seq"));
         return;
+    case PP_LOG_OWED_COLLECTED:
+        ck_assert_uint_eq(event->lane, pp_json_u64(values, "lane"));
+        ck_assert_hex(event->owed.report.bytes, 32, pp_json_text(values, "reportHash"));
+        ck_assert_uint_eq(event->owed.amount.raw, pp_json_u64(values, "amount"));
+        ck_assert_uint_eq(event->owed.cumulative.raw, pp_json_u64(values, "cumulative"));
+        return;
     case PP_LOG_CLOSE_CANCELLED:
         return;
     case PP_LOG_COUNT:
@@ -114,8 +120,8 @@ static void check_event(const struct pp_log_event *event, const json_t *values)
 /* Events that concern no lane, or that a call's own result tells. */
 static bool is_unread(const char *name)
 {
-    static const char *const beginnings[] = {"Operator", "DelegateRevoked", "ReportRevoked", "Stake",
-                                             "Owed",     "LaneRetired",     "Parameters"};
+    static const char *const beginnings[] = {"Operator", "DelegateRevoked", "ReportRevoked",
+                                             "Stake",    "LaneRetired",     "Parameters"};
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
         if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
             return true;

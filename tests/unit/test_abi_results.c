@@ -20,6 +20,26 @@ static const json_t *result_of(const json_t *vectors, const char *function, uint
     return NULL;
 }
 
+/* The low 64 bits of what the vector says of a node, by the low 24 bits of its number. */
+static uint64_t drawn_in(const json_t *values, uint32_t node_id)
+{
+    const json_t *ids = pp_json_member(values, "nodeIds"), *amounts = pp_json_member(values, "amounts"), *id;
+    size_t index;
+    json_array_foreach(ids, index, id)
+    {
+        char text[64];
+        json_t *one = json_object();
+        snprintf(text, sizeof text, "%s", json_string_value(json_array_get(amounts, index)));
+        json_object_set_new(one, "amount", json_string(text));
+        uint64_t low = (uint64_t)pp_json_u128(one, "amount");
+        json_decref(one);
+        if ((strtoull(json_string_value(id), NULL, 10) & 0xffffff) == node_id)
+            return low;
+    }
+    ck_abort_msg("no such node");
+    return 0;
+}
+
 /* Goal: results read as another implementation wrote them. Method: viem's vectors, field by field. */
 START_TEST(abi_read__vectors_of_viem__same_values)
 {
@@ -99,6 +119,24 @@ START_TEST(abi_read__vectors_of_viem__same_values)
                           strtoull(json_string_value(json_array_get(ids, i)), NULL, 10));
         ck_assert_hex(operators[i].key.bytes, 20, json_string_value(json_array_get(keys, i)));
     }
+    free(data);
+
+    values = result_of(vectors, "stakesDrawn", &data, &length);
+    struct pp_drawn drawn[PP_PAYOUTS_MAX];
+    const json_t *amounts = pp_json_member(values, "amounts");
+    ck_assert_error(pp_abi_read_stakes_drawn(data, length, drawn, &count), PP_OVERFLOW);
+    for (size_t i = 0; i < 3; i++) { /* viem's fill their types: cut to what can be */
+        memset(data + (3 + i) * PP_ABI_WORD, 0, 29);
+        memset(data + (7 + i) * PP_ABI_WORD, 0, 24);
+    }
+    ck_assert_ok(pp_abi_read_stakes_drawn(data, length, drawn, &count));
+    ck_assert_uint_eq(count, json_array_size(amounts));
+    for (size_t i = 0; i < count; i++) {
+        ck_assert(i == 0 || drawn[i - 1].node_id < drawn[i].node_id);
+        ck_assert_uint_eq(drawn[i].units.raw, drawn_in(values, drawn[i].node_id));
+    }
+    memcpy(data + 4 * PP_ABI_WORD, data + 3 * PP_ABI_WORD, PP_ABI_WORD); /* a node twice */
+    ck_assert_error(pp_abi_read_stakes_drawn(data, length, drawn, &count), PP_BAD_FORMAT);
     free(data);
 
     values = result_of(vectors, "token", &data, &length);

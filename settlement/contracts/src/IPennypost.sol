@@ -333,6 +333,12 @@ interface IOperatorsAnnex is IPennypostTypes {
     /// @return the stake at the end of that block: what reports of the block weigh the operator with
     function stakeAt(uint32 nodeId, uint48 blockNumber) external view returns (uint128);
     function stakeTermsOf(uint32 nodeId) external view returns (uint48 lanesOpen, uint64 lockedUntil);
+    /// @return units that collectOwed drew for this lane, in all
+    function owedCollectedOf(bytes32 channelId, uint32 lane) external view returns (uint64);
+    /// @notice What collectOwed drew from each stake, in all: reports take it off what the operator owes.
+    /// @return nodeIds whose stakes were ever drawn from, in no order
+    /// @return amounts units, in the order of nodeIds
+    function stakesDrawn() external view returns (uint32[] memory nodeIds, uint128[] memory amounts);
     function parameters() external view returns (ParameterSet memory);
     function pendingParameters() external view returns (ParameterSet memory next, uint64 changeAt);
     function timers() external view returns (Timers memory);

@@ -66,6 +66,8 @@ abstract contract Stakes is Deposits, Quorum, IOperatorsAnnex {
         if (due == 0) revert NothingOwed(owed, before, stake);
 
         owedCollected[channelId][claim.lane] = before + due;
+        if (drawnFrom[nodeId] == 0) drawnIds.push(nodeId);
+        drawnFrom[nodeId] += due;
         _setStake(nodeId, stake - due);
         received += due;
         emit OwedCollected(channelId, claim.lane, reportHash, due, before + due);
@@ -79,6 +81,20 @@ abstract contract Stakes is Deposits, Quorum, IOperatorsAnnex {
     /// @inheritdoc IOperatorsAnnex
     function stakeAt(uint32 nodeId, uint48 blockNumber) external view returns (uint128) {
         return uint128(stakes[nodeId].upperLookupRecent(blockNumber));
+    }
+
+    /// @inheritdoc IOperatorsAnnex
+    function owedCollectedOf(bytes32 channelId, uint32 lane) external view returns (uint64) {
+        return owedCollected[channelId][lane];
+    }
+
+    /// @inheritdoc IOperatorsAnnex
+    function stakesDrawn() external view returns (uint32[] memory nodeIds, uint128[] memory amounts) {
+        nodeIds = drawnIds;
+        amounts = new uint128[](nodeIds.length);
+        for (uint256 i = 0; i < nodeIds.length; i++) {
+            amounts[i] = drawnFrom[nodeIds[i]];
+        }
     }
 
     /// @inheritdoc IOperatorsAnnex

@@ -99,6 +99,8 @@ abstract contract Store is SignedTypes, Ownable2Step, ReentrancyGuardTransient {
     mapping(uint32 nodeId => Checkpoints.Trace208) internal stakes; // units, by block
     mapping(uint32 nodeId => uint64) internal stakeLockedUntil;
     mapping(bytes32 channelId => mapping(uint32 lane => uint64)) internal owedCollected; // units
+    uint32[] internal drawnIds; // whose stakes were ever drawn from, in that order
+    mapping(uint32 nodeId => uint128) internal drawnFrom; // units, in all
 
     function _now() internal view returns (uint64) {
         return uint64(block.timestamp);

@@ -97,6 +97,8 @@ contract StakesTest is Fixture {
             abi.encodeWithSelector(Types.NothingOwed.selector, uint64(20), uint64(20), uint128(80))
         );
         post.collectOwed(report, claim); // once
+        assertEq(post.owedCollectedOf(id, LANE), 20, "of this lane");
+        assertEq(post.owedCollectedOf(id, LANE + 1), 0, "of no other");
     }
 
     // CHAIN-103: neither more than the formula gives, nor more than the leaf says
@@ -108,6 +110,22 @@ contract StakesTest is Fixture {
         assertEq(post.stakeOf(1), 95, "the leaf's, in whole units");
         collect(owedLeaf(50 * UNIT, 40 * UNIT, 90 * UNIT), "");
         assertEq(post.stakeOf(1), 80, "min(E, S) - max(vested, net)");
+    }
+
+    // CHAIN-104: what reports take off an operator's debts
+    function test_stakesDrawn__several_draws__summed_by_operator() public {
+        (uint32[] memory nodeIds, uint128[] memory amounts) = post.stakesDrawn();
+        assertEq(nodeIds.length, 0, "nothing yet");
+        stake(100);
+        cheat();
+        close();
+        collect(owedLeaf(50 * UNIT, 40 * UNIT, 5 * UNIT), "");
+        collect(owedLeaf(50 * UNIT, 40 * UNIT, 12 * UNIT), "");
+        (nodeIds, amounts) = post.stakesDrawn();
+        assertEq(nodeIds.length, 1, "an operator once");
+        assertEq(amounts.length, 1, "with its amount");
+        assertEq(nodeIds[0], 1, "whose");
+        assertEq(amounts[0], 12, "in all");
     }
 
     // CHAIN-103

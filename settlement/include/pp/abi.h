@@ -26,6 +26,8 @@
 #define PP_ABI_T_CLAIM                                                                                       \
     "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_LEAF ",bytes32[])"
 
+#define PP_ABI_T_OWED "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_LEAF ",bytes32[])"
+
 #define PP_ABI_T_BATCH_CLAIM                                                                                 \
     "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_LEAF ")"
 
@@ -43,6 +45,7 @@
     X(SETTLE_BATCH, "settleBatch", "(" PP_ABI_T_REPORT "," PP_ABI_T_BATCH_CLAIM "[],bytes32[],bool[])")      \
     X(POST_REPORT, "postReport", "(" PP_ABI_T_REPORT ",uint32[],address[]," PP_ABI_T_SIGNATURE "[])")        \
     X(CLAIM_PAYOUT, "claimPayout", "(" PP_ABI_T_REPORT ",uint32,address,uint128," PP_ABI_T_STEP "[])")       \
+    X(COLLECT_OWED, "collectOwed", "(" PP_ABI_T_REPORT "," PP_ABI_T_OWED ")")                                \
     X(CHANNEL_ID_OF, "channelIdOf", "(" PP_ABI_T_CONFIG ")")                                                 \
     X(CHANNEL_OF, "channelOf", "(bytes32)")                                                                  \
     X(LANE_OF, "laneOf", "(bytes32,uint32)")                                                                 \
@@ -53,6 +56,9 @@
     X(PAYOUT_CLAIMED, "payoutClaimed", "(uint32)")                                                           \
     X(OPERATOR_OF, "operatorOf", "(uint32)")                                                                 \
     X(OPERATOR_SET, "operatorSet", "()")                                                                     \
+    X(STAKE_AT, "stakeAt", "(uint32,uint48)")                                                                \
+    X(STAKES_DRAWN, "stakesDrawn", "()")                                                                     \
+    X(OWED_COLLECTED_OF, "owedCollectedOf", "(bytes32,uint32)")                                              \
     X(TIMERS, "timers", "()")                                                                                \
     X(TOKEN, "token", "()")                                                                                  \
     X(TREASURY, "treasury", "()")                                                                            \
@@ -77,6 +83,7 @@
     X(PAYOUT_CLAIMED, "PayoutClaimed", "(uint32,address,bytes32,uint128,uint128)", 3)                        \
     X(THAW_REQUESTED, "ThawRequested", "(bytes32,uint32,uint64,uint64,uint64)", 2)                           \
     X(THAW_CANCELLED, "ThawCancelled", "(bytes32,uint32,uint64,uint64)", 2)                                  \
+    X(OWED_COLLECTED, "OwedCollected", "(bytes32,uint32,bytes32,uint64,uint64)", 3)                          \
     X(CLOSE_CANCELLED, "CloseCancelled", "(bytes32)", 1)
 
 enum pp_abi_function {
@@ -192,6 +199,12 @@ void pp_abi_write_post_report(struct pp_writer *w, const struct pp_epoch_report_
                               const struct pp_node_signature *signatures, size_t signature_count);
 void pp_abi_write_claim_payout(struct pp_writer *w, const struct pp_epoch_report_fields *report,
                                const struct pp_payout *payout, const struct pp_payout_proof *proof);
+void pp_abi_write_stake_at(struct pp_writer *w, uint32_t node_id, uint64_t block_number);
+void pp_abi_write_owed_collected_of(struct pp_writer *w, const struct pp_channel_id *channel_id, uint32_t lane);
+/* What a final lane's operator owes, by a report's leaf, whose lane is the claim's. */
+void pp_abi_write_collect_owed(struct pp_writer *w, const struct pp_epoch_report_fields *report,
+                               const struct pp_channel_config *config, const struct pp_lane_leaf *leaf,
+                               const struct pp_lane_proof *proof);
 
 /* The calldata of OPEN or TOP_UP back: what an earlier run of a program wanted. Room for `capacity` lanes and caps each.
  * BAD_TYPE: another call. */
@@ -292,6 +305,12 @@ PP_MUST_CHECK enum pp_error pp_abi_read_timers(const uint8_t *data, size_t lengt
 PP_MUST_CHECK enum pp_error pp_abi_read_operator_set(const uint8_t *data, size_t length,
                                                      struct pp_hash *out_hash, struct pp_operator *out,
                                                      size_t *out_count);
+/* stakesDrawn(): in ascending order, whatever the contract's is. BAD_FORMAT: a node twice, or nothing drawn. Room for
+ * PP_PAYOUTS_MAX. */
+PP_MUST_CHECK enum pp_error pp_abi_read_stakes_drawn(const uint8_t *data, size_t length, struct pp_drawn *out,
+                                                     size_t *out_count);
+#define PP_ABI_STAKES_DRAWN_MAX_BYTES ((4u + 2u * PP_PAYOUTS_MAX) * PP_ABI_WORD)
+#define PP_ABI_OPERATOR_SET_MAX_BYTES ((5u + 2u * PP_OPERATORS_MAX) * PP_ABI_WORD)
 
 /* ---- events ---- */
 
@@ -375,6 +394,10 @@ struct pp_log_event {
             struct pp_hash report;
             struct pp_units amount, cumulative;
         } payout;
+        struct {
+            struct pp_hash report;
+            struct pp_units amount, cumulative; /* of the lane */
+        } owed;
         struct {
             struct pp_units cap; /* what may be admitted from here on: the target, or the cap again */
             uint64_t thaw_at_s;  /* 0: cancelled */
