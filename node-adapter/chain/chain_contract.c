@@ -2,8 +2,10 @@
 
 #include "chain/chain_transport.h"
 
+#include <stdlib.h>
+
 #define QUESTION_MAX 128u
-#define RESULT_MAX 512u
+#define RESULT_MAX 512u /* of all but the arrays */
 
 struct question {
     uint8_t bytes[QUESTION_MAX];
@@ -28,12 +30,12 @@ static enum pp_error ask(const struct pp_contract *c, uint64_t at, struct questi
 }
 
 /* What a decoder answers about the chain's bytes is the chain node's fault. */
-static enum pp_error decoded(struct pp_rpc *rpc, enum pp_abi_function function, const struct result *result,
+static enum pp_error decoded(struct pp_rpc *rpc, enum pp_abi_function function, size_t length,
                              enum pp_error error)
 {
     if (error == PP_OK)
         return PP_OK;
-    if (result->length == 0)
+    if (length == 0)
         return rpc_fail(rpc, PP_CONTRACT_MISMATCH, "%s: there is no such contract at this address",
                         pp_abi_function_name(function));
     return rpc_fail(rpc, PP_CHAIN_NONSENSE, "%s: the result does not decode (%s)",
@@ -48,7 +50,7 @@ static enum pp_error decoded(struct pp_rpc *rpc, enum pp_abi_function function, 
         question_begin(&q);                                                                                  \
         write;                                                                                               \
         PP_TRY(ask(contract, at, &q, &r));                                                                   \
-        return decoded((contract)->rpc, function, &r, read);                                                 \
+        return decoded((contract)->rpc, function, r.length, read);                                           \
     } while (0)
 
 enum pp_error pp_contract_timers(const struct pp_contract *c, struct pp_chain_timers *out)
@@ -127,6 +129,69 @@ enum pp_error pp_contract_payout_claimed(const struct pp_contract *c, uint32_t n
          pp_abi_write_call_u32(&q.w, PP_ABI_PAYOUT_CLAIMED, node_id),
          pp_abi_read_units(r.bytes, r.length, out));
 }
+
+enum pp_error pp_contract_stake_at(const struct pp_contract *c, uint32_t node_id, uint64_t block_number,
+                                   struct pp_units *out)
+{
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_STAKE_AT, pp_abi_write_stake_at(&q.w, node_id, block_number),
+         pp_abi_read_units(r.bytes, r.length, out));
+}
+
+enum pp_error pp_contract_owed_collected(const struct pp_contract *c, const struct pp_channel_id *id,
+                                         uint32_t lane, struct pp_units *out)
+{
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_OWED_COLLECTED_OF, pp_abi_write_owed_collected_of(&q.w, id, lane),
+         pp_abi_read_units(r.bytes, r.length, out));
+}
+
+/* ---- arrays ---- */
+
+struct long_result {
+    uint8_t *bytes; /* malloc */
+    size_t length;
+};
+
+static enum pp_error ask_long(const struct pp_contract *c, enum pp_abi_function function, size_t most,
+                              struct long_result *out)
+{
+    struct question q;
+    question_begin(&q);
+    pp_abi_write_call(&q.w, function);
+    struct pp_rpc_call call = {
+        .to = c->address, .data = q.bytes, .at = PP_RPC_AT_LATEST, .at_hash = c->block};
+    PP_TRY(pp_writer_finish(&q.w, &call.data_length));
+    out->bytes = malloc(most);
+    if (!out->bytes)
+        return PP_NO_MEMORY;
+    const enum pp_error error = pp_rpc_call(c->rpc, &call, out->bytes, most, &out->length);
+    if (error != PP_OK)
+        free(out->bytes);
+    return error;
+}
+
+enum pp_error pp_contract_operator_set(const struct pp_contract *c, struct pp_hash *out_hash,
+                                       struct pp_operator *out, size_t *out_count)
+{
+    struct long_result r;
+    PP_TRY(ask_long(c, PP_ABI_OPERATOR_SET, PP_ABI_OPERATOR_SET_MAX_BYTES, &r));
+    const enum pp_error error =
+        decoded(c->rpc, PP_ABI_OPERATOR_SET, r.length,
+                pp_abi_read_operator_set(r.bytes, r.length, out_hash, out, out_count));
+    free(r.bytes);
+    return error;
+}
+
+enum pp_error pp_contract_stakes_drawn(const struct pp_contract *c, struct pp_drawn *out, size_t *out_count)
+{
+    struct long_result r;
+    PP_TRY(ask_long(c, PP_ABI_STAKES_DRAWN, PP_ABI_STAKES_DRAWN_MAX_BYTES, &r));
+    const enum pp_error error = decoded(c->rpc, PP_ABI_STAKES_DRAWN, r.length,
+                                        pp_abi_read_stakes_drawn(r.bytes, r.length, out, out_count));
+    free(r.bytes);
+    return error;
+}
+
+/* ---- the token ---- */
 
 enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp_address *token,
                                const struct pp_address *owner, struct pp_units *out)

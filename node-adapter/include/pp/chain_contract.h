@@ -40,6 +40,17 @@ PP_MUST_CHECK enum pp_error pp_contract_nonce(const struct pp_contract *c, const
                                               uint64_t *out);
 PP_MUST_CHECK enum pp_error pp_contract_payout_claimed(const struct pp_contract *c, uint32_t node_id,
                                                        struct pp_units *out);
+/* PP_OPERATORS_MAX operators, without their payees; their hash as the contract says it. */
+PP_MUST_CHECK enum pp_error pp_contract_operator_set(const struct pp_contract *c, struct pp_hash *out_hash,
+                                                     struct pp_operator *out, size_t *out_count);
+/* Both at the contract's block, or the latest. PP_PAYOUTS_MAX drawn. */
+PP_MUST_CHECK enum pp_error pp_contract_stake_at(const struct pp_contract *c, uint32_t node_id,
+                                                 uint64_t block_number, struct pp_units *out);
+PP_MUST_CHECK enum pp_error pp_contract_stakes_drawn(const struct pp_contract *c, struct pp_drawn *out,
+                                                     size_t *out_count);
+PP_MUST_CHECK enum pp_error pp_contract_owed_collected(const struct pp_contract *c,
+                                                       const struct pp_channel_id *id, uint32_t lane,
+                                                       struct pp_units *out);
 
 /* The token's. */
 PP_MUST_CHECK enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp_address *token,
