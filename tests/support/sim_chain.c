@@ -157,6 +157,28 @@ static void foreign_come(struct sim_chain *chain)
     chain->foreigners++;
 }
 
+/* The contract lets anybody call: what the job is about to do may be done before it. */
+static void copy_come(struct sim_chain *chain)
+{
+    for (size_t i = 0; i < chain->pool_count && chain->pool_count < SIM_POOL_MAX; i++) {
+        const struct sim_tx *from = chain->pool[i];
+        if (!from->to_escrow || !from->is_accounts)
+            continue;
+        struct sim_tx *tx = tx_new(chain);
+        tx->most = UINT64_MAX;
+        tx->to_escrow = true;
+        tx->length = from->length;
+        tx->data = malloc(from->length + 1);
+        pp_expect(tx->data != NULL);
+        memcpy(tx->data, from->data, from->length);
+        memmove(&chain->pool[1], &chain->pool[0], chain->pool_count * sizeof(struct sim_tx *));
+        chain->pool[0] = tx;
+        chain->pool_count++;
+        chain->copies++;
+        return;
+    }
+}
+
 /* ---- blocks ---- */
 
 static void execute(struct sim_chain *chain, struct sim_block *block, struct sim_tx *tx)
@@ -326,6 +348,8 @@ static void turn(struct sim_chain *chain)
 {
     if (happens(chain, chain->profile.foreign_one_in))
         foreign_come(chain);
+    if (happens(chain, chain->profile.copied_one_in))
+        copy_come(chain);
     mine(chain, chain->time_ms / 1000);
     if (happens(chain, chain->profile.reorg_one_in))
         reorganize(chain);

@@ -24,8 +24,10 @@ struct sim_profile {
     unsigned reorg_one_in;   /* blocks */
     unsigned surge_one_in;   /* blocks: the base fee a hundredfold, for a while */
     unsigned foreign_one_in; /* blocks: somebody else uses the job's key */
-    unsigned forget_one_in;  /* blocks: the pool is lost */
-    bool pool_is_strict;     /* refuses what is below the base fee; others keep it */
+    unsigned
+        copied_one_in; /* blocks: anybody sends first what waits in the pool, from an account of its own */
+    unsigned forget_one_in; /* blocks: the pool is lost */
+    bool pool_is_strict;    /* refuses what is below the base fee; others keep it */
 };
 
 struct sim_block;
@@ -83,7 +85,7 @@ struct sim_chain {
     size_t pool_count;
     struct sim_tx *txs;
     struct sim_block *made;
-    unsigned reorgs, surges, foreigners, deepest;
+    unsigned reorgs, surges, foreigners, copies, deepest;
 };
 
 void sim_chain_init(struct sim_chain *chain, const struct sim_terms *terms, const struct pp_address *account,
