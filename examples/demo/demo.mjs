@@ -1,4 +1,5 @@
-// The main job, end to end, on a local chain: ./dev demo. Prints a line a step; the last one is "demo: ok".
+// The main job, end to end, on a local chain: ./dev demo. Prints a line a step; the last one is "demo: ok". With --hostile: what
+// everybody may try against it, and what stops them (hostile.mjs).
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -6,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { generatePrivateKey } from 'viem/accounts';
 import { Chain, until } from './chain.mjs';
 import { makeEnvelopes } from './envelopes.mjs';
+import { hostile, operatorSecret, prepare } from './hostile.mjs';
 import { Network, NODE_ID, PROTOCOL_SHARE_BPS, TIMERS } from './network.mjs';
 import { Thief } from './thief.mjs';
 
@@ -14,6 +16,7 @@ const { values: options } = parseArgs({
     build: { type: 'string', default: 'build/release' },
     contracts: { type: 'string', default: 'build/contracts' },
     messages: { type: 'string', default: '10000' },
+    hostile: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 });
@@ -239,10 +242,12 @@ function table({ seenBySender, seenByNode, seenByChain }) {
 async function main() {
   chain = await Chain.start(folder);
   network = new Network(folder, options.build, chain);
-  await network.deployContracts(options.contracts);
+  if (options.hostile) await prepare(chain, network);
+  await network.deployContracts(options.contracts, options.hostile ? operatorSecret : undefined);
   await network.startNode();
   step(`a chain, the contracts and a node are up: ${network.contracts.contract}`);
 
+  if (options.hostile) return hostile({ chain, network, step, same, dollars, money, openChannel, manifestPart });
   const channel = await openChannel('alice', deposit);
   const seen = await until('the node sees the channel final', async () => {
     const lane = await network.get(`/v1/channels/${channel.id}/lanes/${channel.lane}`);
@@ -273,6 +278,7 @@ try {
   if (process.env.DEMO_TRACE) console.error(error.stack);
 } finally {
   await network?.endNode('SIGKILL');
+  network?.rpc?.stop();
   await chain?.stop();
   if (options.keep || status !== 0) console.log(`what it left: ${folder}`);
   else fs.rmSync(folder, { recursive: true, force: true });

@@ -65,12 +65,14 @@ export class Network {
   async importKey(name, secret) {
     const plain = this.file('secret');
     fs.writeFileSync(plain, `${secret}\n`, { mode: 0o600 });
-    await this.pennypost('keygen', ['--quick', '--import', plain, this.file(name)]);
+    const made = await this.pennypost('keygen', ['--quick', '--import', plain, this.file(name)]);
     fs.rmSync(plain);
+    return made.address;
   }
 
-  async deployContracts(buildDir) {
-    this.operator = await this.makeKey('operator.key');
+  /** operatorSecret: where the operator's key must do more than the node does with it. */
+  async deployContracts(buildDir, operatorSecret) {
+    this.operator = operatorSecret ? await this.importKey('operator.key', operatorSecret) : await this.makeKey('operator.key');
     this.treasury = await this.makeKey('treasury.key');
     this.payee = await this.makeKey('payee.key');
     this.gasAccount = await this.makeKey('gas.key');
@@ -97,6 +99,14 @@ export class Network {
     await receiptOf(this.chain.read, hash);
   }
 
+  /** A call to the escrow by anybody, mined. */
+  async write(functionName, ...args) {
+    const wallet = createWalletClient({ account: this.contracts.deployer, transport: http(this.chain.url) });
+    const hash = await wallet.writeContract({ ...this.escrow, functionName, args, chain: null });
+    const receipt = await receiptOf(this.chain.read, hash);
+    if (receipt.status !== 'success') throw new Error(`${functionName}: transaction ${hash} reverted`);
+  }
+
   async fund(address) {
     await this.chain.control.setBalance({ address, value: 10n ** 18n });
   }
@@ -119,7 +129,7 @@ export class Network {
     const config = {
       data_dir: this.dataDir,
       listen: `127.0.0.1:${this.port ?? 0}`,
-      rpc_url: this.chain.url,
+      rpc_url: this.rpcUrl ?? this.chain.url,
       chain_id: CHAIN_ID,
       contract: this.contracts.contract,
       start_block: this.contracts.deployBlock,

@@ -1,11 +1,16 @@
-// The main job with fewer messages, on the sanitized build: what ./dev demo runs.
+// What ./dev demo runs, on the sanitized build: the main job with fewer messages, and the hostile story.
 import { spawnSync } from 'node:child_process';
 
-const done = spawnSync(process.execPath, ['examples/demo/demo.mjs', '--build', process.env.PP_BUILD, '--messages', '800'], { encoding: 'utf8' });
-const name = 'demo__eight_hundred_messages__all_sums_agree_with_the_chain';
-if (done.status === 0 && done.stdout.trimEnd().endsWith('\ndemo: ok')) {
-  console.log(`ok ${name}`);
-} else {
-  console.log(`${done.stdout}${done.stderr}\nnot ok ${name}`);
-  process.exit(1);
+const demos = {
+  demo__eight_hundred_messages__all_sums_agree_with_the_chain: ['--messages', '800'],
+  demo__hostile__every_attempt_fails_and_all_sums_agree: ['--hostile'],
+};
+for (const [name, options] of Object.entries(demos)) {
+  const done = spawnSync(process.execPath, ['examples/demo/demo.mjs', '--build', process.env.PP_BUILD, ...options], { encoding: 'utf8' });
+  if (done.status === 0 && done.stdout.trimEnd().endsWith('\ndemo: ok')) {
+    console.log(`ok ${name}`);
+  } else {
+    console.log(`${done.stdout}${done.stderr}\nnot ok ${name}`);
+    process.exitCode = 1;
+  }
 }
