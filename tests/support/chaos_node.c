@@ -124,6 +124,7 @@ static bool may_fail(enum pp_error error)
     case PP_CHAIN_DOWN:
     case PP_CHAIN_NONSENSE:
     case PP_CHAIN_STALE:
+    case PP_CHAIN_PRUNED: /* said of a node that is behind, too */
     case PP_CHAIN_REORG:
     case PP_CHAIN_REFUSED:
     case PP_NOT_FOUND:

@@ -105,6 +105,7 @@ static struct sim_profile profile_draw(struct chaos *c)
         .foreign_one_in = rare[chaos_any(c, 4)],
         .copied_one_in = rare[chaos_any(c, 5)],
         .forget_one_in = rare[chaos_any(c, 4)],
+        .has_bloom = chaos_any(c, 4) != 0,
         .pool_is_strict = chaos_any(c, 2) != 0,
     };
 }

@@ -27,6 +27,7 @@ struct sim_profile {
     unsigned
         copied_one_in; /* blocks: anybody sends first what waits in the pool, from an account of its own */
     unsigned forget_one_in; /* blocks: the pool is lost */
+    bool has_bloom;         /* in its headers */
     bool pool_is_strict;    /* refuses what is below the base fee; others keep it */
 };
 

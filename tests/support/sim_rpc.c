@@ -2,6 +2,7 @@
 
 #include "pp_test.h"
 
+#include <pp/hash.h>
 #include <pp/limits.h>
 
 #include <inttypes.h>
@@ -10,7 +11,8 @@
 #include <string.h>
 
 #define GAS_BASE 60000u
-#define GAS_LIMIT "0x1c9c380"       /* of a block: 30 million */
+#define GAS_LIMIT "0x1c9c380" /* of a block: 30 million */
+#define BLOOM_BYTES 256u
 #define RICH "0x3635c9adc5dea00000" /* 1000 ether */
 
 struct asked {
@@ -91,13 +93,37 @@ static const struct sim_block *block_named(const struct asked *asked, const json
     return sim_view_block(asked->view, number_in(name));
 }
 
-static json_t *block_json(const struct sim_block *block)
+static void bloom_add(uint8_t bloom[BLOOM_BYTES], const uint8_t *item, size_t length)
+{
+    uint8_t hash[32];
+    pp_keccak256(item, length, hash);
+    for (unsigned i = 0; i < 6; i += 2) {
+        const unsigned bit = ((unsigned)hash[i] << 8 | hash[i + 1]) % (8 * BLOOM_BYTES);
+        bloom[BLOOM_BYTES - 1 - bit / 8] |= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static json_t *bloom_json(const struct asked *asked, const struct sim_block *block)
+{
+    uint8_t bloom[BLOOM_BYTES] = {0};
+    if (!asked->chain->profile.has_bloom)
+        return json_null();
+    for (uint32_t i = 0; i < block->log_count; i++) {
+        bloom_add(bloom, asked->chain->terms.domain.contract.bytes, 20);
+        for (unsigned k = 0; k < block->logs[i].topic_count; k++)
+            bloom_add(bloom, block->logs[i].topics[k].bytes, 32);
+    }
+    return hex(bloom, sizeof bloom);
+}
+
+static json_t *block_json(const struct asked *asked, const struct sim_block *block)
 {
     if (!block)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:[]}", "number", quantity(block->block.number), "hash",
-                     hex(block->block.hash.bytes, 32), "parentHash", hex(block->block.parent.bytes, 32),
-                     "timestamp", quantity(block->block.time_s), "baseFeePerGas", quantity(block->base_fee),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:[]}", "number", quantity(block->block.number),
+                     "hash", hex(block->block.hash.bytes, 32), "parentHash",
+                     hex(block->block.parent.bytes, 32), "timestamp", quantity(block->block.time_s),
+                     "baseFeePerGas", quantity(block->base_fee), "logsBloom", bloom_json(asked, block),
                      "gasLimit", GAS_LIMIT, "transactions");
 }
 
@@ -113,7 +139,7 @@ static json_t *block_number(struct asked *asked)
 
 static json_t *get_block(struct asked *asked)
 {
-    return block_json(block_named(asked, json_array_get(asked->params, 0)));
+    return block_json(asked, block_named(asked, json_array_get(asked->params, 0)));
 }
 
 static json_t *get_block_by_hash(struct asked *asked)
@@ -121,7 +147,7 @@ static json_t *get_block_by_hash(struct asked *asked)
     json_t *name = json_pack("{s:O}", "blockHash", json_array_get(asked->params, 0));
     const struct sim_block *block = block_named(asked, name);
     json_decref(name);
-    return block_json(block);
+    return block_json(asked, block);
 }
 
 /* ---- entries ---- */
