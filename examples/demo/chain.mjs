@@ -30,10 +30,10 @@ export async function until(what, look, seconds = 60, pauseMs = 100) {
 }
 
 export class Chain {
-  static async start(folder) {
+  static async start(folder, blockSeconds = 1) {
     const chain = new Chain();
-    // A block a second; final two blocks later.
-    chain.anvil = await startAnvil(['--chain-id', String(CHAIN_ID), '--block-time', '1', '--slots-in-an-epoch', '1', '--accounts', '4']);
+    // Final two blocks later.
+    chain.anvil = await startAnvil(['--chain-id', String(CHAIN_ID), '--block-time', String(blockSeconds), '--slots-in-an-epoch', '1', '--accounts', '4']);
     chain.url = chain.anvil.url;
     chain.clockFile = path.join(folder, 'clock');
     chain.offsetMs = 0;
