@@ -109,11 +109,19 @@ void pp_abi_write_call_u32(struct pp_writer *w, enum pp_abi_function function, u
     word_write(w, value);
 }
 
+void pp_abi_write_call_part(struct pp_writer *w, enum pp_abi_function function,
+                            const struct pp_channel_id *channel_id, uint32_t part)
+{
+    PP_ASSERT(function == PP_ABI_LANE_OF || function == PP_ABI_THAW_OF ||
+              function == PP_ABI_DELEGATE_REVOKED_AT);
+    pp_abi_write_call(w, function);
+    word_write_hash(w, channel_id->bytes);
+    word_write(w, part);
+}
+
 void pp_abi_write_lane_of(struct pp_writer *w, const struct pp_channel_id *channel_id, uint32_t lane)
 {
-    pp_abi_write_call(w, PP_ABI_LANE_OF);
-    word_write_hash(w, channel_id->bytes);
-    word_write(w, lane);
+    pp_abi_write_call_part(w, PP_ABI_LANE_OF, channel_id, lane);
 }
 
 void pp_abi_write_approve(struct pp_writer *w, const struct pp_address *spender, struct pp_units amount)
@@ -158,6 +166,29 @@ void pp_abi_write_post_voucher(struct pp_writer *w, const struct pp_channel_conf
     word_write(w, lane);
     write_voucher(w, voucher);
     write_refund(w, refund);
+}
+
+static void write_delegation(struct pp_writer *w, const struct pp_abi_delegation *delegation)
+{
+    word_write_address(w, &delegation->key);
+    word_write(w, delegation->max_spent.raw);
+    word_write(w, delegation->lane);
+    word_write(w, delegation->not_after);
+    word_write(w, delegation->index);
+    word_write_signature(w, &delegation->signature);
+}
+
+void pp_abi_write_post_delegated_voucher(struct pp_writer *w, const struct pp_channel_config *config,
+                                         uint32_t lane, const struct pp_abi_voucher *voucher,
+                                         const struct pp_abi_refund *refund,
+                                         const struct pp_abi_delegation *delegation)
+{
+    pp_abi_write_call(w, PP_ABI_POST_DELEGATED_VOUCHER);
+    write_config(w, config);
+    word_write(w, lane);
+    write_voucher(w, voucher);
+    write_refund(w, refund);
+    write_delegation(w, delegation);
 }
 
 void pp_abi_write_post_refund(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,

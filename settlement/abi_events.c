@@ -138,6 +138,11 @@ static void read_fields(struct pp_reader *r, struct pp_log_event *event)
     case PP_LOG_CLOSE_CANCELLED:
         pp_read_bytes(r, event->channel_id.bytes, 32);
         return;
+    case PP_LOG_DELEGATE_REVOKED:
+        pp_read_bytes(r, event->channel_id.bytes, 32);
+        event->revoked.index = word_read_u32(r);
+        event->revoked.effective_at_s = word_read_u64(r);
+        return;
     case PP_LOG_COUNT:
         break;
     }

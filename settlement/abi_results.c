@@ -95,6 +95,16 @@ enum pp_error pp_abi_read_lane(const uint8_t *data, size_t length, struct pp_cha
     FINISH(r, lane, out);
 }
 
+enum pp_error pp_abi_read_thaw(const uint8_t *data, size_t length, struct pp_chain_thaw *out)
+{
+    struct pp_reader r;
+    struct pp_chain_thaw thaw;
+    pp_reader_init(&r, data, length);
+    thaw.target = pp_units(word_read_u64(&r));
+    thaw.thaw_at_s = word_read_u64(&r);
+    FINISH(r, thaw, out);
+}
+
 enum pp_error pp_abi_read_report(const uint8_t *data, size_t length, struct pp_chain_report *out)
 {
     struct pp_reader r;

@@ -127,6 +127,7 @@ static enum pp_error event_of(const struct pp_chain_view *view, const struct pp_
     case PP_LOG_REPORT_POSTED:
     case PP_LOG_PAYOUT_CLAIMED:
     case PP_LOG_OWED_COLLECTED:
+    case PP_LOG_DELEGATE_REVOKED:
     case PP_LOG_COUNT:
         break;
     }

@@ -182,6 +182,7 @@ static enum pp_error write_action(const struct pp_plan_input *input, const struc
     case PP_JOB_REQUEST_CLOSE:
     case PP_JOB_FINALIZE_CLOSE:
     case PP_JOB_POST_VOUCHER:
+    case PP_JOB_POST_DELEGATED_VOUCHER:
         break;
     }
     PP_ASSERT(!"an action that no plan makes");

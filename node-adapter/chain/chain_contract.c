@@ -117,6 +117,21 @@ enum pp_error pp_contract_lane(const struct pp_contract *c, const struct pp_chan
          pp_abi_read_lane(r.bytes, r.length, out));
 }
 
+enum pp_error pp_contract_thaw(const struct pp_contract *c, const struct pp_channel_id *id, uint32_t lane,
+                               struct pp_chain_thaw *out)
+{
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_THAW_OF, pp_abi_write_call_part(&q.w, PP_ABI_THAW_OF, id, lane),
+         pp_abi_read_thaw(r.bytes, r.length, out));
+}
+
+enum pp_error pp_contract_delegate_until(const struct pp_contract *c, const struct pp_channel_id *id,
+                                         uint32_t index, uint64_t *out)
+{
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_DELEGATE_REVOKED_AT,
+         pp_abi_write_call_part(&q.w, PP_ABI_DELEGATE_REVOKED_AT, id, index),
+         pp_abi_read_u64(r.bytes, r.length, out));
+}
+
 enum pp_error pp_contract_nonce(const struct pp_contract *c, const struct pp_address *payer, uint64_t *out)
 {
     VIEW(c, PP_RPC_AT_LATEST, PP_ABI_NONCE_OF, pp_abi_write_call_address(&q.w, PP_ABI_NONCE_OF, payer),

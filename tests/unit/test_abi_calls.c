@@ -131,6 +131,24 @@ static void write_claim_payout(struct pp_writer *w, const json_t *args, uint8_t 
     pp_abi_write_claim_payout(w, &report, &payout, &proof);
 }
 
+static void write_post_delegated_voucher(struct pp_writer *w, const json_t *args)
+{
+    struct pp_channel_config config = args_config(args);
+    struct pp_abi_voucher voucher = pp_json_voucher(pp_json_member(args, "voucher"));
+    struct pp_abi_refund refund = pp_json_refund(pp_json_member(args, "refund"));
+    const json_t *object = pp_json_member(args, "delegation");
+    struct pp_abi_delegation delegation = {
+        .max_spent = pp_json_grains(object, "maxSpent"),
+        .lane = (uint32_t)pp_json_u64(object, "lane"),
+        .not_after = pp_json_u64(object, "notAfter"),
+        .index = (uint32_t)pp_json_u64(object, "index"),
+        .signature = pp_json_signature(pp_json_member(object, "signature")),
+    };
+    pp_json_bytes(object, "key", delegation.key.bytes, 20);
+    pp_abi_write_post_delegated_voucher(w, &config, (uint32_t)pp_json_u64(args, "lane"), &voucher, &refund,
+                                        &delegation);
+}
+
 static void write_collect_owed(struct pp_writer *w, const json_t *args)
 {
     struct pp_epoch_report_fields report = pp_json_report(pp_json_member(args, "report"));
@@ -169,6 +187,11 @@ static bool write_call(struct pp_writer *w, const char *name, const json_t *args
         struct pp_channel_id id;
         pp_json_bytes(args, "channelId", id.bytes, 32);
         pp_abi_write_lane_of(w, &id, (uint32_t)pp_json_u64(args, "lane"));
+    } else if (IS("thawOf") || IS("delegateRevokedAt")) {
+        struct pp_channel_id id;
+        pp_json_bytes(args, "channelId", id.bytes, 32);
+        pp_abi_write_call_part(w, IS("thawOf") ? PP_ABI_THAW_OF : PP_ABI_DELEGATE_REVOKED_AT, &id,
+                               (uint32_t)pp_json_u64(args, IS("thawOf") ? "lane" : "index"));
     } else if (IS("owedCollectedOf")) {
         struct pp_channel_id id;
         pp_json_bytes(args, "channelId", id.bytes, 32);
@@ -187,6 +210,8 @@ static bool write_call(struct pp_writer *w, const char *name, const json_t *args
         struct pp_abi_voucher voucher = pp_json_voucher(pp_json_member(args, "voucher"));
         struct pp_abi_refund refund = pp_json_refund(pp_json_member(args, "refund"));
         pp_abi_write_post_voucher(w, &config, (uint32_t)pp_json_u64(args, "lane"), &voucher, &refund);
+    } else if (IS("postDelegatedVoucher")) {
+        write_post_delegated_voucher(w, args);
     } else if (IS("postRefund")) {
         struct pp_abi_refund refund = pp_json_refund(pp_json_member(args, "refund"));
         pp_abi_write_post_refund(w, &config, (uint32_t)pp_json_u64(args, "lane"), &refund);

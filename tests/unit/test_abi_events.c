@@ -111,6 +111,10 @@ static void check_event(const struct pp_log_event *event, const json_t *values)
         return;
     case PP_LOG_CLOSE_CANCELLED:
         return;
+    case PP_LOG_DELEGATE_REVOKED:
+        ck_assert_uint_eq(event->revoked.index, pp_json_u64(values, "index"));
+        ck_assert_uint_eq(event->revoked.effective_at_s, pp_json_u64(values, "effectiveAt"));
+        return;
     case PP_LOG_COUNT:
         break;
     }
@@ -120,8 +124,8 @@ static void check_event(const struct pp_log_event *event, const json_t *values)
 /* Events that concern no lane, or that a call's own result tells. */
 static bool is_unread(const char *name)
 {
-    static const char *const beginnings[] = {"Operator", "DelegateRevoked", "ReportRevoked",
-                                             "Stake",    "LaneRetired",     "Parameters"};
+    static const char *const beginnings[] = {"Operator", "ReportRevoked", "Stake", "LaneRetired",
+                                             "Parameters"};
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
         if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
             return true;

@@ -67,6 +67,13 @@ START_TEST(abi_read__vectors_of_viem__same_values)
     ck_assert_uint_eq(lane.seq, pp_json_u64(values, "seq"));
     free(data);
 
+    values = result_of(vectors, "thawOf", &data, &length);
+    struct pp_chain_thaw thaw;
+    ck_assert_ok(pp_abi_read_thaw(data, length, &thaw));
+    ck_assert_uint_eq(thaw.target.raw, pp_json_u64(values, "target"));
+    ck_assert_uint_eq(thaw.thaw_at_s, pp_json_u64(values, "thawAt"));
+    free(data);
+
     values = result_of(vectors, "reportOf", &data, &length);
     struct pp_chain_report report;
     ck_assert_ok(pp_abi_read_report(data, length, &report));

@@ -36,6 +36,12 @@ PP_MUST_CHECK enum pp_error pp_contract_channel(const struct pp_contract *c, con
                                                 struct pp_chain_channel *out);
 PP_MUST_CHECK enum pp_error pp_contract_lane(const struct pp_contract *c, const struct pp_channel_id *id,
                                              uint32_t lane, struct pp_chain_lane *out);
+PP_MUST_CHECK enum pp_error pp_contract_thaw(const struct pp_contract *c, const struct pp_channel_id *id,
+                                             uint32_t lane, struct pp_chain_thaw *out);
+/* Until when what a revoked delegate signed is taken; 0: it is not revoked. */
+PP_MUST_CHECK enum pp_error pp_contract_delegate_until(const struct pp_contract *c,
+                                                       const struct pp_channel_id *id, uint32_t index,
+                                                       uint64_t *out);
 PP_MUST_CHECK enum pp_error pp_contract_nonce(const struct pp_contract *c, const struct pp_address *payer,
                                               uint64_t *out);
 PP_MUST_CHECK enum pp_error pp_contract_payout_claimed(const struct pp_contract *c, uint32_t node_id,

@@ -23,6 +23,7 @@
 #define PP_ABI_T_RELEASE "(uint32,uint96,uint96,uint64," PP_ABI_T_SIGNATURE ")"
 #define PP_ABI_T_REPORT "(uint64,bytes32,uint64,bytes32,bytes32,uint128,bytes32,uint64)"
 #define PP_ABI_T_STEP "(bytes32,uint128,bool)"
+#define PP_ABI_T_DELEGATION "(address,uint96,uint32,uint64,uint32," PP_ABI_T_SIGNATURE ")"
 #define PP_ABI_T_CLAIM                                                                                       \
     "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_LEAF ",bytes32[])"
 
@@ -51,6 +52,10 @@
     X(LANE_OF, "laneOf", "(bytes32,uint32)")                                                                 \
     X(NONCE_OF, "nonceOf", "(address)")                                                                      \
     X(REPORT_OF, "reportOf", "(bytes32)")                                                                    \
+    X(POST_DELEGATED_VOUCHER, "postDelegatedVoucher",                                                        \
+      "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_DELEGATION ")")       \
+    X(THAW_OF, "thawOf", "(bytes32,uint32)")                                                                 \
+    X(DELEGATE_REVOKED_AT, "delegateRevokedAt", "(bytes32,uint32)")                                          \
     X(LAST_REPORT, "lastReport", "()")                                                                       \
     X(POOL, "pool", "()")                                                                                    \
     X(PAYOUT_CLAIMED, "payoutClaimed", "(uint32)")                                                           \
@@ -84,7 +89,8 @@
     X(THAW_REQUESTED, "ThawRequested", "(bytes32,uint32,uint64,uint64,uint64)", 2)                           \
     X(THAW_CANCELLED, "ThawCancelled", "(bytes32,uint32,uint64,uint64)", 2)                                  \
     X(OWED_COLLECTED, "OwedCollected", "(bytes32,uint32,bytes32,uint64,uint64)", 3)                          \
-    X(CLOSE_CANCELLED, "CloseCancelled", "(bytes32)", 1)
+    X(CLOSE_CANCELLED, "CloseCancelled", "(bytes32)", 1)                                                     \
+    X(DELEGATE_REVOKED, "DelegateRevoked", "(bytes32,uint32,uint64)", 2)
 
 enum pp_abi_function {
 #define X(upper, name, arguments) PP_ABI_##upper,
@@ -131,6 +137,16 @@ struct pp_abi_voucher {
     struct pp_signature signature;
 };
 
+/* A delegation as the contract takes it: the channel's signer lets `key` sign vouchers of one lane. */
+struct pp_abi_delegation {
+    struct pp_address key;
+    struct pp_grains max_spent;
+    uint32_t lane;
+    uint64_t not_after; /* unix seconds */
+    uint32_t index;     /* by which it is revoked */
+    struct pp_signature signature;
+};
+
 struct pp_abi_claim {
     struct pp_channel_config config;
     struct pp_abi_voucher voucher;
@@ -172,6 +188,9 @@ void pp_abi_write_call_address(struct pp_writer *w, enum pp_abi_function functio
 void pp_abi_write_call_u32(struct pp_writer *w, enum pp_abi_function function, uint32_t value);
 
 void pp_abi_write_lane_of(struct pp_writer *w, const struct pp_channel_id *channel_id, uint32_t lane);
+/* LANE_OF, THAW_OF (of a lane), DELEGATE_REVOKED_AT (of a delegation's index). */
+void pp_abi_write_call_part(struct pp_writer *w, enum pp_abi_function function,
+                            const struct pp_channel_id *channel_id, uint32_t part);
 void pp_abi_write_approve(struct pp_writer *w, const struct pp_address *spender, struct pp_units amount);
 void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner,
                             const struct pp_address *spender);
@@ -183,6 +202,10 @@ void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *
                            const struct pp_abi_caps *caps);
 void pp_abi_write_post_voucher(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
                                const struct pp_abi_voucher *voucher, const struct pp_abi_refund *refund);
+void pp_abi_write_post_delegated_voucher(struct pp_writer *w, const struct pp_channel_config *config,
+                                         uint32_t lane, const struct pp_abi_voucher *voucher,
+                                         const struct pp_abi_refund *refund,
+                                         const struct pp_abi_delegation *delegation);
 void pp_abi_write_post_refund(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
                               const struct pp_abi_refund *refund);
 void pp_abi_write_release(struct pp_writer *w, const struct pp_channel_config *config,
@@ -244,6 +267,12 @@ struct pp_chain_lane {
     uint64_t seq;
 };
 
+/* A thaw that is pending; thaw_at_s 0: none is. */
+struct pp_chain_thaw {
+    struct pp_units target;
+    uint64_t thaw_at_s;
+};
+
 struct pp_chain_report {
     uint64_t epoch;
     uint64_t vests_at_s;      /* 0: unknown to the contract */
@@ -292,6 +321,7 @@ PP_MUST_CHECK enum pp_error pp_abi_read_address(const uint8_t *data, size_t leng
 PP_MUST_CHECK enum pp_error pp_abi_read_channel(const uint8_t *data, size_t length,
                                                 struct pp_chain_channel *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_lane(const uint8_t *data, size_t length, struct pp_chain_lane *out);
+PP_MUST_CHECK enum pp_error pp_abi_read_thaw(const uint8_t *data, size_t length, struct pp_chain_thaw *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_report(const uint8_t *data, size_t length,
                                                struct pp_chain_report *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_report_head(const uint8_t *data, size_t length,
@@ -403,6 +433,10 @@ struct pp_log_event {
             uint64_t thaw_at_s;  /* 0: cancelled */
             uint64_t seq;
         } thaw;
+        struct {
+            uint32_t index;
+            uint64_t effective_at_s;
+        } revoked;
     };
 };
 

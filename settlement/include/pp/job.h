@@ -27,7 +27,8 @@
     X(POST_REPORT, 8, "postReport")                                                                          \
     X(SETTLE, 9, "settle")                                                                                   \
     X(RELEASE, 10, "release")                                                                                \
-    X(CLAIM_PAYOUT, 11, "claimPayout")
+    X(CLAIM_PAYOUT, 11, "claimPayout")                                                                       \
+    X(POST_DELEGATED_VOUCHER, 12, "postDelegatedVoucher")
 enum pp_job_kind {
 #define X(upper, number, name) PP_JOB_##upper = number,
     PP_JOB_KINDS(X)
