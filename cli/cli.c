@@ -26,11 +26,37 @@ const struct cli_verb *cli_verb_find(const char *name)
     return NULL;
 }
 
+bool cli_verb_shares_line(const struct cli_verb *verb)
+{
+    return strncmp(verb->help, CLI_SAME_LINE, strlen(CLI_SAME_LINE)) == 0;
+}
+
+const char *cli_verb_help(const struct cli_verb *verb)
+{
+    return verb->help + (cli_verb_shares_line(verb) ? strlen(CLI_SAME_LINE) : 0);
+}
+
+/* A line for one verb, or for one and those that share its line. Returns the next verb. */
+static size_t overview_line(FILE *out, size_t first, size_t count)
+{
+    char names[64], help[256];
+    size_t next = first + 1;
+    snprintf(names, sizeof names, "%s", verbs[first].name);
+    snprintf(help, sizeof help, "%s", cli_verb_help(&verbs[first]));
+    for (; next < count && cli_verb_shares_line(&verbs[next]); next++) {
+        snprintf(names + strlen(names), sizeof names - strlen(names), ", %s", verbs[next].name);
+        snprintf(help + strlen(help), sizeof help - strlen(help), "; %s", cli_verb_help(&verbs[next]));
+    }
+    fprintf(out, "  %-12s %s\n", names, help);
+    return next;
+}
+
 void cli_overview(FILE *out)
 {
+    size_t count = sizeof verbs / sizeof verbs[0];
     fprintf(out, "pennypost VERB [options]: pay postage for messages from a channel opened once\n\n");
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+    for (size_t i = 0; i < count;)
+        i = overview_line(out, i, count);
     fprintf(out, "\nEvery verb takes --json, --wallet FOLDER, --node URL, --rpc URL, --key FILE; --help.\n"
                  "Exit status: 0 done, 1 refused or failed, 2 not understood, 3 nothing due.\n");
 }

@@ -42,7 +42,8 @@ static void row_print(FILE *out, const struct cli_option *row)
 static void help_print(struct cli *cli, const struct cli_syntax *syntax, const struct cli_option *common,
                        size_t common_count)
 {
-    fprintf(cli->out, "pennypost %s %s\n%s\n\n", cli->verb->name, cli->verb->synopsis, cli->verb->help);
+    fprintf(cli->out, "pennypost %s %s\n%s\n\n", cli->verb->name, cli->verb->synopsis,
+            cli_verb_help(cli->verb));
     for (size_t i = 0; i < syntax->options_count; i++)
         row_print(cli->out, &syntax->options[i]);
     for (size_t i = 0; i < common_count; i++)

@@ -43,11 +43,14 @@ struct cli_verb {
     int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb's name */
 };
 
+/* Begins the help of a verb that shares the line of the one before it on the help screen. */
+#define CLI_SAME_LINE "& "
+
 /* V(function suffix, name, synopsis, one line of help), in the order of the help screen. */
 #define CLI_VERBS(V)                                                                                         \
     V(keygen, "keygen", "[--kind KIND] FILE", "make an encrypted key file")                                  \
-    V(terms, "terms", "--node URL", "show a node's terms, and pin them on first use")                        \
-    V(quote, "quote", "--node URL [--bytes N --days N]", "ask a node what an envelope costs now")            \
+    V(terms, "terms", "--node URL", "show a node's terms, and pin them")                                     \
+    V(quote, "quote", "--node URL [--bytes N --days N]", CLI_SAME_LINE "ask what an envelope costs now")      \
     V(open, "open", "--deposit AMOUNT --node URL --rpc URL --payer-key FILE",                                \
       "lock a deposit, to pay postage from")                                                                 \
     V(topup, "topup", "--amount AMOUNT --rpc URL --payer-key FILE [CHANNEL]",                                \
@@ -67,6 +70,8 @@ struct cli_verb {
     V(verify, "verify", "--data DIR", "recompute a node's whole ledger from its journal, and compare")       \
     V(evidence, "evidence", "verify FILE | restore URL...",                                                  \
       "check a proof against an operator, or get a lost journal back")                                       \
+    V(watch, "watch", "--data DIR | --evidence PATH --rpc URL [--key FILE] [--once] [--report]",              \
+      "a watchtower: post what must be on chain in time")                                                    \
     V(close, "close", "--rpc URL [--payer-key FILE] [--alone] [CHANNEL]",                                    \
       "leave a channel, and get the rest back")                                                              \
     V(bench_load, "bench-load", "--node URL [FOLDER]... | --in-process",                                     \
@@ -80,6 +85,9 @@ CLI_VERBS(CLI_VERB_DECLARE)
 
 const struct cli_verb *cli_verbs(size_t *out_count);
 const struct cli_verb *cli_verb_find(const char *name);
+/* The verb's line of help, without the mark of a shared line. */
+const char *cli_verb_help(const struct cli_verb *verb);
+bool cli_verb_shares_line(const struct cli_verb *verb);
 
 /* The whole command; main() without the process. */
 int cli_main(struct cli *cli, int argc, char **argv);

@@ -82,9 +82,28 @@ void pp_abi_write_call_config(struct pp_writer *w, enum pp_abi_function function
                               const struct pp_channel_config *config)
 {
     PP_ASSERT(function == PP_ABI_REQUEST_CLOSE || function == PP_ABI_FINALIZE_CLOSE ||
-              function == PP_ABI_CHANNEL_ID_OF);
+              function == PP_ABI_CANCEL_CLOSE || function == PP_ABI_CHANNEL_ID_OF);
     pp_abi_write_call(w, function);
     write_config(w, config);
+}
+
+void pp_abi_write_config_part(struct pp_writer *w, enum pp_abi_function function,
+                              const struct pp_channel_config *config, uint32_t part)
+{
+    PP_ASSERT(function == PP_ABI_CANCEL_THAW || function == PP_ABI_FINALIZE_THAW ||
+              function == PP_ABI_REVOKE_DELEGATE);
+    pp_abi_write_call(w, function);
+    write_config(w, config);
+    word_write(w, part);
+}
+
+void pp_abi_write_request_thaw(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
+                               struct pp_units target)
+{
+    pp_abi_write_call(w, PP_ABI_REQUEST_THAW);
+    write_config(w, config);
+    word_write(w, lane);
+    word_write(w, target.raw);
 }
 
 void pp_abi_write_call_hash(struct pp_writer *w, enum pp_abi_function function, const uint8_t hash[32])

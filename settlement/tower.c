@@ -212,7 +212,7 @@ static enum pp_tower_post wanted_by_thaw(const struct pp_tower_input *input, con
     if (voucher != PP_TOWER_POST_NOTHING && less(with, without).raw >= least)
         return voucher;
     return less(thawed_cap(input, most->spent, lane->refunded), with).raw >= least ? PP_TOWER_POST_REFUND
-                                                                                  : PP_TOWER_POST_NOTHING;
+                                                                                   : PP_TOWER_POST_NOTHING;
 }
 
 static void consider(const struct pp_tower_input *input, const struct due *due, enum pp_tower_post post,
@@ -224,6 +224,15 @@ static void consider(const struct pp_tower_input *input, const struct due *due, 
         return;
     *first = *due;
     *first_post = post;
+}
+
+/* Whether a settlement would credit the pool with more than it has. */
+static bool is_owing(const struct pp_tower_input *input, const struct counters *most)
+{
+    const struct pp_tower_evidence *held = input->evidence;
+    struct pp_grains earned = held->own ? held->earned : PP_GRAINS_MAX;
+    struct pp_units pool = pool_of(input, most->spent, most->refunded, earned);
+    return pool.raw > pool_of(input, PP_GRAINS_ZERO, PP_GRAINS_ZERO, PP_GRAINS_ZERO).raw;
 }
 
 void pp_tower_judge(const struct pp_tower_input *input, struct pp_tower_verdict *out)
@@ -254,5 +263,6 @@ void pp_tower_judge(const struct pp_tower_input *input, struct pp_tower_verdict 
     out->due_at_s = first.at_s;
     out->deadline_s = first.deadline_s;
     out->post = first.at_s <= input->now_s ? post : PP_TOWER_POST_NOTHING;
-    out->needs_settling = channel->state == PP_CHANNEL_CHAIN_CLOSING;
+    if (channel->state == PP_CHANNEL_CHAIN_CLOSING && is_owing(input, &most))
+        out->settle_by_s = channel->closable_at_s;
 }

@@ -19,8 +19,8 @@ static void expect_lane(struct pp_job_expectation *expectation, enum pp_abi_even
     expectation->mask = 7;
 }
 
-static void write_post(struct pp_writer *w, const struct pp_tower_evidence *evidence,
-                       enum pp_tower_post post, struct pp_job_intent *intent)
+static void write_post(struct pp_writer *w, const struct pp_tower_evidence *evidence, enum pp_tower_post post,
+                       struct pp_job_intent *intent)
 {
     const struct pp_channel_config *config = &evidence->config;
     switch (post) {
@@ -44,7 +44,9 @@ static void write_post(struct pp_writer *w, const struct pp_tower_evidence *evid
     bool refund = post == PP_TOWER_POST_REFUND;
     expect_lane(&intent->expectation, refund ? PP_LOG_REFUND_POSTED : PP_LOG_VOUCHER_POSTED, evidence);
     snprintf(intent->label, sizeof intent->label, "%s of lane %" PRIu32 " of channel %02x%02x%02x%02x...",
-             refund ? "refund" : post == PP_TOWER_POST_VOUCHER ? "voucher" : "delegate's voucher",
+             refund                          ? "refund"
+             : post == PP_TOWER_POST_VOUCHER ? "voucher"
+                                             : "delegate's voucher",
              evidence->lane, evidence->channel_id.bytes[0], evidence->channel_id.bytes[1],
              evidence->channel_id.bytes[2], evidence->channel_id.bytes[3]);
 }

@@ -175,7 +175,7 @@ static enum pp_error delegation_verify(const struct pp_crypto *crypto, const str
                                        struct pp_tower_evidence *evidence)
 {
     struct pp_abi_delegation *delegation = &evidence->delegation;
-    const struct pp_delegate_fields fields = {evidence->channel_id, delegation->key,
+    const struct pp_delegate_fields fields = {evidence->channel_id,  delegation->key,
                                               delegation->max_spent, delegation->lane,
                                               delegation->not_after, delegation->index};
     struct pp_hash digest;

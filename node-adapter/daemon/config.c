@@ -77,6 +77,12 @@ static const struct key keys[] = {
      "the most that what is held of peers may grow to"},
     {"replication_seconds", NUMBER, AT(replication_seconds), 0, PP_REPLICATION_MAX_MS / 1000, "600",
      "a stamp that a quorum does not hold by then is given back; 0: peers are not waited for"},
+    {"tower", TEXT, AT(tower), 0, 0, "on", "the watchtower over this node's lanes: on or off"},
+    {"tower_key", TEXT, AT(tower_key), 0, 0, "",
+     "key file (secp256k1), same passphrase: pays for the gas of what it posts"},
+    {"tower_gas_gwei", NUMBER, AT(tower_gas_gwei), 1, 1000000, "200", "the most that it pays per gas"},
+    {"tower_dust_units", NUMBER, AT(tower_dust_units), 1, UINT64_MAX, "1",
+     "what is less is not worth posting"},
     {"log_level", TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"clock_file", TEXT, AT(clock_file), 0, 0, "", "for tests: milliseconds added to the clock"},
 };
@@ -292,6 +298,15 @@ static enum pp_error policy_check(struct load *load)
     return PP_BAD_CONFIG;
 }
 
+static enum pp_error tower_check(struct load *load)
+{
+    const char *tower = load->config.tower;
+    if (strcmp(tower, "on") == 0 || strcmp(tower, "off") == 0)
+        return PP_OK;
+    snprintf(load->reason, PP_CONFIG_REASON_MAX, "tower: on or off, not %s", tower);
+    return PP_BAD_CONFIG;
+}
+
 static enum pp_error shards_check(struct load *load)
 {
     uint8_t list[PP_SHARDS_MAX];
@@ -318,6 +333,7 @@ enum pp_error pp_daemon_config_load(int count, char *const *arguments, struct pp
     PP_TRY(load_all(&load, count, arguments));
     PP_TRY(shards_check(&load));
     PP_TRY(policy_check(&load));
+    PP_TRY(tower_check(&load));
     *out = load.config;
     return PP_OK;
 }

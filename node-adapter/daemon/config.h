@@ -40,6 +40,9 @@ struct pp_daemon_config {
     uint64_t map_mib, lanes_max, verify_threads;
     uint64_t connections, poll_ms, tick_ms;
     uint64_t peers_poll_ms, peers_map_mib, replication_seconds;
+    char tower[PP_CONFIG_TEXT_MAX];     /* on or off */
+    char tower_key[PP_CONFIG_TEXT_MAX]; /* "": none */
+    uint64_t tower_gas_gwei, tower_dust_units;
 };
 
 /* arguments: argv without the program's name: the file, and --key value or --key=value. */

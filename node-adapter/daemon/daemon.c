@@ -3,6 +3,7 @@
 #include "daemon/clock_file.h"
 #include "daemon/peers.h"
 #include "daemon/shard_list.h"
+#include "daemon/tower.h"
 #include "http/http_api.h"
 
 #include <pp/assert.h>
@@ -35,6 +36,7 @@ struct daemon {
     struct watched *watched;
     size_t watched_count;
     struct pp_daemon_peers *peers; /* NULL: none */
+    struct pp_daemon_tower *tower; /* NULL: none */
     char address[PP_CONFIG_TEXT_MAX];
     uint16_t port;
 
@@ -237,6 +239,12 @@ static void chain_status(void *context, struct pp_http_chain_status *out)
     }
 }
 
+static bool tower_status(void *context, struct pp_tower_status *out)
+{
+    const struct daemon *d = context;
+    return pp_daemon_tower_status(d->tower, out);
+}
+
 /* ---- the loop ---- */
 
 static void on_api_closed(void *context)
@@ -355,6 +363,7 @@ static enum pp_error open_server(struct daemon *d)
         .realm = realm,
         .chain_status = chain_status,
         .chain_context = d,
+        .tower_status = tower_status,
         .replicas = pp_daemon_peers_store(d->peers),
     };
     PP_TRY(pp_http_api_open(&d->loop, &api, &d->api));
@@ -472,6 +481,22 @@ static enum pp_error open_nodes(struct daemon *d)
     return error;
 }
 
+static enum pp_error open_tower(struct daemon *d)
+{
+    struct pp_daemon_tower_shard shards[PP_SHARDS_MAX];
+    char reason[PP_CONFIG_REASON_MAX];
+    for (size_t i = 0; i < d->watched_count; i++)
+        shards[i] = (struct pp_daemon_tower_shard){
+            d->watched[i].node,
+            d->shards != NULL ? pp_shards_lane(d->shards, i)
+                              : pp_lane_make(d->node_config.node_id, d->node_config.shard)};
+    const enum pp_error error = pp_daemon_tower_open(d->config, d->crypto, &d->node_config.domain, shards,
+                                                     d->watched_count, &d->log, &d->tower, reason);
+    if (error != PP_OK)
+        say_error(d, "tower", error, reason);
+    return error;
+}
+
 static enum pp_error open_parts(struct daemon *d)
 {
     PP_TRY(prepare(d));
@@ -479,11 +504,14 @@ static enum pp_error open_parts(struct daemon *d)
     enum pp_error error = open_watches(d);
     if (error != PP_OK)
         say_error(d, "chain watch", error, d->config->rpc_url);
-    return error == PP_OK ? open_peers(d) : error;
+    if (error == PP_OK)
+        error = open_peers(d);
+    return error == PP_OK ? open_tower(d) : error;
 }
 
 static void close_parts(struct daemon *d)
 {
+    pp_daemon_tower_close(d->tower);
     pp_daemon_peers_close(d->peers);
     for (size_t i = 0; i < d->watched_count; i++)
         pp_chain_watch_close(d->watched[i].watch);

@@ -217,6 +217,27 @@ enum pp_error pp_node_lane_status(struct pp_node *node, const struct pp_channel_
     return error;
 }
 
+struct channel_look {
+    uint64_t index;
+    struct pp_channel_id *out;
+};
+
+static enum pp_error channel_look_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    (void)txn;
+    const struct channel_look *look = context;
+    if (look->index >= node->ledger.head.lane_count)
+        return PP_NOT_FOUND;
+    *look->out = node->ledger.lanes[look->index].channel_id;
+    return PP_OK;
+}
+
+enum pp_error pp_node_channel_at(struct pp_node *node, uint64_t index, struct pp_channel_id *out)
+{
+    struct channel_look look = {index, out};
+    return pp_pipeline_call(node, PP_ITEM_LOOK, channel_look_run, &look);
+}
+
 /* ---- the node ---- */
 
 static enum pp_error status_run(struct pp_node *node, struct pp_txn *txn, void *context)

@@ -12,6 +12,7 @@
 #include "http/http_server.h"
 
 #include <pennypost_shards.h>
+#include <pp/chain_tower.h>
 
 #define PP_HTTP_DELETES_MAX PP_LEAVES_MAX
 #define PP_HTTP_TOPIC_PAGE 1000u
@@ -34,6 +35,8 @@ struct pp_http_api_config {
     uint8_t token_decimals;
     const char *realm;
     void (*chain_status)(void *context, struct pp_http_chain_status *out); /* may be NULL */
+    /* The watchtower's, where there is one; may be NULL. */
+    bool (*tower_status)(void *context, struct pp_tower_status *out);
     void *chain_context;
     struct pp_replica_store *replicas; /* what is held of other operators' lanes; NULL: nothing */
 };

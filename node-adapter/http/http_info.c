@@ -90,6 +90,31 @@ static void print_shards(const struct pp_shards *shards, struct pp_text *out)
     pp_text_add(out, "]");
 }
 
+/* TOWER-026 */
+static void print_tower(const struct pp_http_api *api, struct pp_text *out)
+{
+    struct pp_tower_status tower;
+    if (api->config.tower_status == NULL ||
+        !api->config.tower_status(api->config.chain_context, &tower))
+        return;
+    print_bool(out, ",\"tower\":{\"can_post\":", tower.can_post);
+    print_bool(out, ",\"complete\":", tower.complete);
+    pp_text_add(out, ",\"error\":");
+    pp_text_string(out, pp_error_name(tower.error));
+    print_number(out, ",\"lanes\":", tower.lanes);
+    print_number(out, ",\"due\":", tower.due);
+    print_number(out, ",\"on_way\":", tower.on_way);
+    print_number(out, ",\"posted\":", tower.posted);
+    print_number(out, ",\"refused\":", tower.refused);
+    print_number(out, ",\"next_deadline_s\":", tower.next_deadline_s);
+    print_number(out, ",\"settle_by_s\":", tower.settle_by_s);
+    pp_text_add(out, ",\"earnings_at_risk_units\":");
+    pp_text_units(out, tower.earnings_at_risk);
+    pp_text_add(out, ",\"refunds_at_risk_units\":");
+    pp_text_units(out, tower.refunds_at_risk);
+    pp_text_add(out, "}");
+}
+
 static void status_run(struct pp_http_job *job)
 {
     struct pp_node_status node;
@@ -123,6 +148,7 @@ static void status_run(struct pp_http_job *job)
     print_number(out, ",\"map_bytes\":", node.store_map_bytes);
     print_bool(out, ",\"full\":", node.store_full);
     pp_text_add(out, "}");
+    print_tower(api, out);
     if (api->config.shards != NULL)
         print_shards(api->config.shards, out);
 }

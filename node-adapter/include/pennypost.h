@@ -297,6 +297,9 @@ struct pp_lane_status {
 PP_MUST_CHECK enum pp_error pp_node_lane_status(struct pp_node *node, const struct pp_channel_id *channel_id,
                                                 uint32_t lane, struct pp_lane_status *out);
 
+/* The channel of the lane with this number, from 0, in the order in which the node learned of them. NOT_FOUND. */
+PP_MUST_CHECK enum pp_error pp_node_channel_at(struct pp_node *node, uint64_t index, struct pp_channel_id *out);
+
 struct pp_node_status {
     uint64_t journal_sequence, index_sequence, checkpoint_sequence;
     uint64_t lanes, stamps, open_tickets;

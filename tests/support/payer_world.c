@@ -128,13 +128,13 @@ static void config_write(const struct payer_world *w, char out_path[KEY_PATH_MAX
         "payee = 0x%s\ntreasury = 0x%s\nrates_file = %s\nepoch_seconds = %u\n"
         "freshness_seconds = 5\nclock_file = %s/clock\nprotocol_share_bps = %u\nmap_mib = 64\nlanes_max = "
         "64\n"
-        "verify_threads = 1\npoll_ms = 50\ntick_ms = 50\n",
+        "verify_threads = 1\npoll_ms = 50\ntick_ms = 50\n%s",
         w->dir.path, w->anvil.url, PP_ANVIL_CHAIN_ID, pp_hex_print(w->anvil.contract.bytes, 20, contract),
         (unsigned long long)w->anvil.deploy_block, pp_hex_print(w->anvil.token.bytes, 20, token),
         PP_ANVIL_NODE, w->dir.path, w->dir.path, w->phrase,
         pp_hex_print(w->anvil.accounts[4].bytes, 20, payee),
         pp_hex_print(w->anvil.accounts[5].bytes, 20, treasury), rates_path, PP_ANVIL_EPOCH_S, w->dir.path,
-        PP_ANVIL_SHARE_BPS);
+        PP_ANVIL_SHARE_BPS, w->more_config ? w->more_config : "");
     ck_assert_int_gt(length, 0);
     path_make(w, "node.conf", out_path);
     cli_file_make(out_path, text, (size_t)length);

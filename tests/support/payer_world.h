@@ -23,6 +23,7 @@ struct payer_world {
     struct pp_secret_key operator_key;
     uint64_t passed_s; /* by payer_world_pass */
     const char *shards; /* NULL: one, in the data folder itself */
+    const char *more_config; /* lines for the daemon's configuration; NULL: none */
     pid_t node;        /* 0: not running */
     char node_url[64];
 };

@@ -178,6 +178,16 @@ static bool write_call(struct pp_writer *w, const char *name, const json_t *args
         pp_abi_write_call_config(w, PP_ABI_REQUEST_CLOSE, &config);
     } else if (IS("finalizeClose")) {
         pp_abi_write_call_config(w, PP_ABI_FINALIZE_CLOSE, &config);
+    } else if (IS("cancelClose")) {
+        pp_abi_write_call_config(w, PP_ABI_CANCEL_CLOSE, &config);
+    } else if (IS("cancelThaw") || IS("finalizeThaw")) {
+        pp_abi_write_config_part(w, IS("cancelThaw") ? PP_ABI_CANCEL_THAW : PP_ABI_FINALIZE_THAW, &config,
+                                 (uint32_t)pp_json_u64(args, "lane"));
+    } else if (IS("revokeDelegate")) {
+        pp_abi_write_config_part(w, PP_ABI_REVOKE_DELEGATE, &config, (uint32_t)pp_json_u64(args, "index"));
+    } else if (IS("requestThaw")) {
+        pp_abi_write_request_thaw(w, &config, (uint32_t)pp_json_u64(args, "lane"),
+                                  pp_units(pp_json_u64(args, "target")));
     } else if (IS("channelIdOf")) {
         pp_abi_write_call_config(w, PP_ABI_CHANNEL_ID_OF, &config);
     } else if (IS("channelOf") || IS("reportOf")) {

@@ -19,19 +19,20 @@ struct world {
 /* Held: a voucher for 50 units and a refund of 10. On chain: a cap of 100 units, nothing else. */
 static void world_make(struct world *w)
 {
-    *w = (struct world){
-        .held = {.lane = LANE,
-                 .voucher = {.spent = pp_grains(50 * UNIT),
-                             .refund_ack = pp_grains(4 * UNIT),
-                             .signature = {{[64] = 27}}},
-                 .refund = {.refunded = pp_grains(10 * UNIT), .signature = {{[64] = 28}}}},
-        .chain = {.channel = {.state = PP_CHANNEL_CHAIN_OPEN, .deposit = pp_units(100)},
-                  .lane = {.cap = pp_units(100)},
-                  .operator= {.state = PP_OPERATOR_CHAIN_ACTIVE} },
-        .input = {.now_s = NOW,
-                  .timers = {.challenge = CHALLENGE, .vesting = VESTING},
-                  .least = pp_units(1)},
-    };
+    *w = (struct world){.held = {.lane = LANE,
+                                 .voucher = {.spent = pp_grains(50 * UNIT),
+                                             .refund_ack = pp_grains(4 * UNIT),
+                                             .signature = {{[64] = 27}}},
+                                 .refund = {.refunded = pp_grains(10 * UNIT), .signature = {{[64] = 28}}}},
+                        .chain =
+                            {
+                                .channel = {.state = PP_CHANNEL_CHAIN_OPEN, .deposit = pp_units(100)},
+                                .lane = {.cap = pp_units(100)},
+                                .operator= {.state = PP_OPERATOR_CHAIN_ACTIVE} },
+                                .input = {.now_s = NOW,
+                                          .timers = {.challenge = CHALLENGE, .vesting = VESTING},
+                                          .least = pp_units(1)},
+                        };
     w->input.evidence = &w->held;
     w->input.chain = &w->chain;
 }
@@ -59,9 +60,8 @@ static void happen(struct world *w, const char *what)
 #define IS(text) (strcmp(what, text) == 0)
     struct pp_tower_chain *chain = &w->chain;
     if (IS("CLOSE"))
-        chain->channel = (struct pp_chain_channel){.state = PP_CHANNEL_CHAIN_CLOSING,
-                                                   .deposit = pp_units(100),
-                                                   .closable_at_s = NOW + 100};
+        chain->channel = (struct pp_chain_channel){
+            .state = PP_CHANNEL_CHAIN_CLOSING, .deposit = pp_units(100), .closable_at_s = NOW + 100};
     else if (IS("THAW below what is signed"))
         chain->thaw = (struct pp_chain_thaw){pp_units(0), NOW + 100};
     else if (IS("THAW above what is signed"))
@@ -221,7 +221,10 @@ START_TEST(tower_judge__several_events__first_deadline)
     struct pp_tower_verdict verdict = judge(&w);
     ck_assert_int_eq(verdict.cause, PP_TOWER_THAW);
     ck_assert_uint_eq(verdict.deadline_s, NOW + 50);
-    ck_assert(verdict.needs_settling);
+    ck_assert_uint_eq(verdict.settle_by_s, NOW + 100);
+    w.chain.lane.vested = pp_grains(40 * UNIT);
+    ck_assert_uint_eq(judge(&w).settle_by_s, 0); /* all that could be credited is */
+    w.chain.lane.vested = PP_GRAINS_ZERO;
     w.chain.thaw.thaw_at_s = NOW + 200;
     ck_assert_int_eq(judge(&w).cause, PP_TOWER_CLOSE);
     w.input.vests_at_s = NOW + 10;

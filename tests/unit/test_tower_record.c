@@ -29,16 +29,16 @@ static void refund_sign(struct world *w, uint64_t refunded, struct pp_abi_refund
     const struct pp_refund_fields fields = {w->evidence.channel_id, LANE, out->refunded, out->reasons};
     struct pp_hash digest;
     pp_refund_digest(&w->domain, &fields, &digest);
-    ck_assert_ok(pp_sign(w->crypto, &w->operator, &digest, &out->signature));
+    ck_assert_ok(pp_sign(w->crypto, &w->operator, & digest, &out->signature));
 }
 
 static void delegation_sign(struct world *w, struct pp_abi_delegation *out)
 {
-    *out = (struct pp_abi_delegation){
-        .max_spent = pp_grains(1000), .lane = LANE, .not_after = 99, .index = 4};
+    *out =
+        (struct pp_abi_delegation){.max_spent = pp_grains(1000), .lane = LANE, .not_after = 99, .index = 4};
     ck_assert_ok(pp_secret_key_address(w->crypto, &w->delegate, &out->key));
-    const struct pp_delegate_fields fields = {w->evidence.channel_id, out->key, out->max_spent, out->lane,
-                                              out->not_after, out->index};
+    const struct pp_delegate_fields fields = {w->evidence.channel_id, out->key,  out->max_spent, out->lane,
+                                              out->not_after,         out->index};
     struct pp_hash digest;
     pp_delegate_digest(&w->domain, &fields, &digest);
     ck_assert_ok(pp_sign(w->crypto, &w->signer, &digest, &out->signature));
@@ -47,7 +47,7 @@ static void delegation_sign(struct world *w, struct pp_abi_delegation *out)
 static void world_make(struct world *w)
 {
     const struct pp_address contract = {{0xcc}};
-    *w = (struct world){.signer = {{[31] = 1}}, .operator= {{[31] = 2}}, .delegate = {{[31] = 3}} };
+    *w = (struct world){.signer = {{[31] = 1}}, .operator= {{[31] = 2}}, .delegate = {{[31] = 3}}};
     ck_assert_ok(pp_crypto_open(&w->crypto));
     pp_domain_init(&w->domain, 31337, &contract);
     w->evidence.lane = LANE;
@@ -105,7 +105,8 @@ START_TEST(tower_record__every_part__reads_back)
         uint8_t bytes[PP_TOWER_RECORD_MAX_BYTES + 1];
         struct pp_domain domain;
         size_t length = encode(&w, &evidence, bytes), used;
-        ck_assert_uint_eq(length, 82u + (mask & 1 ? 121 : 0) + (mask & 2 ? 109 : 0) + (mask & 4 ? 230 : 0) + 16);
+        ck_assert_uint_eq(length,
+                          82u + (mask & 1 ? 121 : 0) + (mask & 2 ? 109 : 0) + (mask & 4 ? 230 : 0) + 16);
         bytes[length] = 0xff; /* the next record's */
         ck_assert_ok(pp_tower_decode(NULL, bytes, length + 1, &read, &domain, &used));
         ck_assert_uint_eq(used, length);
@@ -168,7 +169,7 @@ START_TEST(tower_verify__each_signature__only_by_whom_it_must_be)
     ck_assert_mem_eq(bad.voucher.signature.bytes, w.evidence.voucher.signature.bytes, 65);
 
     struct pp_address operator, signer;
-    ck_assert_ok(pp_secret_key_address(w.crypto, &w.operator, &operator));
+    ck_assert_ok(pp_secret_key_address(w.crypto, &w.operator, & operator));
     ck_assert_ok(pp_secret_key_address(w.crypto, &w.signer, &signer));
     ck_assert(pp_tower_is_refund_of(w.crypto, &w.domain, &w.evidence, &operator));
     ck_assert(!pp_tower_is_refund_of(w.crypto, &w.domain, &w.evidence, &signer));

@@ -55,6 +55,11 @@
     X(POST_DELEGATED_VOUCHER, "postDelegatedVoucher",                                                        \
       "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_DELEGATION ")")       \
     X(THAW_OF, "thawOf", "(bytes32,uint32)")                                                                 \
+    X(REQUEST_THAW, "requestThaw", "(" PP_ABI_T_CONFIG ",uint32,uint64)")                                    \
+    X(CANCEL_THAW, "cancelThaw", "(" PP_ABI_T_CONFIG ",uint32)")                                             \
+    X(FINALIZE_THAW, "finalizeThaw", "(" PP_ABI_T_CONFIG ",uint32)")                                         \
+    X(CANCEL_CLOSE, "cancelClose", "(" PP_ABI_T_CONFIG ")")                                                  \
+    X(REVOKE_DELEGATE, "revokeDelegate", "(" PP_ABI_T_CONFIG ",uint32)")                                     \
     X(DELEGATE_REVOKED_AT, "delegateRevokedAt", "(bytes32,uint32)")                                          \
     X(LAST_REPORT, "lastReport", "()")                                                                       \
     X(POOL, "pool", "()")                                                                                    \
@@ -194,6 +199,11 @@ void pp_abi_write_call_part(struct pp_writer *w, enum pp_abi_function function,
 void pp_abi_write_approve(struct pp_writer *w, const struct pp_address *spender, struct pp_units amount);
 void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner,
                             const struct pp_address *spender);
+/* CANCEL_THAW, FINALIZE_THAW (of a lane), REVOKE_DELEGATE (of an index). */
+void pp_abi_write_config_part(struct pp_writer *w, enum pp_abi_function function,
+                              const struct pp_channel_config *config, uint32_t part);
+void pp_abi_write_request_thaw(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
+                               struct pp_units target);
 /* OPEN (amount = deposit) or TOP_UP. */
 void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function,
                           const struct pp_channel_config *config, struct pp_units amount,

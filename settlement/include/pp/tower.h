@@ -25,11 +25,11 @@ struct pp_tower_evidence {
     struct pp_channel_id channel_id;
     struct pp_channel_config config;
     uint32_t lane;
-    struct pp_abi_voucher voucher; /* the highest of the channel's signer */
-    struct pp_abi_refund refund;   /* the highest */
+    struct pp_abi_voucher voucher;   /* the highest of the channel's signer */
+    struct pp_abi_refund refund;     /* the highest */
     struct pp_abi_voucher delegated; /* the highest of a delegate, with its delegation */
     struct pp_abi_delegation delegation;
-    bool own;                /* a lane of the node itself: its settlement job brings the vouchers of reports */
+    bool own; /* a lane of the node itself: its settlement job brings the vouchers of reports */
     struct pp_grains earned; /* own: E as its ledger has it */
 };
 
@@ -82,7 +82,8 @@ struct pp_tower_verdict {
     uint64_t deadline_s;       /* until when it counts; 0: no time is known */
     /* What is lost if nobody posts: of the operators' income, and of the payer's refunds. */
     struct pp_units earnings, refunds;
-    bool needs_settling; /* CLOSE: what is posted has to be settled, too, before the deadline */
+    uint64_t
+        settle_by_s; /* the channel is closing: what it owes has to be settled before; 0: it is not, or owes nothing */
 };
 
 void pp_tower_judge(const struct pp_tower_input *input, struct pp_tower_verdict *out);
