@@ -222,7 +222,7 @@ static enum pp_error fee_ask(const struct cli_payer *payer, pp_u128 *out)
 }
 
 /* What would be refused is not decided: it would stay, and be sent when it is no longer wanted. */
-static enum pp_error rehearse(const struct cli_payer *payer, const struct cli_send *send,
+static enum pp_error rehearse(const struct cli_payer *payer, const struct cli_send *send, uint64_t *out_gas,
                               struct cli_problem *problem)
 {
     struct pp_rpc *rpc = payer->contract->rpc;
@@ -246,6 +246,7 @@ static enum pp_error rehearse(const struct cli_payer *payer, const struct cli_se
         return cli_problem_set(problem, error, "the chain's base fee is above --max-gas-price");
     if (error != PP_OK)
         return cli_contract_problem(payer->contract, error, problem);
+    *out_gas = gas;
     pp_u128 needed = fee * (gas + gas / 4 + GWEI / 100000);
     return there >= needed ? PP_OK : funds_refuse(payer, needed, there, problem);
 }
@@ -258,9 +259,24 @@ static void intent_make(const struct cli_send *send, struct pp_job_intent *out)
         enum pp_job_kind kind;
         enum pp_abi_event event;
     } events[] = {
-        {PP_JOB_OPEN, PP_LOG_CHANNEL_OPENED},           {PP_JOB_TOP_UP, PP_LOG_CHANNEL_TOPPED_UP},
-        {PP_JOB_REQUEST_CLOSE, PP_LOG_CLOSE_REQUESTED}, {PP_JOB_FINALIZE_CLOSE, PP_LOG_CHANNEL_CLOSED},
-        {PP_JOB_POST_REFUND, PP_LOG_REFUND_POSTED},     {PP_JOB_RELEASE, PP_LOG_LANE_CAP_CHANGED},
+        {PP_JOB_OPEN, PP_LOG_CHANNEL_OPENED},
+        {PP_JOB_TOP_UP, PP_LOG_CHANNEL_TOPPED_UP},
+        {PP_JOB_REQUEST_CLOSE, PP_LOG_CLOSE_REQUESTED},
+        {PP_JOB_FINALIZE_CLOSE, PP_LOG_CHANNEL_CLOSED},
+        {PP_JOB_POST_REFUND, PP_LOG_REFUND_POSTED},
+        {PP_JOB_RELEASE, PP_LOG_LANE_CAP_CHANGED},
+        {PP_JOB_REQUEST_THAW, PP_LOG_THAW_REQUESTED},
+        {PP_JOB_CANCEL_THAW, PP_LOG_THAW_CANCELLED},
+        {PP_JOB_FINALIZE_THAW, PP_LOG_LANE_CAP_CHANGED},
+        {PP_JOB_ALLOCATE, PP_LOG_LANE_CAP_CHANGED},
+        {PP_JOB_CANCEL_CLOSE, PP_LOG_CLOSE_CANCELLED},
+        {PP_JOB_REVOKE_DELEGATE, PP_LOG_DELEGATE_REVOKED},
+        {PP_JOB_RETIRE_LANES, PP_LOG_LANE_RETIRED},
+        {PP_JOB_DEPOSIT_STAKE, PP_LOG_STAKE_DEPOSITED},
+        {PP_JOB_WITHDRAW_STAKE, PP_LOG_STAKE_WITHDRAWN},
+        {PP_JOB_SCHEDULE_PARAMETERS, PP_LOG_PARAMETERS_SCHEDULED},
+        {PP_JOB_APPLY_PARAMETERS, PP_LOG_PARAMETERS_APPLIED},
+        {PP_JOB_CANCEL_PARAMETERS, PP_LOG_PARAMETERS_CANCELLED},
     };
     static const char approval[] = "Approval(address,address,uint256)";
     uint8_t again[40];
@@ -360,6 +376,17 @@ static enum pp_error decided_find(struct cli_payer *payer, const struct cli_send
     return error == PP_OK ? PP_OK : cli_problem_set(problem, error, "the payer's journal");
 }
 
+enum pp_error cli_send_try(struct cli_payer *payer, const struct cli_send *send, uint64_t *out_gas,
+                           struct cli_problem *problem)
+{
+    struct pp_writer w = *send->data;
+    size_t length;
+    enum pp_error error = pp_writer_finish(&w, &length);
+    if (error != PP_OK)
+        return cli_problem_set(problem, error, "the call of %s", pp_job_kind_name(send->kind));
+    return rehearse(payer, send, out_gas, problem);
+}
+
 enum pp_error cli_send_find(struct cli_payer *payer, const struct cli_send *send, struct cli_sent *out,
                             struct cli_problem *problem)
 {
@@ -380,7 +407,8 @@ enum pp_error cli_send(struct cli_payer *payer, const struct cli_send *send, str
     struct cli_sent sent = {.before = true};
     enum pp_error error = decided_find(payer, send, &intent, &record, problem);
     if (error == PP_NOT_FOUND) {
-        PP_TRY(rehearse(payer, send, problem));
+        uint64_t gas;
+        PP_TRY(rehearse(payer, send, &gas, problem));
         error = pp_chain_job_queue(payer->job, &intent, &record);
         if (error != PP_OK)
             cli_problem_set(problem, error, "the payer's journal");
@@ -394,4 +422,18 @@ enum pp_error cli_send(struct cli_payer *payer, const struct cli_send *send, str
     }
     *out = sent;
     return PP_OK;
+}
+
+#define TIMES_MAX 1000u /* how often one and the same call may have been made from here */
+
+enum pp_error cli_send_anew(struct cli_payer *payer, struct cli_send *send, struct cli_problem *problem)
+{
+    struct cli_sent before;
+    for (send->time = 0; send->time < TIMES_MAX; send->time++) {
+        enum pp_error error = cli_send_find(payer, send, &before, problem);
+        if (error != PP_OK)
+            return error == PP_NOT_FOUND ? PP_OK : error;
+    }
+    return cli_problem_set(problem, PP_TOO_MANY, "%s was sent %u times", pp_job_kind_name(send->kind),
+                           TIMES_MAX);
 }

@@ -79,7 +79,7 @@ PP_MUST_CHECK enum pp_error cli_send_rest(struct cli_payer *payer, bool *out_any
 struct cli_send {
     enum pp_job_kind kind;
     struct pp_address to;
-    const struct pp_channel_id *channel; /* whose event says that it worked; NULL: an approval */
+    const struct pp_channel_id *channel; /* whose event says that it worked; NULL: none's */
     const struct pp_writer *data;
     uint64_t time; /* the same call may be made again: 1, 2, ... */
 };
@@ -91,6 +91,13 @@ struct cli_sent {
 /* Once: a call that is on its way is carried on, one that is final is not made again. */
 PP_MUST_CHECK enum pp_error cli_send(struct cli_payer *payer, const struct cli_send *send,
                                      struct cli_sent *out, struct cli_problem *problem);
+/* Whether the contract would take it now, and for how much gas; nothing is decided. */
+PP_MUST_CHECK enum pp_error cli_send_try(struct cli_payer *payer, const struct cli_send *send,
+                                         uint64_t *out_gas, struct cli_problem *problem);
+/* A call that may be made again, after another one in between (a close, once it was taken back): sets send->time so that it is one
+ * that was not made yet. Only where the chain says that it is due. TOO_MANY. */
+PP_MUST_CHECK enum pp_error cli_send_anew(struct cli_payer *payer, struct cli_send *send,
+                                          struct cli_problem *problem);
 /* The same call, if it is final. NOT_FOUND: it was not made from here. */
 PP_MUST_CHECK enum pp_error cli_send_find(struct cli_payer *payer, const struct cli_send *send,
                                           struct cli_sent *out, struct cli_problem *problem);

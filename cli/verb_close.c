@@ -133,8 +133,9 @@ static enum pp_error call_send(struct closing *c, enum pp_job_kind kind, const s
 {
     struct cli_sent sent;
     PP_TRY(payer_need(c));
-    const struct cli_send send = {
-        .kind = kind, .to = c->channel.contract, .channel = &c->channel.id, .data = w};
+    struct cli_send send = {.kind = kind, .to = c->channel.contract, .channel = &c->channel.id, .data = w};
+    if (kind == PP_JOB_REQUEST_CLOSE) /* one that was taken back does not count */
+        PP_TRY(cli_send_anew(&c->payer, &send, &c->problem));
     PP_TRY(cli_send(&c->payer, &send, &sent, &c->problem));
     if (c->sent_count < TRANSACTIONS_MAX) {
         c->sent[c->sent_count].what = pp_job_kind_name(kind);

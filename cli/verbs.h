@@ -58,7 +58,7 @@ struct cli_verb {
     V(send, "send", "[FILE | FOLDER | -]...", "pay for envelopes and send them")                             \
     V(delete, "delete", "[NUMBER | STAMP]...", "delete envelopes early and get the unused days back")        \
     V(read, "read", "NUMBER", "read a stored envelope back")                                                 \
-    V(list, "list", "--topic TEXT | --sent", "list a topic's envelopes, or what this wallet sent")           \
+    V(list, "list", "--topic TEXT | --sent", CLI_SAME_LINE "list a topic's, or what this wallet sent")        \
     V(status, "status", "[CHANNEL]", "show a channel: deposited, spent, refunded, deferred, free")           \
     V(settle, "settle", "--data DIR --rpc URL --key FILE",                                                   \
       "a node's job: post reports, settle lanes, claim payouts")                                             \
@@ -74,6 +74,12 @@ struct cli_verb {
       "a watchtower: post what must be on chain in time")                                                    \
     V(close, "close", "--rpc URL [--payer-key FILE] [--alone] [CHANNEL]",                                    \
       "leave a channel, and get the rest back")                                                              \
+    V(channel, "channel", "ACTION --rpc URL --payer-key FILE [--lane N] [--amount AMOUNT] [CHANNEL]",         \
+      "thaw, allocate, take a close back, revoke a delegate, ...")                                           \
+    V(operator, "operator", "stake | unstake --node-id N --rpc URL --payer-key FILE",                            \
+      CLI_SAME_LINE "an operator's stake")                                                                   \
+    V(admin, "admin", "show | schedule | apply | cancel --rpc URL --payer-key FILE",                          \
+      CLI_SAME_LINE "its parameters")                                                                        \
     V(bench_load, "bench-load", "--node URL [FOLDER]... | --in-process",                                     \
       "load a node at a fixed rate, and show its latencies")                                                 \
     V(errors, "errors", "[NAME | NUMBER]", "explain an error")

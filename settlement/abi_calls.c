@@ -97,6 +97,37 @@ void pp_abi_write_config_part(struct pp_writer *w, enum pp_abi_function function
     word_write(w, part);
 }
 
+void pp_abi_write_retire_lanes(struct pp_writer *w, const struct pp_channel_config *config,
+                               const uint32_t *lanes, size_t count)
+{
+    pp_abi_write_call(w, PP_ABI_RETIRE_LANES);
+    write_config(w, config);
+    write_offset(w, CONFIG_WORDS + 1);
+    word_write(w, count);
+    for (size_t i = 0; i < count; i++)
+        word_write(w, lanes[i]);
+}
+
+void pp_abi_write_deposit_stake(struct pp_writer *w, uint32_t node_id, struct pp_units amount)
+{
+    pp_abi_write_call(w, PP_ABI_DEPOSIT_STAKE);
+    word_write(w, node_id);
+    word_write(w, amount.raw);
+}
+
+void pp_abi_write_schedule_parameters(struct pp_writer *w, const struct pp_chain_parameters *next)
+{
+    const struct pp_chain_timers *timers = &next->timers;
+    const uint32_t words[] = {timers->freshness, timers->replication, timers->epoch,
+                              timers->missed_epochs, timers->signing, timers->vesting,
+                              timers->claim_margin, timers->challenge};
+    pp_abi_write_call(w, PP_ABI_SCHEDULE_PARAMETERS);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        word_write(w, words[i]);
+    word_write(w, next->protocol_share_bps);
+    word_write(w, next->payout_limit.raw);
+}
+
 void pp_abi_write_request_thaw(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
                                struct pp_units target)
 {
@@ -123,7 +154,8 @@ void pp_abi_write_call_address(struct pp_writer *w, enum pp_abi_function functio
 
 void pp_abi_write_call_u32(struct pp_writer *w, enum pp_abi_function function, uint32_t value)
 {
-    PP_ASSERT(function == PP_ABI_PAYOUT_CLAIMED || function == PP_ABI_OPERATOR_OF);
+    PP_ASSERT(function == PP_ABI_PAYOUT_CLAIMED || function == PP_ABI_OPERATOR_OF ||
+              function == PP_ABI_WITHDRAW_STAKE || function == PP_ABI_STAKE_OF);
     pp_abi_write_call(w, function);
     word_write(w, value);
 }

@@ -143,6 +143,31 @@ static void read_fields(struct pp_reader *r, struct pp_log_event *event)
         event->revoked.index = word_read_u32(r);
         event->revoked.effective_at_s = word_read_u64(r);
         return;
+    case PP_LOG_LANE_RETIRED:
+        pp_read_bytes(r, event->channel_id.bytes, 32);
+        event->lane = word_read_u32(r);
+        event->retired.lanes_left = (uint64_t)word_read(r, 48);
+        return;
+    case PP_LOG_STAKE_DEPOSITED:
+        event->stake.node_id = word_read_u32(r);
+        word_read_address(r, &event->stake.by);
+        event->stake.amount = pp_units(word_read_u64(r));
+        (void)pp_read_slice(r, PP_ABI_WORD); /* the whole stake */
+        return;
+    case PP_LOG_STAKE_WITHDRAWN:
+        event->stake.node_id = word_read_u32(r);
+        word_read_address(r, &event->stake.by);
+        (void)pp_read_slice(r, PP_ABI_WORD); /* the whole stake, too */
+        return;
+    case PP_LOG_PARAMETERS_SCHEDULED:
+        word_read_parameters(r, &event->parameters.next);
+        event->parameters.change_at_s = word_read_u64(r);
+        return;
+    case PP_LOG_PARAMETERS_APPLIED:
+        word_read_parameters(r, &event->parameters.next);
+        return;
+    case PP_LOG_PARAMETERS_CANCELLED:
+        return;
     case PP_LOG_COUNT:
         break;
     }

@@ -150,20 +150,55 @@ enum pp_error pp_abi_read_pool(const uint8_t *data, size_t length, struct pp_cha
     FINISH(r, pool, out);
 }
 
+static void read_timers(struct pp_reader *r, struct pp_chain_timers *out)
+{
+    out->freshness = word_read_u32(r);
+    out->replication = word_read_u32(r);
+    out->epoch = word_read_u32(r);
+    out->missed_epochs = word_read_u32(r);
+    out->signing = word_read_u32(r);
+    out->vesting = word_read_u32(r);
+    out->claim_margin = word_read_u32(r);
+    out->challenge = word_read_u32(r);
+}
+
+void word_read_parameters(struct pp_reader *r, struct pp_chain_parameters *out)
+{
+    read_timers(r, &out->timers);
+    out->protocol_share_bps = (uint16_t)word_read(r, 16);
+    out->payout_limit = pp_units(word_read_u64(r));
+}
+
 enum pp_error pp_abi_read_timers(const uint8_t *data, size_t length, struct pp_chain_timers *out)
 {
     struct pp_reader r;
     struct pp_chain_timers timers;
     pp_reader_init(&r, data, length);
-    timers.freshness = word_read_u32(&r);
-    timers.replication = word_read_u32(&r);
-    timers.epoch = word_read_u32(&r);
-    timers.missed_epochs = word_read_u32(&r);
-    timers.signing = word_read_u32(&r);
-    timers.vesting = word_read_u32(&r);
-    timers.claim_margin = word_read_u32(&r);
-    timers.challenge = word_read_u32(&r);
+    read_timers(&r, &timers);
     FINISH(r, timers, out);
+}
+
+enum pp_error pp_abi_read_parameters(const uint8_t *data, size_t length, struct pp_chain_parameters *out)
+{
+    struct pp_reader r;
+    struct pp_chain_parameters parameters;
+    pp_reader_init(&r, data, length);
+    word_read_parameters(&r, &parameters);
+    FINISH(r, parameters, out);
+}
+
+enum pp_error pp_abi_read_pending_parameters(const uint8_t *data, size_t length,
+                                             struct pp_chain_parameters *out, uint64_t *out_change_at_s)
+{
+    struct pp_reader r;
+    struct pp_chain_parameters parameters;
+    pp_reader_init(&r, data, length);
+    word_read_parameters(&r, &parameters);
+    uint64_t change_at_s = word_read_u64(&r);
+    PP_TRY(pp_reader_finish(&r));
+    *out = parameters;
+    *out_change_at_s = change_at_s;
+    return PP_OK;
 }
 
 static void expect(struct pp_reader *r, uint64_t value)

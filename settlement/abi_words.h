@@ -4,6 +4,8 @@
 
 #include <pp/wire.h>
 
+struct pp_chain_parameters;
+
 void word_write(struct pp_writer *w, pp_u128 value);
 void word_write_hash(struct pp_writer *w, const uint8_t hash[32]);
 void word_write_address(struct pp_writer *w, const struct pp_address *address);
@@ -18,5 +20,7 @@ struct pp_grains word_read_grains(struct pp_reader *r);
 /* A uint128 of the contract, held as 64 bits: OVERFLOW above. */
 struct pp_units word_read_units_u128(struct pp_reader *r);
 void word_read_address(struct pp_reader *r, struct pp_address *out);
+/* Ten words (abi_results.c): results and events have them alike. */
+void word_read_parameters(struct pp_reader *r, struct pp_chain_parameters *out);
 
 #endif

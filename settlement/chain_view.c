@@ -128,6 +128,12 @@ static enum pp_error event_of(const struct pp_chain_view *view, const struct pp_
     case PP_LOG_PAYOUT_CLAIMED:
     case PP_LOG_OWED_COLLECTED:
     case PP_LOG_DELEGATE_REVOKED:
+    case PP_LOG_LANE_RETIRED:
+    case PP_LOG_STAKE_DEPOSITED:
+    case PP_LOG_STAKE_WITHDRAWN:
+    case PP_LOG_PARAMETERS_SCHEDULED:
+    case PP_LOG_PARAMETERS_APPLIED:
+    case PP_LOG_PARAMETERS_CANCELLED:
     case PP_LOG_COUNT:
         break;
     }

@@ -183,6 +183,18 @@ static enum pp_error write_action(const struct pp_plan_input *input, const struc
     case PP_JOB_FINALIZE_CLOSE:
     case PP_JOB_POST_VOUCHER:
     case PP_JOB_POST_DELEGATED_VOUCHER:
+    case PP_JOB_REQUEST_THAW:
+    case PP_JOB_CANCEL_THAW:
+    case PP_JOB_FINALIZE_THAW:
+    case PP_JOB_ALLOCATE:
+    case PP_JOB_CANCEL_CLOSE:
+    case PP_JOB_REVOKE_DELEGATE:
+    case PP_JOB_RETIRE_LANES:
+    case PP_JOB_DEPOSIT_STAKE:
+    case PP_JOB_WITHDRAW_STAKE:
+    case PP_JOB_SCHEDULE_PARAMETERS:
+    case PP_JOB_APPLY_PARAMETERS:
+    case PP_JOB_CANCEL_PARAMETERS:
         break;
     }
     PP_ASSERT(!"an action that no plan makes");

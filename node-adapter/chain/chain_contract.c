@@ -124,6 +124,25 @@ enum pp_error pp_contract_thaw(const struct pp_contract *c, const struct pp_chan
          pp_abi_read_thaw(r.bytes, r.length, out));
 }
 
+enum pp_error pp_contract_stake(const struct pp_contract *c, uint32_t node_id, struct pp_units *out)
+{
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_STAKE_OF, pp_abi_write_call_u32(&q.w, PP_ABI_STAKE_OF, node_id),
+         pp_abi_read_units(r.bytes, r.length, out));
+}
+
+enum pp_error pp_contract_parameters(const struct pp_contract *c, struct pp_chain_parameters *out)
+{
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_PARAMETERS, pp_abi_write_call(&q.w, PP_ABI_PARAMETERS),
+         pp_abi_read_parameters(r.bytes, r.length, out));
+}
+
+enum pp_error pp_contract_pending_parameters(const struct pp_contract *c, struct pp_chain_parameters *out,
+                                             uint64_t *out_change_at_s)
+{
+    VIEW(c, PP_RPC_AT_LATEST, PP_ABI_PENDING_PARAMETERS, pp_abi_write_call(&q.w, PP_ABI_PENDING_PARAMETERS),
+         pp_abi_read_pending_parameters(r.bytes, r.length, out, out_change_at_s));
+}
+
 enum pp_error pp_contract_delegate_until(const struct pp_contract *c, const struct pp_channel_id *id,
                                          uint32_t index, uint64_t *out)
 {

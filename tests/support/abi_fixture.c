@@ -78,3 +78,20 @@ struct pp_abi_claim pp_json_claim(const json_t *object)
     claim.proof.length = (uint8_t)json_array_size(proof);
     return claim;
 }
+
+struct pp_chain_parameters pp_json_parameters(const json_t *object)
+{
+    const json_t *timers = pp_json_member(object, "timers");
+    return (struct pp_chain_parameters){
+        .timers = {.freshness = (uint32_t)pp_json_u64(timers, "freshness"),
+                   .replication = (uint32_t)pp_json_u64(timers, "replication"),
+                   .epoch = (uint32_t)pp_json_u64(timers, "epoch"),
+                   .missed_epochs = (uint32_t)pp_json_u64(timers, "missedEpochs"),
+                   .signing = (uint32_t)pp_json_u64(timers, "signing"),
+                   .vesting = (uint32_t)pp_json_u64(timers, "vesting"),
+                   .claim_margin = (uint32_t)pp_json_u64(timers, "claimMargin"),
+                   .challenge = (uint32_t)pp_json_u64(timers, "challenge")},
+        .protocol_share_bps = (uint16_t)pp_json_u64(object, "protocolShare"),
+        .payout_limit = pp_units(pp_json_u64(object, "payoutLimit")),
+    };
+}

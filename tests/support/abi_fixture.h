@@ -13,4 +13,6 @@ struct pp_epoch_report_fields pp_json_report(const json_t *object);
 /* A claim of a batch has no proof, one of what is owed neither voucher nor refund. */
 struct pp_abi_claim pp_json_claim(const json_t *object);
 
+struct pp_chain_parameters pp_json_parameters(const json_t *object);
+
 #endif

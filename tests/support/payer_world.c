@@ -206,7 +206,11 @@ static bool is_given(const char *const *arguments, const char *name)
 
 static bool is_payers(const char *verb)
 {
-    return strcmp(verb, "open") == 0 || strcmp(verb, "topup") == 0 || strcmp(verb, "close") == 0;
+    static const char *const payers[] = {"open", "topup", "close", "channel", "operator", "admin"};
+    for (size_t i = 0; i < sizeof payers / sizeof payers[0]; i++)
+        if (strcmp(verb, payers[i]) == 0)
+            return true;
+    return false;
 }
 
 static void arguments_make(struct payer_world *w, const char *const *arguments,

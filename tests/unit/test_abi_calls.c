@@ -185,6 +185,21 @@ static bool write_call(struct pp_writer *w, const char *name, const json_t *args
                                  (uint32_t)pp_json_u64(args, "lane"));
     } else if (IS("revokeDelegate")) {
         pp_abi_write_config_part(w, PP_ABI_REVOKE_DELEGATE, &config, (uint32_t)pp_json_u64(args, "index"));
+    } else if (IS("retireLanes")) {
+        const json_t *list = pp_json_member(args, "lanes"), *item;
+        size_t index;
+        json_array_foreach(list, index, item) lanes[index] =
+            (uint32_t)strtoull(json_string_value(item), NULL, 10);
+        pp_abi_write_retire_lanes(w, &config, lanes, json_array_size(list));
+    } else if (IS("depositStake")) {
+        pp_abi_write_deposit_stake(w, (uint32_t)pp_json_u64(args, "nodeId"),
+                                   pp_units(pp_json_u64(args, "amount")));
+    } else if (IS("withdrawStake") || IS("stakeOf")) {
+        pp_abi_write_call_u32(w, IS("stakeOf") ? PP_ABI_STAKE_OF : PP_ABI_WITHDRAW_STAKE,
+                              (uint32_t)pp_json_u64(args, "nodeId"));
+    } else if (IS("scheduleParameters")) {
+        const struct pp_chain_parameters next = pp_json_parameters(pp_json_member(args, "next"));
+        pp_abi_write_schedule_parameters(w, &next);
     } else if (IS("requestThaw")) {
         pp_abi_write_request_thaw(w, &config, (uint32_t)pp_json_u64(args, "lane"),
                                   pp_units(pp_json_u64(args, "target")));

@@ -27,6 +27,14 @@ static void cut_amounts(struct pp_chain_log *log)
         memset(log->data + word * PP_ABI_WORD, 0, PP_ABI_WORD - 8);
 }
 
+static void check_parameters(const struct pp_chain_parameters *actual, const json_t *values)
+{
+    const struct pp_chain_parameters expected = pp_json_parameters(values);
+    ck_assert_mem_eq(&actual->timers, &expected.timers, sizeof expected.timers);
+    ck_assert_uint_eq(actual->protocol_share_bps, expected.protocol_share_bps);
+    ck_assert_uint_eq(actual->payout_limit.raw, expected.payout_limit.raw);
+}
+
 static void check_event(const struct pp_log_event *event, const json_t *values)
 {
     struct pp_epoch_report_fields fields;
@@ -115,6 +123,26 @@ static void check_event(const struct pp_log_event *event, const json_t *values)
         ck_assert_uint_eq(event->revoked.index, pp_json_u64(values, "index"));
         ck_assert_uint_eq(event->revoked.effective_at_s, pp_json_u64(values, "effectiveAt"));
         return;
+    case PP_LOG_LANE_RETIRED:
+        ck_assert_uint_eq(event->retired.lanes_left, pp_json_u64(values, "lanesOpen"));
+        return;
+    case PP_LOG_STAKE_DEPOSITED:
+    case PP_LOG_STAKE_WITHDRAWN:
+        ck_assert_uint_eq(event->stake.node_id, pp_json_u64(values, "nodeId"));
+        ck_assert_hex(event->stake.by.bytes, 20,
+                      pp_json_text(values, event->kind == PP_LOG_STAKE_DEPOSITED ? "from" : "payee"));
+        if (event->kind == PP_LOG_STAKE_DEPOSITED)
+            ck_assert_uint_eq(event->stake.amount.raw, pp_json_u64(values, "amount"));
+        return;
+    case PP_LOG_PARAMETERS_SCHEDULED:
+        ck_assert_uint_eq(event->parameters.change_at_s, pp_json_u64(values, "changeAt"));
+        check_parameters(&event->parameters.next, pp_json_member(values, "next"));
+        return;
+    case PP_LOG_PARAMETERS_APPLIED:
+        check_parameters(&event->parameters.next, pp_json_member(values, "parameters"));
+        return;
+    case PP_LOG_PARAMETERS_CANCELLED:
+        return;
     case PP_LOG_COUNT:
         break;
     }
@@ -124,8 +152,7 @@ static void check_event(const struct pp_log_event *event, const json_t *values)
 /* Events that concern no lane, or that a call's own result tells. */
 static bool is_unread(const char *name)
 {
-    static const char *const beginnings[] = {"Operator", "ReportRevoked", "Stake", "LaneRetired",
-                                             "Parameters"};
+    static const char *const beginnings[] = {"Operator", "ReportRevoked"};
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
         if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)
             return true;

@@ -38,6 +38,13 @@ PP_MUST_CHECK enum pp_error pp_contract_lane(const struct pp_contract *c, const 
                                              uint32_t lane, struct pp_chain_lane *out);
 PP_MUST_CHECK enum pp_error pp_contract_thaw(const struct pp_contract *c, const struct pp_channel_id *id,
                                              uint32_t lane, struct pp_chain_thaw *out);
+PP_MUST_CHECK enum pp_error pp_contract_parameters(const struct pp_contract *c,
+                                                   struct pp_chain_parameters *out);
+PP_MUST_CHECK enum pp_error pp_contract_pending_parameters(const struct pp_contract *c,
+                                                           struct pp_chain_parameters *out,
+                                                           uint64_t *out_change_at_s);
+PP_MUST_CHECK enum pp_error pp_contract_stake(const struct pp_contract *c, uint32_t node_id,
+                                              struct pp_units *out);
 /* Until when what a revoked delegate signed is taken; 0: it is not revoked. */
 PP_MUST_CHECK enum pp_error pp_contract_delegate_until(const struct pp_contract *c,
                                                        const struct pp_channel_id *id, uint32_t index,

@@ -23,6 +23,8 @@
 #define PP_ABI_T_RELEASE "(uint32,uint96,uint96,uint64," PP_ABI_T_SIGNATURE ")"
 #define PP_ABI_T_REPORT "(uint64,bytes32,uint64,bytes32,bytes32,uint128,bytes32,uint64)"
 #define PP_ABI_T_STEP "(bytes32,uint128,bool)"
+#define PP_ABI_T_TIMERS "(uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32)"
+#define PP_ABI_T_PARAMETERS "(" PP_ABI_T_TIMERS ",uint16,uint64)"
 #define PP_ABI_T_DELEGATION "(address,uint96,uint32,uint64,uint32," PP_ABI_T_SIGNATURE ")"
 #define PP_ABI_T_CLAIM                                                                                       \
     "(" PP_ABI_T_CONFIG ",uint32," PP_ABI_T_VOUCHER "," PP_ABI_T_REFUND "," PP_ABI_T_LEAF ",bytes32[])"
@@ -60,6 +62,11 @@
     X(FINALIZE_THAW, "finalizeThaw", "(" PP_ABI_T_CONFIG ",uint32)")                                         \
     X(CANCEL_CLOSE, "cancelClose", "(" PP_ABI_T_CONFIG ")")                                                  \
     X(REVOKE_DELEGATE, "revokeDelegate", "(" PP_ABI_T_CONFIG ",uint32)")                                     \
+    X(RETIRE_LANES, "retireLanes", "(" PP_ABI_T_CONFIG ",uint32[])")                                         \
+    X(DEPOSIT_STAKE, "depositStake", "(uint32,uint64)")                                                      \
+    X(WITHDRAW_STAKE, "withdrawStake", "(uint32)")                                                           \
+    X(STAKE_OF, "stakeOf", "(uint32)")                                                                       \
+    X(SCHEDULE_PARAMETERS, "scheduleParameters", "(" PP_ABI_T_PARAMETERS ")")                                \
     X(DELEGATE_REVOKED_AT, "delegateRevokedAt", "(bytes32,uint32)")                                          \
     X(LAST_REPORT, "lastReport", "()")                                                                       \
     X(POOL, "pool", "()")                                                                                    \
@@ -73,6 +80,10 @@
     X(TOKEN, "token", "()")                                                                                  \
     X(TREASURY, "treasury", "()")                                                                            \
     X(PROTOCOL_SHARE, "protocolShare", "()")                                                                 \
+    X(APPLY_PARAMETERS, "applyParameters", "()")                                                             \
+    X(CANCEL_PARAMETERS, "cancelParameters", "()")                                                           \
+    X(PARAMETERS, "parameters", "()")                                                                        \
+    X(PENDING_PARAMETERS, "pendingParameters", "()")                                                         \
     X(ERC20_APPROVE, "approve", "(address,uint256)")                                                         \
     X(ERC20_ALLOWANCE, "allowance", "(address,address)")                                                     \
     X(ERC20_BALANCE_OF, "balanceOf", "(address)")                                                            \
@@ -95,7 +106,13 @@
     X(THAW_CANCELLED, "ThawCancelled", "(bytes32,uint32,uint64,uint64)", 2)                                  \
     X(OWED_COLLECTED, "OwedCollected", "(bytes32,uint32,bytes32,uint64,uint64)", 3)                          \
     X(CLOSE_CANCELLED, "CloseCancelled", "(bytes32)", 1)                                                     \
-    X(DELEGATE_REVOKED, "DelegateRevoked", "(bytes32,uint32,uint64)", 2)
+    X(DELEGATE_REVOKED, "DelegateRevoked", "(bytes32,uint32,uint64)", 2)                                     \
+    X(LANE_RETIRED, "LaneRetired", "(bytes32,uint32,uint48)", 2)                                             \
+    X(STAKE_DEPOSITED, "StakeDeposited", "(uint32,address,uint64,uint128)", 2)                               \
+    X(STAKE_WITHDRAWN, "StakeWithdrawn", "(uint32,address,uint128)", 2)                                      \
+    X(PARAMETERS_SCHEDULED, "ParametersScheduled", "(" PP_ABI_T_PARAMETERS ",uint64)", 0)                    \
+    X(PARAMETERS_APPLIED, "ParametersApplied", "(" PP_ABI_T_PARAMETERS ")", 0)                               \
+    X(PARAMETERS_CANCELLED, "ParametersCancelled", "()", 0)
 
 enum pp_abi_function {
 #define X(upper, name, arguments) PP_ABI_##upper,
@@ -202,6 +219,11 @@ void pp_abi_write_allowance(struct pp_writer *w, const struct pp_address *owner,
 /* CANCEL_THAW, FINALIZE_THAW (of a lane), REVOKE_DELEGATE (of an index). */
 void pp_abi_write_config_part(struct pp_writer *w, enum pp_abi_function function,
                               const struct pp_channel_config *config, uint32_t part);
+void pp_abi_write_retire_lanes(struct pp_writer *w, const struct pp_channel_config *config,
+                               const uint32_t *lanes, size_t count);
+void pp_abi_write_deposit_stake(struct pp_writer *w, uint32_t node_id, struct pp_units amount);
+struct pp_chain_parameters;
+void pp_abi_write_schedule_parameters(struct pp_writer *w, const struct pp_chain_parameters *next);
 void pp_abi_write_request_thaw(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,
                                struct pp_units target);
 /* OPEN (amount = deposit) or TOP_UP. */
@@ -321,6 +343,18 @@ struct pp_chain_timers {
     uint32_t freshness, replication, epoch, missed_epochs, signing, vesting, claim_margin, challenge;
 };
 
+struct pp_chain_parameters {
+    struct pp_chain_timers timers;
+    uint16_t protocol_share_bps;
+    struct pp_units payout_limit; /* of an epoch; 2^64 - 1: none */
+};
+
+PP_MUST_CHECK enum pp_error pp_abi_read_parameters(const uint8_t *data, size_t length,
+                                                   struct pp_chain_parameters *out);
+/* change_at_s 0: none are announced, and the rest of it says nothing. */
+PP_MUST_CHECK enum pp_error pp_abi_read_pending_parameters(const uint8_t *data, size_t length,
+                                                           struct pp_chain_parameters *out,
+                                                           uint64_t *out_change_at_s);
 PP_MUST_CHECK enum pp_error pp_abi_read_hash(const uint8_t *data, size_t length, struct pp_hash *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_u64(const uint8_t *data, size_t length, uint64_t *out);
 PP_MUST_CHECK enum pp_error pp_abi_read_units(const uint8_t *data, size_t length, struct pp_units *out);
@@ -447,6 +481,18 @@ struct pp_log_event {
             uint32_t index;
             uint64_t effective_at_s;
         } revoked;
+        struct {
+            uint64_t lanes_left; /* of its operator */
+        } retired;
+        struct {
+            uint32_t node_id;
+            struct pp_address by; /* who paid; WITHDRAWN: the payee */
+            struct pp_units amount; /* DEPOSITED */
+        } stake;
+        struct {
+            struct pp_chain_parameters next;
+            uint64_t change_at_s; /* SCHEDULED */
+        } parameters;
     };
 };
 

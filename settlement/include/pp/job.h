@@ -28,7 +28,19 @@
     X(SETTLE, 9, "settle")                                                                                   \
     X(RELEASE, 10, "release")                                                                                \
     X(CLAIM_PAYOUT, 11, "claimPayout")                                                                       \
-    X(POST_DELEGATED_VOUCHER, 12, "postDelegatedVoucher")
+    X(POST_DELEGATED_VOUCHER, 12, "postDelegatedVoucher")                                                    \
+    X(REQUEST_THAW, 13, "requestThaw")                                                                       \
+    X(CANCEL_THAW, 14, "cancelThaw")                                                                         \
+    X(FINALIZE_THAW, 15, "finalizeThaw")                                                                     \
+    X(ALLOCATE, 16, "allocate")                                                                              \
+    X(CANCEL_CLOSE, 17, "cancelClose")                                                                       \
+    X(REVOKE_DELEGATE, 18, "revokeDelegate")                                                                 \
+    X(RETIRE_LANES, 19, "retireLanes")                                                                       \
+    X(DEPOSIT_STAKE, 20, "depositStake")                                                                     \
+    X(WITHDRAW_STAKE, 21, "withdrawStake")                                                                   \
+    X(SCHEDULE_PARAMETERS, 22, "scheduleParameters")                                                         \
+    X(APPLY_PARAMETERS, 23, "applyParameters")                                                               \
+    X(CANCEL_PARAMETERS, 24, "cancelParameters")
 enum pp_job_kind {
 #define X(upper, number, name) PP_JOB_##upper = number,
     PP_JOB_KINDS(X)
