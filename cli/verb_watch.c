@@ -58,7 +58,7 @@ int cli_verb_watch(struct cli *cli, int argc, char **argv)
          "blocks without being mined before the fee is raised (3)", NULL},
         {"chain-wait", "SECONDS", CLI_NUMBER, &w->patience_s, 0, 864000,
          "with --once: how long to wait until all is final (1800)", NULL},
-        {"poll-ms", "MS", CLI_NUMBER, &w->poll_ms, 10, 600000, "between two looks at the chain (2000)", NULL},
+        {"poll-ms", "MS", CLI_NUMBER, &w->poll_ms, 10, 600000, "between two looks at the chain, at least (2000)", NULL},
     };
     const struct cli_syntax syntax = {options, sizeof options / sizeof options[0], 0, 0,
                                       "--key pays for gas; without it, it only looks, and says what is due. "

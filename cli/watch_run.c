@@ -218,7 +218,7 @@ static int on_and_on(struct cli_watch *w)
         enum pp_error error = pp_tower_turn(w->tower, at_ms > last_ms ? at_ms - last_ms : 0);
         last_ms = at_ms;
         trouble_tell(w, &told, error);
-    } while (!stop_asked(w->poll_ms));
+    } while (!stop_asked(told == PP_OK ? pp_tower_rest_ms(w->tower, w->poll_ms) : w->poll_ms));
     load_signals_restore(&before);
     return CLI_OK;
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #define CALL_MAX_BYTES 2048u /* 4 + 26 words */
-#define SLICE_LEAST 16u      /* lanes a turn, however short it was */
+#define SLICE_LEAST 2u       /* lanes a turn, however short it was */
+#define REST_PARTS 64u       /* of the time that a turn over all lanes may take: between two turns ... */
+#define REST_MOST_MS 15000u  /* ... but an entry that names a lane is seen about a block after it */
 #define SLICE_MOST 512u      /* four questions each: half a minute over a slow line */
 #define ON_WAY_MAX 64u       /* of which the end is told; more are carried on all the same */
 
@@ -116,6 +118,14 @@ static uint64_t period_s(const struct pp_tower *tower)
     uint64_t by_challenge = tower->world.timers.challenge / 16, by_vesting = tower->world.timers.vesting / 8;
     uint64_t period = by_challenge < by_vesting ? by_challenge : by_vesting;
     return period > 0 ? period : 1;
+}
+
+uint64_t pp_tower_rest_ms(const struct pp_tower *tower, uint64_t least_ms)
+{
+    uint64_t rest_ms = period_s(tower) * 1000 / REST_PARTS;
+    if (rest_ms > REST_MOST_MS)
+        rest_ms = REST_MOST_MS;
+    return rest_ms > least_ms ? rest_ms : least_ms;
 }
 
 /* ---- posting ---- */

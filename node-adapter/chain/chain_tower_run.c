@@ -20,6 +20,7 @@ struct pp_tower_run {
     pthread_cond_t wake;
     bool stopping;
     uint64_t failures; /* in a row */
+    uint64_t rest_ms;  /* when all is well, and nothing is on its way */
     struct pp_tower_status status;
 };
 
@@ -37,6 +38,7 @@ static void status_take(struct pp_tower_run *run)
     pthread_mutex_lock(&run->lock);
     run->status = status;
     run->failures = status.error == PP_OK ? 0 : run->failures + 1;
+    run->rest_ms = pp_tower_rest_ms(run->tower, run->poll_ms);
     pthread_mutex_unlock(&run->lock);
 }
 
@@ -45,7 +47,9 @@ static bool rest(struct pp_tower_run *run)
 {
     struct timespec until;
     pthread_mutex_lock(&run->lock);
-    uint32_t wait_ms = chain_poll_wait_ms(run->poll_ms, run->failures);
+    uint64_t wait_ms = run->failures > 0 || run->status.on_way > 0 || !run->status.complete
+                           ? chain_poll_wait_ms(run->poll_ms, run->failures)
+                           : run->rest_ms;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += wait_ms / 1000;
     until.tv_nsec += (long)(wait_ms % 1000) * 1000000;

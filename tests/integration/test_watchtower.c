@@ -598,10 +598,11 @@ START_TEST(watchtower__many_lanes__named_one_at_once)
     status = turn(&w, 0);
     ck_assert(status.complete);
     thaw_request(&w);
-    (void)turn(&w, 0); /* sixteen lanes, and the one that is named */
+    (void)turn(&w, 0); /* two lanes, and the one that is named */
     ck_assert_uint_eq(w.said[PP_TOWER_SAYS_POSTING], 1);
     until_posted(&w);
     expect_posted(&w, SPENT, REFUNDED);
+    ck_assert_uint_eq(pp_tower_rest_ms(w.tower, 50), 50); /* the test's timers are short */
     world_done(&w);
 }
 END_TEST

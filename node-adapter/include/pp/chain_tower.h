@@ -95,6 +95,8 @@ PP_MUST_CHECK enum pp_error pp_tower_open(const struct pp_tower_config *config, 
 void pp_tower_close(struct pp_tower *tower);
 /* elapsed_ms: since the last one; decides how many lanes are looked at. UINT64_MAX: all of them. */
 PP_MUST_CHECK enum pp_error pp_tower_turn(struct pp_tower *tower, uint64_t elapsed_ms);
+/* How long to rest before the next turn: as long as the contract's timers allow, at least so long. */
+uint64_t pp_tower_rest_ms(const struct pp_tower *tower, uint64_t least_ms);
 void pp_tower_status_get(const struct pp_tower *tower, struct pp_tower_status *out);
 const char *pp_tower_reason(const struct pp_tower *tower);
 /* From any thread: questions in flight are broken off, and every later one. */
