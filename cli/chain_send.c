@@ -49,7 +49,7 @@ static bool job_open(struct cli_payer *payer, const struct cli_wallet *wallet, c
     return error == PP_OK;
 }
 
-static bool key_open(struct cli *cli, const struct cli_payer_options *options, struct pp_key *out)
+bool cli_payer_key_open(struct cli *cli, const struct cli_payer_options *options, struct pp_key *out)
 {
     const char *common = cli->passphrase_file;
     if (options->passphrase_file)
@@ -80,7 +80,7 @@ bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, const stru
                               .fees = {(pp_u128)options->max_gas_price * GWEI, STUCK_BLOCKS},
                               .wait_s = options->wait_s};
     struct pp_key key;
-    if (!key_open(cli, options, &key))
+    if (!cli_payer_key_open(cli, options, &key))
         return false;
     payer.address = key.address;
     bool opened = key_is(cli, &key, expected) && job_open(&payer, wallet, &key);
@@ -265,6 +265,8 @@ static void intent_make(const struct cli_send *send, struct pp_job_intent *out)
         {PP_JOB_FINALIZE_CLOSE, PP_LOG_CHANNEL_CLOSED},
         {PP_JOB_POST_REFUND, PP_LOG_REFUND_POSTED},
         {PP_JOB_RELEASE, PP_LOG_LANE_CAP_CHANGED},
+        {PP_JOB_OPEN_WITH_AUTHORIZATION, PP_LOG_CHANNEL_OPENED},
+        {PP_JOB_TOP_UP_WITH_AUTHORIZATION, PP_LOG_CHANNEL_TOPPED_UP},
         {PP_JOB_REQUEST_THAW, PP_LOG_THAW_REQUESTED},
         {PP_JOB_CANCEL_THAW, PP_LOG_THAW_CANCELLED},
         {PP_JOB_FINALIZE_THAW, PP_LOG_LANE_CAP_CHANGED},

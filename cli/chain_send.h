@@ -56,6 +56,9 @@ struct cli_payer_options {
             "how long to wait until a transaction is final (1800)", NULL                                     \
     }
 
+/* The key of --payer-key. False: told. */
+bool cli_payer_key_open(struct cli *cli, const struct cli_payer_options *options, struct pp_key *out);
+
 struct cli_payer {
     struct cli *cli;
     const struct cli_contract *contract; /* borrowed */

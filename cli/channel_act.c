@@ -19,6 +19,7 @@ const char *const cli_channel_actions_help =
     "  allocate      raise a lane's cap to --amount, out of what the deposit has left\n"
     "  cancel-close  take a requested close back\n"
     "  revoke        revoke the delegation with --index; it takes effect after the challenge period\n"
+    "  refresh       take deposit and caps over from the chain; sends nothing\n"
     "  retire        count a lane whose channel is CLOSED off its operator's open lanes; anybody may";
 
 /* What a call needs, looked at before it is decided. */
@@ -167,6 +168,7 @@ static const struct action actions[] = {
     {"cancel-close", PP_JOB_CANCEL_CLOSE, false, false, false, false, write_cancel_close, done_cancel_close},
     {"revoke", PP_JOB_REVOKE_DELEGATE, false, false, true, false, write_revoke, done_revoke},
     {"retire", PP_JOB_RETIRE_LANES, true, false, false, true, write_retire, done_retire},
+    {"refresh", 0, false, false, false, true, NULL, NULL},
 };
 
 /* ---- looking ---- */
@@ -229,6 +231,35 @@ static int done_print(const struct doing *d)
 
 /* ---- doing ---- */
 
+/* The wallet's channel as the final block has it: what the sender signs up to follows from its caps. */
+static enum pp_error wallet_refresh(struct doing *d)
+{
+    struct pp_chain_block final;
+    PP_TRY(cli_contract_block(&d->contract, PP_RPC_FINALIZED, &final, &d->problem));
+    PP_TRY(cli_channel_refresh(&d->contract, final.number, &d->channel, &d->problem));
+    enum pp_error error = cli_wallet_channel_update(d->wallet, &d->channel);
+    return error == PP_OK
+               ? PP_OK
+               : cli_problem_set(&d->problem, error, "the wallet folder %s", cli_wallet_path(d->wallet));
+}
+
+static int refresh_go(struct doing *d)
+{
+    struct cli_answer answer;
+    if (wallet_refresh(d) != PP_OK)
+        return cli_problem_tell(d->cli, &d->problem);
+    cli_answer_init(&answer, d->cli);
+    answer.decimals = d->channel.token_decimals;
+    cli_put_bytes(&answer, "channel_id", "channel", d->channel.id.bytes, sizeof d->channel.id.bytes);
+    cli_put_units(&answer, "deposit_units", "deposit", d->channel.deposit);
+    for (size_t i = 0; i < d->channel.lanes_count; i++) {
+        char label[40];
+        snprintf(label, sizeof label, "cap of lane %" PRIu32, d->channel.lanes[i].lane);
+        cli_put_units(&answer, i == 0 ? "cap_units" : NULL, label, d->channel.lanes[i].cap);
+    }
+    return cli_answer_print(&answer);
+}
+
 static int act_go(struct doing *d)
 {
     uint8_t call[CALL_MAX];
@@ -288,6 +319,8 @@ static int doing_run(struct doing *d)
     if (cli_contract_open(cli->rpc_url, channel->chain_id, &channel->contract, &d->contract, &d->problem) !=
         PP_OK)
         return cli_problem_tell(cli, &d->problem);
+    if (d->action->kind == 0)
+        return refresh_go(d);
     if (!cli_payer_open(cli, d->wallet, &d->act->payer, &d->contract,
                         d->action->anybody ? NULL : &channel->config.payer, &d->payer))
         return CLI_FAILED;
@@ -313,6 +346,8 @@ int cli_channel_act(const struct cli_channel_act *act)
         return cli_usage(act->cli, "%s %s --index", action->name, act->has_index ? "takes no" : "needs");
     if (!action->needs_lane && act->lane)
         return cli_usage(act->cli, "%s takes no --lane", action->name);
+    if (action->kind != 0 && !act->payer.key_file)
+        return cli_usage(act->cli, "--payer-key FILE is needed");
     struct doing *d = calloc(1, sizeof *d);
     if (!d)
         return cli_fail(act->cli, PP_NO_MEMORY, "%s", action->name);

@@ -18,8 +18,8 @@ int cli_verb_channel(struct cli *cli, int argc, char **argv)
     int status;
     if (!cli_parse(cli, &syntax, argc, argv, &operands, &count, &status))
         return status;
-    if (!cli->rpc_url || !act.payer.key_file)
-        return cli_usage(cli, "%s is needed", !cli->rpc_url ? "--rpc URL" : "--payer-key FILE");
+    if (!cli->rpc_url)
+        return cli_usage(cli, "--rpc URL is needed");
     act.action = operands[0];
     act.channel = count > 1 ? operands[1] : NULL;
     return cli_channel_act(&act);

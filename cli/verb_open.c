@@ -3,6 +3,7 @@
  * opening.json is there before anything is sent, and the contract opens one channel for each of a payer's numbers: so after a
  * kill at any moment the same command finds what it began (PAYER-002).
  */
+#include "authorize.h"
 #include "clock.h"
 #include "deposit.h"
 #include "lane_wait.h"
@@ -22,6 +23,8 @@ struct arguments {
     struct cli_payer_options payer;
     uint64_t wait_s;
     bool another;
+    const char *authorize; /* the file; NULL: it is sent from here */
+    uint64_t valid_s;
 };
 
 struct opening {
@@ -36,6 +39,8 @@ struct opening {
     char state[CLI_LANES_MAX][CLI_LANE_STATE_MAX];
     struct pp_hash approval;
     bool existed, resumed;
+    bool authorized; /* signed, for somebody else to send */
+    uint64_t valid_before_s;
     struct cli_problem problem;
 };
 
@@ -319,6 +324,33 @@ static enum pp_error final_wait(struct opening *o)
     }
 }
 
+static struct cli_authorization authorization_of(const struct opening *o, const struct pp_abi_caps *caps)
+{
+    return (struct cli_authorization){.opens = true,
+                                      .channel = &o->channel,
+                                      .token = o->terms.token,
+                                      .amount = o->channel.deposit,
+                                      .caps = caps,
+                                      .valid_s = o->arguments->valid_s,
+                                      .file = o->arguments->authorize};
+}
+
+/* PAYER-030: signed and not sent. The same command without --authorize finds the channel once somebody has sent it. */
+static enum pp_error open_authorize(struct opening *o)
+{
+    uint32_t lanes[CLI_LANES_MAX];
+    struct pp_units caps[CLI_LANES_MAX];
+    for (size_t i = 0; i < o->channel.lanes_count; i++) {
+        lanes[i] = o->channel.lanes[i].lane;
+        caps[i] = o->channel.lanes[i].cap;
+    }
+    const struct pp_abi_caps list = {lanes, caps, o->channel.lanes_count};
+    const struct cli_authorization authorization = authorization_of(o, &list);
+    o->authorized = true;
+    return cli_authorize(o->cli, &o->contract, &o->arguments->payer, &authorization, &o->valid_before_s,
+                         &o->problem);
+}
+
 static enum pp_error channel_open(struct opening *o)
 {
     const struct cli_deposit deposit = {
@@ -328,6 +360,8 @@ static enum pp_error channel_open(struct opening *o)
         PP_TRY(opened_look(o, &opened));
     if (!opened) {
         PP_TRY(open_begin(o, &deposit));
+        if (o->arguments->authorize)
+            return open_authorize(o);
         PP_TRY(cli_deposit_approve(&o->payer, &deposit, &o->approval, &o->problem));
     }
     PP_TRY(open_send(o, opened));
@@ -455,7 +489,12 @@ static int opening_run(struct opening *o)
         return cli_problem_tell(o->cli, &o->problem);
     if (!cli_payer_open(o->cli, o->wallet, &arguments->payer, &o->contract, NULL, &o->payer))
         return CLI_FAILED;
-    return opening_go(o) == PP_OK ? opening_end(o) : cli_problem_tell(o->cli, &o->problem);
+    if (opening_go(o) != PP_OK)
+        return cli_problem_tell(o->cli, &o->problem);
+    if (!o->authorized)
+        return opening_end(o);
+    const struct cli_authorization authorization = authorization_of(o, NULL);
+    return cli_authorized_print(o->cli, &authorization, o->valid_before_s);
 }
 
 static int arguments_check(struct cli *cli, const struct arguments *arguments)
@@ -475,13 +514,14 @@ static int arguments_check(struct cli *cli, const struct arguments *arguments)
 
 int cli_verb_open(struct cli *cli, int argc, char **argv)
 {
-    struct arguments arguments = {.payer = CLI_PAYER_DEFAULTS, .wait_s = NODE_WAIT_S};
+    struct arguments arguments = {.payer = CLI_PAYER_DEFAULTS, .wait_s = NODE_WAIT_S, .valid_s = CLI_AUTHORIZE_VALID_S};
     const struct cli_option options[] = {
         {"deposit", "AMOUNT", CLI_TEXT, &arguments.deposit, 0, 0, "tokens to lock, like 25.00", NULL},
         {"lane", "N[:CAP][@URL]", CLI_LIST, &arguments.lanes, 0, 0,
          "a lane, its part of the deposit, its node (default: the node's, all)", NULL},
         {"wait", "SECONDS", CLI_NUMBER, &arguments.wait_s, 0, 86400, "how long to wait for the node (60)",
          NULL},
+        CLI_AUTHORIZE_OPTIONS(arguments.authorize, arguments.valid_s),
         {"another", NULL, CLI_FLAG, &arguments.another, 0, 0, "though a channel with these lanes is open",
          NULL},
         CLI_PAYER_OPTIONS(arguments.payer),

@@ -4,6 +4,7 @@
  * which call it is. So the same command, after a kill at any moment, adds once (PAYER-003).
  */
 #include "atomic_file.h"
+#include "authorize.h"
 #include "clock.h"
 #include "deposit.h"
 #include "lane_wait.h"
@@ -24,6 +25,8 @@ struct arguments {
     const char *channel;
     uint64_t lane;
     uint64_t wait_s;
+    const char *authorize; /* the file; NULL: it is sent from here */
+    uint64_t valid_s;
     struct cli_payer_options payer;
 };
 
@@ -48,6 +51,9 @@ struct topup {
     char state[CLI_LANE_STATE_MAX];
     struct cli_sent sent;
     bool resumed;
+    bool authorized;
+    struct cli_authorization authorization;
+    uint64_t valid_before_s;
     struct cli_problem problem;
 };
 
@@ -211,6 +217,23 @@ static enum pp_error begun_look(struct topup *t, bool *out_done)
     return wish_drop(t);
 }
 
+/* PAYER-030: the cap is named as it is to be, so whoever sends it adds once. */
+static enum pp_error wish_authorize(struct topup *t, const struct pp_address *token)
+{
+    const struct pp_abi_caps caps = {&t->wish.lane, &t->wish.cap, 1};
+    t->authorization = (struct cli_authorization){.channel = &t->channel,
+                                                  .token = *token,
+                                                  .amount = t->wish.amount,
+                                                  .caps = &caps,
+                                                  .valid_s = t->arguments->valid_s,
+                                                  .file = t->arguments->authorize};
+    t->authorized = true;
+    enum pp_error error = cli_authorize(t->cli, &t->contract, &t->arguments->payer, &t->authorization,
+                                        &t->valid_before_s, &t->problem);
+    t->authorization.caps = NULL; /* they end here */
+    return error;
+}
+
 static enum pp_error wish_carry_out(struct topup *t)
 {
     struct cli_deposit deposit = {.decimals = t->channel.token_decimals, .amount = t->wish.amount};
@@ -219,6 +242,8 @@ static enum pp_error wish_carry_out(struct topup *t)
     PP_TRY(wish_make(t));
     PP_TRY(cli_contract_token(&t->contract, &deposit.token, &t->problem));
     PP_TRY(cli_deposit_check(&t->payer, &deposit, &t->problem));
+    if (t->arguments->authorize)
+        return wish_authorize(t, &deposit.token);
     PP_TRY(wish_write(t));
     PP_TRY(cli_deposit_approve(&t->payer, &deposit, &approval, &t->problem));
     return wish_send(t, &t->wish, false);
@@ -231,7 +256,7 @@ static enum pp_error topup_go(struct topup *t)
     PP_TRY(begun_look(t, &done));
     if (!done)
         PP_TRY(wish_carry_out(t));
-    return channel_refresh(t);
+    return t->authorized ? PP_OK : channel_refresh(t);
 }
 
 /* ---- telling ---- */
@@ -307,18 +332,21 @@ static int topup_run(struct topup *t)
     if (!cli_payer_open(cli, t->wallet, &t->arguments->payer, &t->contract, &channel->config.payer,
                         &t->payer))
         return CLI_FAILED;
-    return topup_go(t) == PP_OK ? topup_end(t) : cli_problem_tell(cli, &t->problem);
+    if (topup_go(t) != PP_OK)
+        return cli_problem_tell(cli, &t->problem);
+    return t->authorized ? cli_authorized_print(cli, &t->authorization, t->valid_before_s) : topup_end(t);
 }
 
 int cli_verb_topup(struct cli *cli, int argc, char **argv)
 {
-    struct arguments arguments = {.payer = CLI_PAYER_DEFAULTS, .wait_s = NODE_WAIT_S};
+    struct arguments arguments = {.payer = CLI_PAYER_DEFAULTS, .wait_s = NODE_WAIT_S, .valid_s = CLI_AUTHORIZE_VALID_S};
     const struct cli_option options[] = {
         {"amount", "AMOUNT", CLI_TEXT, &arguments.amount, 0, 0, "tokens to add, like 5.00", NULL},
         {"lane", "N", CLI_NUMBER, &arguments.lane, 1, UINT32_MAX,
          "whose cap to raise (default: the only one)", NULL},
         {"wait", "SECONDS", CLI_NUMBER, &arguments.wait_s, 0, 86400, "how long to wait for the node (60)",
          NULL},
+        CLI_AUTHORIZE_OPTIONS(arguments.authorize, arguments.valid_s),
         CLI_PAYER_OPTIONS(arguments.payer),
     };
     const struct cli_syntax syntax = {

@@ -74,6 +74,8 @@ struct cli_verb {
       "a watchtower: post what must be on chain in time")                                                    \
     V(close, "close", "--rpc URL [--payer-key FILE] [--alone] [CHANNEL]",                                    \
       "leave a channel, and get the rest back")                                                              \
+    V(relay, "relay", "FILE --rpc URL --payer-key FILE",                                                      \
+      CLI_SAME_LINE "send what another payer signed")                                                        \
     V(channel, "channel", "ACTION --rpc URL --payer-key FILE [--lane N] [--amount AMOUNT] [CHANNEL]",         \
       "thaw, allocate, take a close back, revoke a delegate, ...")                                           \
     V(operator, "operator", "stake | unstake --node-id N --rpc URL --payer-key FILE",                            \

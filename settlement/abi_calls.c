@@ -65,17 +65,27 @@ static void write_report(struct pp_writer *w, const struct pp_epoch_report_field
     word_write(w, report->end_time);
 }
 
-/* Two arrays behind a head of `head` words, their offsets being the head's last two words. */
-static void write_caps(struct pp_writer *w, const struct pp_abi_caps *caps, size_t head)
+/* Two arrays behind a head of `head` words: their offsets, and themselves. */
+static void write_caps_offsets(struct pp_writer *w, const struct pp_abi_caps *caps, size_t head)
 {
     write_offset(w, head);
     write_offset(w, head + 1 + caps->count);
+}
+
+static void write_caps_arrays(struct pp_writer *w, const struct pp_abi_caps *caps)
+{
     word_write(w, caps->count);
     for (size_t i = 0; i < caps->count; i++)
         word_write(w, caps->lanes[i]);
     word_write(w, caps->count);
     for (size_t i = 0; i < caps->count; i++)
         word_write(w, caps->caps[i].raw);
+}
+
+static void write_caps(struct pp_writer *w, const struct pp_abi_caps *caps, size_t head)
+{
+    write_caps_offsets(w, caps, head);
+    write_caps_arrays(w, caps);
 }
 
 void pp_abi_write_call_config(struct pp_writer *w, enum pp_abi_function function,
@@ -199,6 +209,35 @@ void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function,
     write_config(w, config);
     word_write(w, amount.raw);
     write_caps(w, caps, CONFIG_WORDS + 3);
+}
+
+void pp_abi_write_authorized_deposit(struct pp_writer *w, enum pp_abi_function function,
+                                     const struct pp_channel_config *config, struct pp_units amount,
+                                     const struct pp_abi_caps *caps,
+                                     const struct pp_abi_authorization *authorization)
+{
+    PP_ASSERT(function == PP_ABI_OPEN_WITH_AUTHORIZATION || function == PP_ABI_TOP_UP_WITH_AUTHORIZATION);
+    pp_abi_write_call(w, function);
+    write_config(w, config);
+    word_write(w, amount.raw);
+    write_caps_offsets(w, caps, CONFIG_WORDS + 9);
+    word_write(w, authorization->valid_after);
+    word_write(w, authorization->valid_before);
+    word_write_hash(w, authorization->salt.bytes);
+    word_write_signature(w, &authorization->signature);
+    write_caps_arrays(w, caps);
+}
+
+void pp_abi_write_authorization_terms(struct pp_writer *w, const struct pp_hash *tag,
+                                      const struct pp_channel_id *channel_id, struct pp_units amount,
+                                      const struct pp_abi_caps *caps, const struct pp_hash *salt)
+{
+    word_write_hash(w, tag->bytes);
+    word_write_hash(w, channel_id->bytes);
+    word_write(w, amount.raw);
+    write_caps_offsets(w, caps, 6);
+    word_write_hash(w, salt->bytes);
+    write_caps_arrays(w, caps);
 }
 
 void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *config,

@@ -4,6 +4,7 @@
 
 #include <pp/wire.h>
 
+struct pp_abi_caps;
 struct pp_chain_parameters;
 
 void word_write(struct pp_writer *w, pp_u128 value);
@@ -20,6 +21,10 @@ struct pp_grains word_read_grains(struct pp_reader *r);
 /* A uint128 of the contract, held as 64 bits: OVERFLOW above. */
 struct pp_units word_read_units_u128(struct pp_reader *r);
 void word_read_address(struct pp_reader *r, struct pp_address *out);
+/* abi.encode of what an authorization's nonce is the hash of (abi_calls.c). */
+void pp_abi_write_authorization_terms(struct pp_writer *w, const struct pp_hash *tag,
+                                      const struct pp_channel_id *channel_id, struct pp_units amount,
+                                      const struct pp_abi_caps *caps, const struct pp_hash *salt);
 /* Ten words (abi_results.c): results and events have them alike. */
 void word_read_parameters(struct pp_reader *r, struct pp_chain_parameters *out);
 

@@ -195,6 +195,8 @@ static enum pp_error write_action(const struct pp_plan_input *input, const struc
     case PP_JOB_SCHEDULE_PARAMETERS:
     case PP_JOB_APPLY_PARAMETERS:
     case PP_JOB_CANCEL_PARAMETERS:
+    case PP_JOB_OPEN_WITH_AUTHORIZATION:
+    case PP_JOB_TOP_UP_WITH_AUTHORIZATION:
         break;
     }
     PP_ASSERT(!"an action that no plan makes");

@@ -251,3 +251,10 @@ enum pp_error pp_token_decimals(struct pp_rpc *rpc, const struct pp_address *tok
     VIEW(&c, PP_RPC_AT_LATEST, PP_ABI_ERC20_DECIMALS, pp_abi_write_call(&q.w, PP_ABI_ERC20_DECIMALS),
          pp_abi_read_u64(r.bytes, r.length, out));
 }
+
+enum pp_error pp_token_separator(struct pp_rpc *rpc, const struct pp_address *token, struct pp_hash *out)
+{
+    const struct pp_contract c = {rpc, *token};
+    VIEW(&c, PP_RPC_AT_LATEST, PP_ABI_ERC3009_DOMAIN, pp_abi_write_call(&q.w, PP_ABI_ERC3009_DOMAIN),
+         pp_abi_read_hash(r.bytes, r.length, out));
+}

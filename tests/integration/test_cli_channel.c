@@ -1,5 +1,6 @@
 /* Goal: what a payer, an operator and the contract's owner may ask of the escrow works from the command, once, and says what is not
  * due, refused or wrong. Method: anvil with the contract, no node; the chain is asked after each step. */
+#include "atomic_file.h"
 #include "payer_world.h"
 #include "pp_test.h"
 
@@ -213,10 +214,63 @@ START_TEST(admin__parameters__announced_and_applied)
 }
 END_TEST
 
+/* Goal: a payer without gas opens and tops up, by an authorization that another account sends, once; a changed one is refused
+ * (PAYER-030, PAYER-031, PAYER-032). */
+START_TEST(relay__payer_without_gas__opens_and_tops_up)
+{
+    struct world world;
+    char file[330], params[120], hex[41], *text;
+    size_t length;
+    payer_world_make(&world.w);
+    payer_world_node_start(&world.w);
+    snprintf(file, sizeof file, "%.280s/signed.json", world.w.dir.path);
+    snprintf(params, sizeof params, "[\"0x%s\",\"0x0\"]",
+             pp_hex_print(world.w.anvil.accounts[1].bytes, 20, hex));
+    json_decref(pp_anvil_rpc(&world.w.anvil, "anvil_setBalance", params));
+    json_t *answer = PAYER_RUN(&world.w, 0, "open", "--deposit", "25.00", "--authorize", file);
+    pp_json_bytes(answer, "channel_id", world.channel.bytes, 32);
+    ck_assert_uint_gt(pp_json_u64(answer, "valid_before_s"), 0);
+    json_decref(answer);
+    ck_assert_int_eq(state_now(&world), PP_CHANNEL_CHAIN_NONE);
+    answer = PAYER_RUN(&world.w, 0, "relay", file, "--dry-run", "--payer-key", world.w.payer_keys[1]);
+    ck_assert_str_eq(pp_json_text(answer, "would_send"), "openWithAuthorization");
+    json_decref(answer);
+    DO(&world, "relay", file, "--payer-key", world.w.payer_keys[1]);
+    ck_assert_int_eq(state_now(&world), PP_CHANNEL_CHAIN_OPEN);
+    answer = PAYER_RUN(&world.w, 0, "relay", file, "--payer-key", world.w.payer_keys[1]);
+    ck_assert(pp_json_bool(answer, "before"));
+    json_decref(answer);
+    EXPECT_REFUSED(&world, "CHAIN_REVERTED", "relay", file, "--payer-key", world.w.payer_keys[2]);
+    DO(&world, "open", "--deposit", "25.00");
+
+    DO(&world, "topup", "--amount", "5.00", "--authorize", file, "--wait", "0");
+    DO(&world, "relay", file, "--payer-key", world.w.payer_keys[1]);
+    ck_assert_uint_eq(lane_now(&world).cap.raw, 30000000);
+    answer = PAYER_RUN(&world.w, 0, "channel", "refresh");
+    ck_assert_uint_eq(pp_json_u64(answer, "deposit_units"), 30000000);
+    ck_assert_uint_eq(pp_json_u64(answer, "cap_units"), 30000000);
+    json_decref(answer);
+
+    DO(&world, "topup", "--amount", "1.00", "--authorize", file, "--wait", "0");
+    ck_assert_ok(cli_file_read(file, 100000, &text, &length));
+    char *digit = strstr(text, "\"call\": \"0x") + 11 + 8 + 64 * 4 - 1; /* the amount's last digit */
+    *digit = *digit == '0' ? '1' : '0';
+    cli_file_make(file, text, length);
+    EXPECT_REFUSED(&world, "CHAIN_REVERTED", "relay", file, "--payer-key", world.w.payer_keys[1]);
+    memcpy(strstr(text, "\"call\": \"0x") + 11, "00000000", 8);
+    cli_file_make(file, text, length);
+    EXPECT_REFUSED(&world, "BAD_FORMAT", "relay", file, "--payer-key", world.w.payer_keys[1]);
+    free(text);
+    ck_assert_uint_eq(lane_now(&world).cap.raw, 30000000);
+    payer_world_done(&world.w);
+}
+END_TEST
+
 PP_TESTS("cli_channel")
 PP_TEST(channel__thaw_from_beginning_to_end__cap_falls)
 PP_TEST(channel__close_delegation_lane__each_once)
 PP_TEST(channel__wrong_in_any_way__nothing_sent)
 PP_TEST(operator__stake__raised_to_the_amount)
 PP_TEST(admin__parameters__announced_and_applied)
+PP_TEST(relay__payer_without_gas__opens_and_tops_up)
 PP_TESTS_END

@@ -206,7 +206,7 @@ static bool is_given(const char *const *arguments, const char *name)
 
 static bool is_payers(const char *verb)
 {
-    static const char *const payers[] = {"open", "topup", "close", "channel", "operator", "admin"};
+    static const char *const payers[] = {"open", "topup", "close", "channel", "operator", "admin", "relay"};
     for (size_t i = 0; i < sizeof payers / sizeof payers[0]; i++)
         if (strcmp(verb, payers[i]) == 0)
             return true;

@@ -156,6 +156,29 @@ static void write_collect_owed(struct pp_writer *w, const json_t *args)
     pp_abi_write_collect_owed(w, &report, &claim.config, &claim.leaf, &claim.proof);
 }
 
+static void write_authorized(struct pp_writer *w, const json_t *args, bool opens, uint8_t *expected)
+{
+    uint32_t lanes[ITEMS_MAX];
+    struct pp_units caps[ITEMS_MAX];
+    struct pp_channel_config config = args_config(args);
+    struct pp_abi_caps list = args_caps(args, lanes, caps);
+    const json_t *object = pp_json_member(args, "authorization");
+    struct pp_abi_authorization authorization = {
+        .signature = pp_json_signature(pp_json_member(object, "signature"))};
+    pp_json_bytes(object, "salt", authorization.salt.bytes, 32);
+    for (unsigned i = 0; i < 8; i++) { /* uint256 in the contract, 64 bits here */
+        authorization.valid_after =
+            authorization.valid_after << 8 | expected[4 + 7 * PP_ABI_WORD - 8 + i];
+        authorization.valid_before =
+            authorization.valid_before << 8 | expected[4 + 8 * PP_ABI_WORD - 8 + i];
+    }
+    cut_word(expected, 6);
+    cut_word(expected, 7);
+    pp_abi_write_authorized_deposit(
+        w, opens ? PP_ABI_OPEN_WITH_AUTHORIZATION : PP_ABI_TOP_UP_WITH_AUTHORIZATION, &config,
+        pp_units(pp_json_u64(args, opens ? "deposit" : "amount")), &list, &authorization);
+}
+
 /* False: a call that the product does not make. */
 static bool write_call(struct pp_writer *w, const char *name, const json_t *args, uint8_t *expected)
 {
@@ -185,6 +208,8 @@ static bool write_call(struct pp_writer *w, const char *name, const json_t *args
                                  (uint32_t)pp_json_u64(args, "lane"));
     } else if (IS("revokeDelegate")) {
         pp_abi_write_config_part(w, PP_ABI_REVOKE_DELEGATE, &config, (uint32_t)pp_json_u64(args, "index"));
+    } else if (IS("openWithAuthorization") || IS("topUpWithAuthorization")) {
+        write_authorized(w, args, IS("openWithAuthorization"), expected);
     } else if (IS("retireLanes")) {
         const json_t *list = pp_json_member(args, "lanes"), *item;
         size_t index;

@@ -71,6 +71,9 @@ PP_MUST_CHECK enum pp_error pp_token_balance(struct pp_rpc *rpc, const struct pp
 PP_MUST_CHECK enum pp_error pp_token_allowance(struct pp_rpc *rpc, const struct pp_address *token,
                                                const struct pp_address *owner,
                                                const struct pp_address *spender, struct pp_units *out);
+/* Of a token with EIP-3009: what its authorizations are signed under. */
+PP_MUST_CHECK enum pp_error pp_token_separator(struct pp_rpc *rpc, const struct pp_address *token,
+                                               struct pp_hash *out);
 PP_MUST_CHECK enum pp_error pp_token_decimals(struct pp_rpc *rpc, const struct pp_address *token,
                                               uint64_t *out);
 

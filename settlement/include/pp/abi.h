@@ -23,6 +23,7 @@
 #define PP_ABI_T_RELEASE "(uint32,uint96,uint96,uint64," PP_ABI_T_SIGNATURE ")"
 #define PP_ABI_T_REPORT "(uint64,bytes32,uint64,bytes32,bytes32,uint128,bytes32,uint64)"
 #define PP_ABI_T_STEP "(bytes32,uint128,bool)"
+#define PP_ABI_T_AUTHORIZATION "(uint256,uint256,bytes32," PP_ABI_T_SIGNATURE ")"
 #define PP_ABI_T_TIMERS "(uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32)"
 #define PP_ABI_T_PARAMETERS "(" PP_ABI_T_TIMERS ",uint16,uint64)"
 #define PP_ABI_T_DELEGATION "(address,uint96,uint32,uint64,uint32," PP_ABI_T_SIGNATURE ")"
@@ -62,6 +63,10 @@
     X(FINALIZE_THAW, "finalizeThaw", "(" PP_ABI_T_CONFIG ",uint32)")                                         \
     X(CANCEL_CLOSE, "cancelClose", "(" PP_ABI_T_CONFIG ")")                                                  \
     X(REVOKE_DELEGATE, "revokeDelegate", "(" PP_ABI_T_CONFIG ",uint32)")                                     \
+    X(OPEN_WITH_AUTHORIZATION, "openWithAuthorization",                                                      \
+      "(" PP_ABI_T_CONFIG ",uint64,uint32[],uint64[]," PP_ABI_T_AUTHORIZATION ")")                           \
+    X(TOP_UP_WITH_AUTHORIZATION, "topUpWithAuthorization",                                                   \
+      "(" PP_ABI_T_CONFIG ",uint64,uint32[],uint64[]," PP_ABI_T_AUTHORIZATION ")")                           \
     X(RETIRE_LANES, "retireLanes", "(" PP_ABI_T_CONFIG ",uint32[])")                                         \
     X(DEPOSIT_STAKE, "depositStake", "(uint32,uint64)")                                                      \
     X(WITHDRAW_STAKE, "withdrawStake", "(uint32)")                                                           \
@@ -87,7 +92,8 @@
     X(ERC20_APPROVE, "approve", "(address,uint256)")                                                         \
     X(ERC20_ALLOWANCE, "allowance", "(address,address)")                                                     \
     X(ERC20_BALANCE_OF, "balanceOf", "(address)")                                                            \
-    X(ERC20_DECIMALS, "decimals", "()")
+    X(ERC20_DECIMALS, "decimals", "()")                                                                      \
+    X(ERC3009_DOMAIN, "DOMAIN_SEPARATOR", "()")
 
 /* X(enum name, name, arguments, how many are indexed). Those that this program reads. */
 #define PP_ABI_EVENTS(X)                                                                                     \
@@ -230,6 +236,18 @@ void pp_abi_write_request_thaw(struct pp_writer *w, const struct pp_channel_conf
 void pp_abi_write_deposit(struct pp_writer *w, enum pp_abi_function function,
                           const struct pp_channel_config *config, struct pp_units amount,
                           const struct pp_abi_caps *caps);
+/* A payer's signature over the token's receiveWithAuthorization (EIP-3009), whose nonce is made of the whole call
+ * (pp/authorization.h). Times in unix seconds. */
+struct pp_abi_authorization {
+    uint64_t valid_after, valid_before;
+    struct pp_hash salt;
+    struct pp_signature signature;
+};
+/* OPEN_WITH_AUTHORIZATION or TOP_UP_WITH_AUTHORIZATION. */
+void pp_abi_write_authorized_deposit(struct pp_writer *w, enum pp_abi_function function,
+                                     const struct pp_channel_config *config, struct pp_units amount,
+                                     const struct pp_abi_caps *caps,
+                                     const struct pp_abi_authorization *authorization);
 void pp_abi_write_allocate(struct pp_writer *w, const struct pp_channel_config *config,
                            const struct pp_abi_caps *caps);
 void pp_abi_write_post_voucher(struct pp_writer *w, const struct pp_channel_config *config, uint32_t lane,

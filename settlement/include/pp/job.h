@@ -40,7 +40,9 @@
     X(WITHDRAW_STAKE, 21, "withdrawStake")                                                                   \
     X(SCHEDULE_PARAMETERS, 22, "scheduleParameters")                                                         \
     X(APPLY_PARAMETERS, 23, "applyParameters")                                                               \
-    X(CANCEL_PARAMETERS, 24, "cancelParameters")
+    X(CANCEL_PARAMETERS, 24, "cancelParameters")                                                             \
+    X(OPEN_WITH_AUTHORIZATION, 25, "openWithAuthorization")                                                  \
+    X(TOP_UP_WITH_AUTHORIZATION, 26, "topUpWithAuthorization")
 enum pp_job_kind {
 #define X(upper, number, name) PP_JOB_##upper = number,
     PP_JOB_KINDS(X)
