@@ -2,6 +2,7 @@
 #include <pp/stamp.h>
 
 #define TAG_ENVELOPE "pp.envelope.v1"
+#define TAG_TOPIC "pp.topic.v1"
 #define TAG_LEAF "pp.leaf.v1"
 #define TAG_NODE "pp.node.v1"
 #define TAG_CONTEXT "pp.context.v1"
@@ -135,6 +136,12 @@ void pp_envelope_hash(const uint8_t *topic, size_t topic_length, const uint8_t *
     const struct pp_slice parts[] = {
         {length, sizeof length}, {topic, topic_length}, {payload, payload_length}};
     pp_blake2b(TAG_ENVELOPE, parts, 3, out->bytes);
+}
+
+void pp_topic_hash(const uint8_t *topic, size_t topic_length, struct pp_hash *out)
+{
+    PP_ASSERT(topic_length <= PP_TOPIC_MAX_BYTES);
+    pp_blake2b_one(TAG_TOPIC, topic, topic_length, out->bytes);
 }
 
 void pp_tree_root(struct pp_hash *hashes, size_t count, struct pp_hash *out)

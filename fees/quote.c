@@ -7,6 +7,7 @@
 
 #define NODE_ID_LIMIT (UINT32_C(1) << 24)
 #define RATE_LIMIT (UINT64_C(1) << 63)
+#define TOPIC_FORM NODE_ID_LIMIT /* in the node id's first byte: older decoders refuse it as out of range */
 
 void pp_quote_make(const struct pp_rates *rates, uint32_t node_id, uint32_t congestion_units, uint64_t now_ms,
                    struct pp_quote *out)
@@ -23,6 +24,36 @@ void pp_quote_make(const struct pp_rates *rates, uint32_t node_id, uint32_t cong
     memcpy(out->bond_grains, rates->bond_grains, sizeof out->bond_grains);
     out->issued_ms = now_ms;
     out->expires_ms = now_ms + PP_QUOTE_LIFE_MS;
+}
+
+/* FEE-050, FEE-051 */
+void pp_quote_for_topic(struct pp_quote *quote, const struct pp_quote_topic *topic)
+{
+    static const struct pp_address none = {{0}};
+    quote->for_topic = true;
+    quote->topic = topic->topic;
+    if (quote->bond_count == 0 || pp_address_eq(&topic->accept_key, &none)) {
+        quote->bond_count = 0;
+        memset(quote->bond_grains, 0, sizeof quote->bond_grains);
+        return;
+    }
+    quote->accept_key = topic->accept_key;
+    quote->deadline_from_ms = quote->issued_ms + topic->deadline_after_ms;
+    quote->deadline_to_ms = quote->issued_ms + topic->deadline_within_ms;
+}
+
+/* FEE-051: key and deadlines are there when bonds are, and only in a topic's quote. */
+static enum pp_error topic_check(const struct pp_quote *quote)
+{
+    static const struct pp_address none = {{0}};
+    const bool has_key = !pp_address_eq(&quote->accept_key, &none);
+    const bool has_deadlines = quote->deadline_from_ms != 0 || quote->deadline_to_ms != 0;
+    const bool has_bonds = quote->for_topic && quote->bond_count > 0;
+    if (has_key != has_bonds || has_deadlines != has_bonds)
+        return PP_OUT_OF_RANGE;
+    if (has_bonds && (quote->deadline_from_ms < quote->issued_ms || quote->deadline_to_ms < quote->deadline_from_ms))
+        return PP_OUT_OF_RANGE;
+    return PP_OK;
 }
 
 /* FEE-041: the ranges, in the order of the fields. */
@@ -43,13 +74,13 @@ enum pp_error pp_quote_check(const struct pp_quote *quote)
     }
     if (quote->expires_ms <= quote->issued_ms || quote->expires_ms - quote->issued_ms > PP_QUOTE_LIFE_MS)
         return PP_OUT_OF_RANGE;
-    return PP_OK;
+    return topic_check(quote);
 }
 
 void pp_quote_write(struct pp_writer *w, const struct pp_quote *quote)
 {
     PP_ASSERT(quote->bond_count <= PP_ENVELOPE_KINDS_MAX);
-    pp_write_u32(w, quote->node_id);
+    pp_write_u32(w, quote->node_id | (quote->for_topic ? TOPIC_FORM : 0));
     pp_write_u32(w, quote->rate_version);
     pp_write_u64(w, quote->base_grains);
     pp_write_u64(w, quote->storage_grains);
@@ -60,12 +91,30 @@ void pp_quote_write(struct pp_writer *w, const struct pp_quote *quote)
         pp_write_u64(w, quote->bond_grains[kind]);
     pp_write_u64(w, quote->issued_ms);
     pp_write_u64(w, quote->expires_ms);
+    if (!quote->for_topic)
+        return;
+    pp_write_bytes(w, quote->topic.bytes, sizeof quote->topic.bytes);
+    pp_write_bytes(w, quote->accept_key.bytes, sizeof quote->accept_key.bytes);
+    pp_write_u64(w, quote->deadline_from_ms);
+    pp_write_u64(w, quote->deadline_to_ms);
+}
+
+static void topic_read(struct pp_reader *r, struct pp_quote *quote)
+{
+    pp_read_bytes(r, quote->topic.bytes, sizeof quote->topic.bytes);
+    pp_read_bytes(r, quote->accept_key.bytes, sizeof quote->accept_key.bytes);
+    quote->deadline_from_ms = pp_read_u64(r);
+    quote->deadline_to_ms = pp_read_u64(r);
 }
 
 void pp_quote_read(struct pp_reader *r, struct pp_quote *out)
 {
     struct pp_quote quote = {0};
     quote.node_id = pp_read_u32(r);
+    quote.for_topic = (quote.node_id & TOPIC_FORM) != 0;
+    quote.node_id &= ~TOPIC_FORM;
+    if (r->error == PP_OK && (quote.node_id == 0 || quote.node_id >= NODE_ID_LIMIT)) /* another form */
+        pp_reader_fail(r, PP_OUT_OF_RANGE);
     quote.rate_version = pp_read_u32(r);
     quote.base_grains = pp_read_u64(r);
     quote.storage_grains = pp_read_u64(r);
@@ -78,6 +127,8 @@ void pp_quote_read(struct pp_reader *r, struct pp_quote *out)
         quote.bond_grains[kind] = pp_read_u64(r);
     quote.issued_ms = pp_read_u64(r);
     quote.expires_ms = pp_read_u64(r);
+    if (quote.for_topic)
+        topic_read(r, &quote);
     enum pp_error error = r->error == PP_OK ? pp_quote_check(&quote) : r->error;
     if (error == PP_OK)
         *out = quote;
@@ -94,7 +145,7 @@ void pp_quote_id(const struct pp_quote *quote, struct pp_hash *out)
     pp_quote_write(&w, quote);
     enum pp_error error = pp_writer_finish(&w, &length);
     PP_ASSERT(error == PP_OK);
-    pp_blake2b_one("pp.quote.v1", bytes, length, out->bytes);
+    pp_blake2b_one(quote->for_topic ? "pp.quote.v2" : "pp.quote.v1", bytes, length, out->bytes);
 }
 
 void pp_quote_sign(const struct pp_quote *quote, const struct pp_receipt_secret *secret,

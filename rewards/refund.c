@@ -66,6 +66,19 @@ static enum pp_error early_delete_amount(const struct pp_refund_case *refund_cas
     return PP_OK;
 }
 
+/* REW-018: what went back as not stored went back with the bond. */
+static enum pp_error bond_amount(const struct pp_refund_case *refund_case, const struct pp_refund_state *before,
+                                 struct pp_grains *out)
+{
+    if (refund_case->postage.bond_grains == 0)
+        return PP_BAD_KIND;
+    if (has_reason(before, PP_REFUND_BOND_RETURNED) || has_reason(before, PP_REFUND_NOT_STORED) ||
+        has_reason(before, PP_REFUND_NOT_REPLICATED))
+        return PP_ALREADY_REFUNDED;
+    *out = pp_grains(refund_case->postage.bond_grains);
+    return PP_OK;
+}
+
 enum pp_error pp_refund_decide(const struct pp_refund_case *refund_case, enum pp_refund_reason reason,
                                const struct pp_refund_state *before, struct pp_refund_state *out_after,
                                struct pp_grains *out_amount)
@@ -78,6 +91,8 @@ enum pp_error pp_refund_decide(const struct pp_refund_case *refund_case, enum pp
         amount = total;
     } else if (reason == PP_REFUND_EARLY_DELETE) {
         PP_TRY(early_delete_amount(refund_case, before, &amount));
+    } else if (reason == PP_REFUND_BOND_RETURNED) {
+        PP_TRY(bond_amount(refund_case, before, &amount));
     } else {
         return PP_BAD_KIND;
     }

@@ -154,6 +154,7 @@ struct tick {
     uint32_t day;
     bool lapses;
     bool waits; /* stamps do, for the quorum */
+    bool bonds; /* of which a deadline has passed */
 };
 
 static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *context)
@@ -166,7 +167,8 @@ static enum pp_error tick_run(struct pp_node *node, struct pp_txn *txn, void *co
     PP_TRY(pp_lease_check(node->data.lease)); /* JRN-085 */
     PP_TRY(pp_writer_day(node, pp_writer_time(node)));
     pp_writer_turn(node, LANES_TO_TURN);
-    *out = (struct tick){node->ledger.head.day, pp_lapse_is_due(node), node->ledger.waiting.count > 0};
+    *out = (struct tick){node->ledger.head.day, pp_lapse_is_due(node), node->ledger.waiting.count > 0,
+                         pp_bonds_are_due(node)};
     return pp_report_epoch_end(node);
 }
 
@@ -178,5 +180,7 @@ enum pp_error pp_node_tick(struct pp_node *node)
         PP_TRY(pp_lapse_some(node));
     if (tick.waits)
         PP_TRY(pp_replication_tick(node));
+    if (tick.bonds)
+        PP_TRY(pp_bonds_sweep(node));
     return pp_sweep(node, tick.day);
 }

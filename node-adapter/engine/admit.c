@@ -9,6 +9,7 @@
 
 #define RETRY_UNKNOWN_MS 5000u /* an opening takes some blocks to be seen and to be final */
 #define RETRY_BUSY_MS 200u
+#define RETRY_BONDS_MS 60000u /* a bond ends by a word or a deadline, not by waiting a moment */
 
 /* ---- refusals ---- */
 
@@ -69,9 +70,16 @@ static void refusal_complete(const struct pp_node *node, const struct pp_item *i
         refusal->actual = pp_value_number(envelope->leaf.retention_days);
         break;
     case PP_BOND_NOT_OFFERED:
+    case PP_BOND_TOPIC:
+    case PP_BOND_KEY:
+    case PP_BOND_DEADLINE:
+        (void)!pp_bond_offer_check(item, envelope, refusal); /* the same again, with the values */
+        break;
+    case PP_TOO_MANY_BONDS:
         refusal->field = "bond";
-        refusal->expected = pp_value_number(0);
-        refusal->actual = pp_value_number(envelope->leaf.postage.bond_grains);
+        refusal->expected = pp_value_number(PP_BONDS_MAX);
+        refusal->actual = pp_value_number((uint64_t)node->ledger.bonds.count + item->bonds + 1);
+        refusal->retry_after_ms = RETRY_BONDS_MS;
         break;
     case PP_QUOTE_INVALID:
         refusal->field = "quote";
@@ -219,8 +227,11 @@ static enum pp_error stamp_decide(struct pp_node *node, struct pp_txn *txn, stru
         .quote_error = item->quote_errors[index],
         .mac_error = item->verified && item->request->kind == PP_STAMP_SESSION ? item->mac_errors[index] : PP_OK,
     };
+    const bool has_bond = facts.leaf->postage.bond_grains > 0;
     struct pp_refusal refusal;
     struct known known;
+    if (has_bond && facts.quote_error == PP_OK && node->ledger.bonds.count + item->bonds >= PP_BONDS_MAX) /* REW-148 */
+        facts.quote_error = PP_TOO_MANY_BONDS;
     enum pp_lane_answer answer = pp_lane_check(node->draft, &facts, &refusal);
     if (answer == PP_LANE_LOOK_UP) {
         enum pp_error error = known_find(node, txn, item, index, slot, &known);
@@ -245,6 +256,7 @@ static enum pp_error stamp_decide(struct pp_node *node, struct pp_txn *txn, stru
         return stamp_refused(node, item, index, slot, &refusal);
     PP_ASSERT(answer == PP_LANE_ADMIT);
     *out_again = !item->verified;
+    item->bonds += has_bond;
     item->outcomes[index] = (struct pp_outcome){
         .sequence = node->head.next_sequence + item->admitted++,
         .time_ms = node->group_time_ms,
@@ -431,7 +443,7 @@ enum pp_error pp_admit(struct pp_node *node, struct pp_txn *txn, struct pp_item 
     const struct pp_request *request = item->request;
     uint32_t slot;
     *out_again = false;
-    item->admitted = item->known = item->refusal_count = 0;
+    item->admitted = item->known = item->refusal_count = item->bonds = 0;
     item->error = PP_OK;
     node->look = (struct pp_journal_look){.room = node->room, .rows_left = PP_LOOK_ROWS_KNOWN};
     if (refused_whole(node, item, &slot))

@@ -25,16 +25,16 @@ static enum pp_error content_check(const struct pp_envelope_view *envelope)
 
 /* NODE-023: what the price is checked against. */
 static enum pp_error price_check(const struct pp_node *node, const struct pp_item *item,
-                                 const struct pp_leaf *leaf, const struct pp_hash *quote_id,
+                                 const struct pp_envelope_view *envelope, const struct pp_hash *quote_id,
                                  struct pp_postage *out_quoted)
 {
+    const struct pp_leaf *leaf = &envelope->leaf;
     const struct pp_parcel parcel = {leaf->size, leaf->retention_days, leaf->envelope_kind};
     if (!pp_hash_eq(&leaf->quote_id, quote_id))
         return PP_QUOTE_INVALID;
     if (leaf->retention_days > node->config.retention_max_days)
         return PP_RETENTION_TOO_LONG;
-    if (leaf->postage.bond_grains > 0)
-        return PP_BOND_NOT_OFFERED;
+    PP_TRY(pp_bond_offer_check(item, envelope, NULL));
     return pp_price(&item->quote, &parcel, out_quoted);
 }
 
@@ -55,7 +55,7 @@ static void envelopes_examine(struct pp_node *node, struct pp_item *item)
         item->quoted[i] = (struct pp_postage){0};
         item->quote_errors[i] = quote_error != PP_OK
                                     ? quote_error
-                                    : price_check(node, item, &envelope->leaf, &quote_id, &item->quoted[i]);
+                                    : price_check(node, item, envelope, &quote_id, &item->quoted[i]);
         item->bytes += envelope->payload_length;
         pp_leaf_id(&envelope->leaf, &item->ids[i]);
     }

@@ -27,6 +27,11 @@ bool pp_record_refund(const struct pp_record *record, struct pp_signed_refund *o
         out->reasons = record->not_replicated.reasons;
         out->signature = record->not_replicated.refund_signature;
         return true;
+    case PP_RECORD_TYPE_BOND_RETURNED:
+        out->refunded = record->bond_returned.refunded;
+        out->reasons = record->bond_returned.reasons;
+        out->signature = record->bond_returned.refund_signature;
+        return true;
     case PP_RECORD_TYPE_LEFT:
         out->refunded = record->left.refunded;
         out->reasons = record->left.reasons;
@@ -158,6 +163,7 @@ static void lane_status_of(const struct pp_node *node, const struct pp_ledger_la
 {
     enum pp_lane_state state = (enum pp_lane_state)lane->lane.state;
     const struct pp_lane now = pp_ledger_now(&node->ledger, lane);
+    const struct pp_ledger_bonds bonds = pp_ledger_bonds_of(&node->ledger, lane);
     if (state == PP_LANE_STATE_ACTIVE && pp_view_is_stale(node, pp_node_now(node)))
         state = PP_LANE_STATE_FROZEN;
     *out = (struct pp_lane_status){
@@ -169,6 +175,9 @@ static void lane_status_of(const struct pp_node *node, const struct pp_ledger_la
         .earned = now.earned,
         .vested = lane->lane.vested,
         .deferred = pp_lane_deferred(&now),
+        .bonds_held = bonds.held,
+        .bonds_returned = bonds.returned,
+        .forfeited = bonds.forfeited,
         .free = pp_lane_free(&lane->lane),
         .consumed_head = lane->lane.consumed.head,
         .holes_count = pp_intervals_holes(&lane->lane.consumed),
@@ -254,6 +263,7 @@ static enum pp_error status_run(struct pp_node *node, struct pp_txn *txn, void *
         .lanes = head->lane_count,
         .stamps = head->totals.stamps,
         .open_tickets = node->ledger.tickets.count,
+        .bonds = node->ledger.bonds.count,
         .epoch = node->view.known ? node->view.head.time_s / node->config.epoch_seconds : 0,
         .day = head->day,
         .spent = head->totals.spent,

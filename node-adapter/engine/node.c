@@ -17,6 +17,7 @@
 #define MAP_BYTES_MIN (UINT64_C(1) << 20)
 #define LANES_MAX_DEFAULT 65536u
 #define LANES_MAX_MOST (1u << 24)
+#define BOND_WINDOW_DAYS_DEFAULT 30u
 
 /* ---- configuration ---- */
 
@@ -38,9 +39,20 @@ static enum pp_error rates_take(struct pp_node *node, const struct pp_node_confi
                      pp_error_name(error));
             return PP_BAD_CONFIG;
         }
-        if (config->rates[i].bond_count > 0)
-            return bad_config(reason, "rates: this version holds no bonds: bond_count must be 0");
     }
+    return PP_OK;
+}
+
+static enum pp_error bond_window_take(struct pp_node *node, char *reason)
+{
+    struct pp_node_config *config = &node->config;
+    if (config->bond_window_min_ms == 0)
+        config->bond_window_min_ms = PP_DAY_MS;
+    if (config->bond_window_max_ms == 0)
+        config->bond_window_max_ms = BOND_WINDOW_DAYS_DEFAULT * PP_DAY_MS;
+    if (config->bond_window_max_ms > PP_BOND_WINDOW_MAX_DAYS * PP_DAY_MS ||
+        config->bond_window_max_ms < config->bond_window_min_ms)
+        return bad_config(reason, "bond_window_min_ms, bond_window_max_ms: at most 400 days, the first the lower one");
     return PP_OK;
 }
 
@@ -73,6 +85,7 @@ static enum pp_error config_take(struct pp_node *node, const struct pp_node_conf
         node->config.lanes_max = LANES_MAX_DEFAULT;
     if (node->config.retention_max_days == 0)
         node->config.retention_max_days = PP_RETENTION_MAX_DAYS;
+    PP_TRY(bond_window_take(node, reason));
     if (node->config.clock_skew_max_ms == 0)
         node->config.clock_skew_max_ms = config->freshness_ms;
     PP_TRY(rates_take(node, config, reason));

@@ -111,6 +111,7 @@ struct pp_item {
     enum pp_error *mac_errors; /* of a session's stamps */
     struct pp_outcome *outcomes;
     uint32_t admitted, known;
+    uint32_t bonds;         /* admitted ones that have one */
     uint64_t bytes;         /* of its payloads */
     struct pp_refusal refusal; /* of the whole request */
     struct pp_refusal *refusals;
@@ -401,6 +402,7 @@ PP_MUST_CHECK enum pp_error pp_refund_draft_sign(struct pp_refund_draft *draft, 
 struct pp_stamp_row {
     struct pp_refund_state refund;
     uint32_t stored_day; /* tickets only; 0: not stored */
+    bool forfeited;      /* its bond was */
     bool lapsed;         /* no root covered it in time: it earns nothing, and nothing of it is stored */
 };
 /* Whole: nothing of it is stored. */
@@ -410,6 +412,20 @@ static inline bool pp_stamp_is_given_back(const struct pp_stamp_row *row)
 }
 PP_MUST_CHECK enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_stamp_row *out);
 PP_MUST_CHECK enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequence, const struct pp_stamp_row *row);
+
+/* ---- bond_node.c ---- */
+/* The bond of an envelope against its item's quote (pp/bond.h); refusal may be NULL. */
+PP_MUST_CHECK enum pp_error pp_bond_offer_check(const struct pp_item *item, const struct pp_envelope_view *envelope,
+                                                struct pp_refusal *refusal);
+
+/* What a bond that goes back does to its stamp's row. */
+PP_MUST_CHECK enum pp_error pp_bond_row_return(struct pp_txn *txn, uint64_t sequence, uint64_t grains);
+
+/* ---- bond_sweep.c ---- */
+/* On the writer thread: whether a bond's deadline has passed. */
+bool pp_bonds_are_due(const struct pp_node *node);
+/* Returns some of them, each lane's in a record, in groups with others. From any thread. */
+PP_MUST_CHECK enum pp_error pp_bonds_sweep(struct pp_node *node);
 
 /* ---- look.c ---- */
 /* The signed refund in a record of a kind that has one. channel_id and lane are the caller's. */

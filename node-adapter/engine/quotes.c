@@ -45,6 +45,30 @@ static enum pp_error issue(struct pp_node *node, uint64_t now_ms)
     return pp_signed_quote_encode(&node->issued, node->issued_bytes, sizeof node->issued_bytes, &node->issued_length);
 }
 
+/* FEE-050. Not kept: each is of a topic of its own. */
+enum pp_error pp_node_topic_quote(struct pp_node *node, const struct pp_hash *topic, uint8_t out[PP_QUOTE_MAX_BYTES],
+                                  size_t *out_length, struct pp_quote *out_quote)
+{
+    const struct pp_rates *rates;
+    struct pp_topic_key registered;
+    struct pp_signed_quote signed_quote;
+    struct pp_quote quote;
+    const uint64_t now_ms = pp_node_now(node);
+    PP_TRY(pp_node_topic_key(node, topic, &registered));
+    PP_TRY(pp_rate_table_at(&node->rates, now_ms, &rates));
+    const struct pp_quote_topic of_topic = {*topic, registered.key, node->config.bond_window_min_ms,
+                                            node->config.bond_window_max_ms};
+    pthread_mutex_lock(&node->quote_lock);
+    pp_congestion_advance(&node->load, now_ms);
+    uint32_t units = pp_congestion_units(&node->load, rates->target_per_minute);
+    pthread_mutex_unlock(&node->quote_lock);
+    pp_quote_make(rates, node->config.node_id, units, now_ms, &quote);
+    pp_quote_for_topic(&quote, &of_topic);
+    pp_quote_sign(&quote, &node->receipt_secret, &signed_quote);
+    *out_quote = quote;
+    return pp_signed_quote_encode(&signed_quote, out, PP_QUOTE_MAX_BYTES, out_length);
+}
+
 enum pp_error pp_node_quote(struct pp_node *node, uint8_t out[PP_QUOTE_MAX_BYTES], size_t *out_length,
                             struct pp_quote *out_quote)
 {

@@ -44,6 +44,7 @@ enum pp_error pp_refund_draft_sign(struct pp_refund_draft *draft, const struct p
 
 /* ---- rows of stamps ---- */
 
+#define FORFEITED_BIT 0x40u
 #define LAPSED_BIT 0x80u /* among the reasons of refunds, of which there are five */
 
 enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_stamp_row *out)
@@ -58,7 +59,8 @@ enum pp_error pp_stamp_row_get(struct pp_txn *txn, uint64_t sequence, struct pp_
     PP_TRY(error);
     pp_reader_init(&r, value.bytes, value.length);
     uint8_t reasons = pp_read_u8(&r);
-    out->refund.reasons = reasons & (uint8_t)~LAPSED_BIT;
+    out->refund.reasons = reasons & (uint8_t) ~(LAPSED_BIT | FORFEITED_BIT);
+    out->forfeited = (reasons & FORFEITED_BIT) != 0;
     out->lapsed = (reasons & LAPSED_BIT) != 0;
     out->refund.refunded = pp_read_grains(&r);
     out->stored_day = pp_read_u32(&r);
@@ -72,7 +74,7 @@ enum pp_error pp_stamp_row_put(struct pp_txn *txn, uint64_t sequence, const stru
     size_t length = 0;
     struct pp_writer w;
     pp_writer_init(&w, bytes, sizeof bytes);
-    pp_write_u8(&w, row->refund.reasons | (row->lapsed ? LAPSED_BIT : 0));
+    pp_write_u8(&w, row->refund.reasons | (row->lapsed ? LAPSED_BIT : 0) | (row->forfeited ? FORFEITED_BIT : 0));
     pp_write_grains(&w, row->refund.refunded);
     pp_write_u32(&w, row->stored_day);
     enum pp_error error = pp_writer_finish(&w, &length);

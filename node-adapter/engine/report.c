@@ -86,6 +86,7 @@ static void leaf_of(const struct pp_ledger *ledger, const struct pp_ledger_lane 
         .spent = now.spent,
         .refunded = now.refunded,
         .earned = now.earned,
+        .forfeited = pp_ledger_bonds_of(ledger, lane).forfeited, /* REW-146 */
     };
     /* More vested than the cap: a chain's node once said what cannot be. It must not stop the reports of all lanes, and with
      * so much vested nothing is owed. */

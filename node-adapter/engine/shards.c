@@ -315,6 +315,7 @@ static void status_add(struct pp_node_status *sum, const struct pp_node_status *
     sum->checkpoint_sequence += one->checkpoint_sequence;
     sum->lanes += one->lanes;
     sum->stamps += one->stamps;
+    sum->bonds += one->bonds;
     sum->open_tickets += one->open_tickets;
     add(&sum->spent, one->spent);
     add(&sum->refunded, one->refunded);
@@ -381,5 +382,31 @@ enum pp_error pp_shards_quote(struct pp_shards *shards, uint8_t out[PP_QUOTE_MAX
         *out_length = length;
         *out_quote = quote;
     }
+    return PP_OK;
+}
+
+/* Each shard has the registration, so the one with the highest load is asked. */
+enum pp_error pp_shards_topic_quote(struct pp_shards *shards, const struct pp_hash *topic,
+                                    uint8_t out[PP_QUOTE_MAX_BYTES], size_t *out_length, struct pp_quote *out_quote)
+{
+    uint8_t bytes[PP_QUOTE_MAX_BYTES];
+    struct pp_quote quote;
+    size_t length, highest = 0;
+    uint8_t units = 0;
+    for (size_t i = 0; i < shards->count; i++) {
+        PP_TRY(pp_node_quote(shards->nodes[i], bytes, &length, &quote));
+        if (quote.congestion_units > units) {
+            units = quote.congestion_units;
+            highest = i;
+        }
+    }
+    return pp_node_topic_quote(shards->nodes[highest], topic, out, out_length, out_quote);
+}
+
+enum pp_error pp_shards_topic_register(struct pp_shards *shards, const struct pp_topic_registration *registration,
+                                       struct pp_topic_key *out, struct pp_refusal *out_refusal)
+{
+    for (size_t i = 0; i < shards->count; i++)
+        PP_TRY(pp_node_topic_register(shards->nodes[i], registration, out, out_refusal));
     return PP_OK;
 }

@@ -1,4 +1,5 @@
 /* Whether two statements contradict each other: one rule a kind, each over entries that the operator's own keys signed. */
+#include "evidence/bond_word.h"
 #include "evidence/statement.h"
 #include "engine/node.h"
 
@@ -199,7 +200,7 @@ static enum pp_error refund_of(const struct open_proof *open, const struct pp_op
     PP_TRY(pp_statement_record(statement, sequence, &record));
     if (!pp_record_refund(&record, &refund))
         return PP_NOT_FOUND;
-    /* The three kinds of record with a refund begin with the channel. */
+    /* The four kinds of record with a refund begin with the channel. */
     *out = (struct pp_refund_fields){record.deleted.channel_id, statement->lane, refund.refunded,
                                      refund.reasons};
     about_channel(open, &out->channel_id);
@@ -211,7 +212,9 @@ static enum pp_error refund_of(const struct open_proof *open, const struct pp_op
 _Static_assert(offsetof(struct pp_record_deleted, channel_id) ==
                        offsetof(struct pp_record_cancelled, channel_id) &&
                    offsetof(struct pp_record_deleted, channel_id) ==
-                       offsetof(struct pp_record_left, channel_id),
+                       offsetof(struct pp_record_left, channel_id) &&
+                   offsetof(struct pp_record_deleted, channel_id) ==
+                       offsetof(struct pp_record_bond_returned, channel_id),
                "records with a refund begin alike");
 
 /* EVID-033: of one journal the later refund is the higher one. */
@@ -248,6 +251,52 @@ static enum pp_error check_refund_exceeds(const struct open_proof *open)
         return PP_OK;
     }
     return PP_NO_CONFLICT;
+}
+
+/* ---- BOND_FORGED ---- */
+
+static const struct pp_row_bond *bond_row_of(const struct pp_record *record, uint64_t sequence)
+{
+    for (uint32_t i = 0; i < record->count; i++)
+        if (record->bond_rows[i].sequence == sequence)
+            return &record->bond_rows[i];
+    return NULL;
+}
+
+static void bond_say(const struct open_proof *open, const struct pp_statement_stamp *stamp,
+                     const struct pp_record *record)
+{
+    const bool forfeits = record->type == PP_RECORD_TYPE_BOND_FORFEITED;
+    char hex[2 * 20 + 1];
+    SAY(open->out, 0, "%" PRIu64 ": a bond of %" PRIu64 " grains for 0x%s until %" PRIu64, stamp->sequence,
+        stamp->leaf.postage.bond_grains, pp_hex_print(stamp->leaf.accept_key.bytes, 20, hex),
+        stamp->leaf.accept_deadline_ms);
+    SAY(open->out, 1, "%" PRIu64 ": it is %s at %" PRIu64, record->sequence,
+        forfeits                                                        ? "forfeited"
+        : record->bond_returned.cause == PP_BOND_CAUSE_DEADLINE ? "returned without a word"
+                                                                        : "returned as accepted",
+        record->time_ms);
+}
+
+/* EVID-037 */
+static enum pp_error check_bond_forged(const struct open_proof *open)
+{
+    struct pp_statement_stamp stamp;
+    struct pp_record record;
+    PP_TRY(same_lane(open));
+    PP_TRY(pp_statement_stamp(&open->a, open->proof->sequence_a, &stamp));
+    PP_TRY(pp_statement_record(&open->b, open->proof->sequence_b, &record));
+    const struct pp_row_bond *row = pp_record_ends_bonds(&record) ? bond_row_of(&record, stamp.sequence) : NULL;
+    if (!row)
+        return PP_NOT_FOUND;
+    const struct pp_leaf *leaf = &stamp.leaf;
+    const struct pp_bond_term term = {leaf->channel_id, leaf->lane, stamp.stamp_id, leaf->postage.bond_grains,
+                                      leaf->accept_key, leaf->accept_deadline_ms};
+    about_channel(open, &leaf->channel_id);
+    bond_say(open, &stamp, &record);
+    return pp_bond_word_check(open->context.crypto, &open->context.domain, &term, &record, row) == PP_OK
+               ? PP_NO_CONFLICT
+               : PP_OK;
 }
 
 /* ---- VOUCHER_FORGED ---- */
@@ -336,6 +385,8 @@ static enum pp_error check_kind(const struct open_proof *open)
         return check_voucher_forged(open);
     case PP_PROOF_REPORTS:
         return check_reports(open);
+    case PP_PROOF_BOND_FORGED:
+        return check_bond_forged(open);
     }
     return PP_BAD_KIND;
 }

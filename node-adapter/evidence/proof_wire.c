@@ -65,7 +65,7 @@ static void head_read(struct pp_reader *r, struct pp_proof *out)
     if (r->error == PP_OK && memcmp(begin, magic, sizeof magic) != 0)
         pp_reader_fail(r, PP_BAD_FORMAT);
     out->kind = pp_read_u8(r);
-    if (r->error == PP_OK && (out->kind < PP_PROOF_FORK || out->kind > PP_PROOF_REPORTS))
+    if (r->error == PP_OK && (out->kind < PP_PROOF_FORK || out->kind > PP_PROOF_BOND_FORGED))
         pp_reader_fail(r, PP_BAD_KIND);
     out->chain_id = pp_read_u64(r);
     pp_read_bytes(r, out->contract.bytes, sizeof out->contract.bytes);

@@ -94,7 +94,8 @@ enum pp_error pp_replica_find(struct pp_replica *replica, uint64_t sequence, con
 bool pp_replica_error_convicts(enum pp_error error)
 {
     return error == PP_EVIDENCE_FORK || error == PP_INTERVAL_TAKEN || error == PP_REFUND_FELL ||
-           error == PP_REFUND_EXCEEDS || error == PP_VOUCHER_FORGED || error == PP_EVIDENCE_IMPOSSIBLE;
+           error == PP_REFUND_EXCEEDS || error == PP_VOUCHER_FORGED || error == PP_BOND_FORGED ||
+           error == PP_EVIDENCE_IMPOSSIBLE;
 }
 
 static enum pp_error forked(struct pp_replica *replica, uint64_t sequence)

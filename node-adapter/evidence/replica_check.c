@@ -1,5 +1,6 @@
 /* What a record of another operator says, against the ledger before it: every signature, and every number that the ledger's
  * step takes as it is. */
+#include "evidence/bond_word.h"
 #include "evidence/replica.h"
 
 #include "evidence/ack.h"
@@ -328,6 +329,32 @@ static enum pp_error check_replicated(struct pp_replica *replica, const struct p
     return PP_OK;
 }
 
+/* ---- bonds ---- */
+
+/* EVID-056: of a bond that is held, by its key's word in time, or behind its deadline. */
+static enum pp_error bond_end_check(struct pp_replica *replica, const struct pp_record *record,
+                                    const struct pp_ledger_lane *lane, const struct pp_row_bond *row)
+{
+    const struct pp_bond *bond = pp_bonds_find(&replica->ledger.bonds, row->sequence);
+    if (!bond || bond->waits || &replica->ledger.lanes[bond->slot] != lane)
+        return PP_EVIDENCE_IMPOSSIBLE;
+    const struct pp_bond_term term = {lane->channel_id, lane->lane.lane,  bond->stamp_id,
+                                      bond->grains,     bond->accept_key, bond->deadline_ms};
+    if (pp_bond_word_check(replica->config.crypto, domain_of(replica), &term, record, row) == PP_OK)
+        return PP_OK;
+    return fault(replica, PP_BOND_FORGED, PP_PROOF_BOND_FORGED, row->sequence, record->sequence);
+}
+
+static enum pp_error check_bonds(struct pp_replica *replica, const struct pp_record *record)
+{
+    const struct pp_ledger_lane *lane = lane_of(replica, &record->bond_returned.channel_id); /* both begin alike */
+    if (!lane)
+        return PP_EVIDENCE_IMPOSSIBLE;
+    for (uint32_t i = 0; i < record->count; i++)
+        PP_TRY(bond_end_check(replica, record, lane, &record->bond_rows[i]));
+    return record->type == PP_RECORD_TYPE_BOND_RETURNED ? refund_check(replica, record, lane) : PP_OK;
+}
+
 static enum pp_error check_left(struct pp_replica *replica, const struct pp_record *record)
 {
     const struct pp_record_left *left = &record->left;
@@ -378,6 +405,9 @@ enum pp_error pp_replica_check(struct pp_replica *replica, const struct pp_recor
         return check_not_replicated(replica, record);
     case PP_RECORD_TYPE_REPLICATED:
         return check_replicated(replica, record);
+    case PP_RECORD_TYPE_BOND_RETURNED:
+    case PP_RECORD_TYPE_BOND_FORFEITED:
+        return check_bonds(replica, record);
     case PP_RECORD_TYPE_STORED:
     case PP_RECORD_TYPE_DAY:
     case PP_RECORD_TYPE_OPERATORS: /* that it is one, the step says; who they are, the contract's registry */

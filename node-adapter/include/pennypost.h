@@ -70,6 +70,8 @@ struct pp_node_config {
     const struct pp_node_operator *operators; /* the others: a quorum of all must hold a stamp before it earns. Copied */
     size_t operators_count;                   /* 0: nobody is waited for */
     uint64_t replication_ms;                  /* a stamp that they do not hold by then is given back; 0: ten minutes */
+    uint64_t bond_window_min_ms;          /* a bond's deadline lies so far behind its quote at least; 0: a day */
+    uint64_t bond_window_max_ms;          /* ... and at most; 0: 30 days; PP_BOND_WINDOW_MAX_DAYS */
     struct pp_address payee;    /* of this operator, as registered */
     struct pp_address treasury; /* the protocol's payee */
     struct pp_clock clock;
@@ -217,6 +219,53 @@ PP_MUST_CHECK enum pp_error pp_node_session_look(struct pp_node *node, const str
 PP_MUST_CHECK enum pp_error pp_node_quote(struct pp_node *node, uint8_t out[PP_QUOTE_MAX_BYTES], size_t *out_length,
                                           struct pp_quote *out_quote);
 
+/* ---- bonds (specs/rewards.md) ---- */
+
+/* The quote of a topic, by pp_topic_hash: it names the acceptance key that its recipient registered, if any. An envelope of a kind
+ * that has a bond needs it. */
+PP_MUST_CHECK enum pp_error pp_node_topic_quote(struct pp_node *node, const struct pp_hash *topic,
+                                                uint8_t out[PP_QUOTE_MAX_BYTES], size_t *out_length,
+                                                struct pp_quote *out_quote);
+
+/* A recipient's word on the key of its topic (RegisterTopic): signed by the topic's owner here, who is the key that was
+ * registered last; the first time by the key itself. A key of zeros takes it away; its owner stays. */
+struct pp_topic_registration {
+    struct pp_hash topic;
+    struct pp_address key;
+    uint64_t number; /* above the last one's; at least 1 */
+    struct pp_signature signature;
+    uint64_t source; /* as in struct pp_request */
+};
+struct pp_topic_key {
+    struct pp_address owner; /* zero: nobody registered yet */
+    struct pp_address key;   /* zero: no bonds are asked */
+    uint64_t number;
+};
+/* Blocks until on disk; the same again changes nothing. TOO_MANY_TOPICS, TOPIC_CHANGED, BAD_SIGNATURE. */
+PP_MUST_CHECK enum pp_error pp_node_topic_register(struct pp_node *node, const struct pp_topic_registration *registration,
+                                                   struct pp_topic_key *out, struct pp_refusal *out_refusal);
+PP_MUST_CHECK enum pp_error pp_node_topic_key(struct pp_node *node, const struct pp_hash *topic, struct pp_topic_key *out);
+
+/* The word of a bond's key on one stamp: Accept, or Complain. */
+struct pp_bond_word {
+    struct pp_channel_id channel_id;
+    uint32_t lane;
+    struct pp_stamp_id stamp_id;
+    uint64_t sequence; /* of the stamp, as pp_node_topic tells it */
+    struct pp_signature signature;
+};
+struct pp_bond_result {
+    struct pp_refusal refusal; /* PP_OK: what is asked is so, now or before */
+    bool known;                /* it was before */
+    uint64_t grains;           /* of the bond */
+};
+/* Both block until on disk. 1 to PP_BOND_EVENTS_MAX words, of any lanes of this node; what a bond's state refuses is in its
+ * result. BUSY: its source brought too much that does not hold (NODE-049). */
+PP_MUST_CHECK enum pp_error pp_node_accept(struct pp_node *node, const struct pp_bond_word *words, size_t count,
+                                           uint64_t source, struct pp_bond_result *results);
+PP_MUST_CHECK enum pp_error pp_node_complain(struct pp_node *node, const struct pp_bond_word *words, size_t count,
+                                             uint64_t source, struct pp_bond_result *results);
+
 /* ---- refunds and leaving ---- */
 
 struct pp_delete {
@@ -279,6 +328,7 @@ struct pp_lane_status {
     uint32_t seq;
     struct pp_grains spent, refunded, earned, vested;
     struct pp_grains deferred;   /* spent - refunded - earned */
+    struct pp_grains bonds_held, bonds_returned, forfeited; /* in `deferred`; a part of `refunded`, of `earned` */
     struct pp_grains free;       /* what may still be charged under the cap */
     struct pp_grains consumed_head;     /* end of the consumed line */
     struct {
@@ -302,7 +352,7 @@ PP_MUST_CHECK enum pp_error pp_node_channel_at(struct pp_node *node, uint64_t in
 
 struct pp_node_status {
     uint64_t journal_sequence, index_sequence, checkpoint_sequence;
-    uint64_t lanes, stamps, open_tickets;
+    uint64_t lanes, stamps, open_tickets, bonds;
     uint64_t epoch, day;
     struct pp_grains spent, refunded, earned;
     uint64_t chain_block, chain_time_s;

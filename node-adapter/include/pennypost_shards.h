@@ -63,6 +63,15 @@ PP_MUST_CHECK enum pp_error pp_shards_open_tickets(struct pp_shards *shards,
 PP_MUST_CHECK enum pp_error pp_shards_quote(struct pp_shards *shards, uint8_t out[PP_QUOTE_MAX_BYTES],
                                             size_t *out_length, struct pp_quote *out_quote);
 
+/* The same for a topic (pp_node_topic_quote). */
+PP_MUST_CHECK enum pp_error pp_shards_topic_quote(struct pp_shards *shards, const struct pp_hash *topic,
+                                                  uint8_t out[PP_QUOTE_MAX_BYTES], size_t *out_length,
+                                                  struct pp_quote *out_quote);
+/* As pp_node_topic_register, with every shard here, in their order: what fails with one is asked again with the same words. */
+PP_MUST_CHECK enum pp_error pp_shards_topic_register(struct pp_shards *shards,
+                                                     const struct pp_topic_registration *registration,
+                                                     struct pp_topic_key *out, struct pp_refusal *out_refusal);
+
 /* ROOT/shard-NNN. BAD_CONFIG when it does not fit. */
 PP_MUST_CHECK enum pp_error pp_shards_path(const char *root, uint8_t shard, char *out, size_t capacity);
 /* Which shards have a journal under a folder, ascending; 0 of them: it is no ROOT. NOT_FOUND,

@@ -131,6 +131,31 @@ static enum pp_error deleted_note(struct entries_look *look, const struct pp_rec
     return PP_OK;
 }
 
+static enum pp_error returned_note(struct entries_look *look, const struct pp_record *record)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct pp_refund_entry refund = {.channel_id = record->bond_returned.channel_id,
+                                               .stamp_id = record->bond_rows[i].stamp_id,
+                                               .amount = pp_grains(record->bond_rows[i].amount),
+                                               .reason = PP_REFUND_BOND_RETURNED,
+                                               .day = look->ledger.head.day};
+        PP_TRY(refund_keep(look, &refund));
+    }
+    return PP_OK;
+}
+
+static enum pp_error forfeited_note(struct entries_look *look, const struct pp_record *record)
+{
+    struct pp_entries *out = look->out;
+    for (uint32_t i = 0; i < record->count; i++) {
+        PP_TRY(room_make((void **)&out->forfeits, sizeof *out->forfeits, out->forfeit_count, &out->forfeit_room));
+        out->forfeits[out->forfeit_count++] =
+            (struct pp_forfeit_entry){record->bond_forfeited.channel_id, record->bond_rows[i].stamp_id,
+                                      pp_grains(record->bond_rows[i].amount)};
+    }
+    return PP_OK;
+}
+
 static enum pp_error left_note(struct entries_look *look, const struct pp_record_left *left)
 {
     const struct pp_refund_entry refund = {.channel_id = left->channel_id,
@@ -202,6 +227,10 @@ static enum pp_error record_note(struct entries_look *look, const struct pp_reco
         return left_note(look, &record->left);
     case PP_RECORD_TYPE_NOT_REPLICATED:
         return not_replicated_note(look, record);
+    case PP_RECORD_TYPE_BOND_RETURNED:
+        return returned_note(look, record);
+    case PP_RECORD_TYPE_BOND_FORFEITED:
+        return forfeited_note(look, record);
     case PP_RECORD_TYPE_REPORTED:
         look->found = record->reported.epoch == look->epoch;
         return PP_OK;
@@ -295,6 +324,7 @@ void pp_entries_done(struct pp_entries *entries)
 {
     free(entries->charges);
     free(entries->refunds);
+    free(entries->forfeits);
     free(entries->lanes);
     *entries = (struct pp_entries){.lane = 0};
 }

@@ -52,6 +52,7 @@ static enum pp_error pools_map(struct pp_ledger *ledger)
     PP_TRY(pp_tickets_open(&ledger->tickets, ledger->map_key[0]));
     PP_TRY(pp_waiting_open(&ledger->waiting, ledger->map_key[0]));
     PP_TRY(pp_sessions_open(&ledger->sessions, ledger->map_key[1]));
+    PP_TRY(pp_bonds_open(&ledger->bonds, ledger->map_key[0] ^ ledger->map_key[1]));
     return pp_earning_open(&ledger->book, BOOK_ENTRIES_FIRST);
 }
 
@@ -80,6 +81,7 @@ void pp_ledger_close(struct pp_ledger *ledger)
         pp_tickets_close(&ledger->tickets);
     pp_waiting_close(&ledger->waiting);
     pp_sessions_close(&ledger->sessions);
+    pp_bonds_close(&ledger->bonds);
     if (ledger->book.entries)
         pp_earning_close(&ledger->book);
     free(ledger->saves);
@@ -187,6 +189,14 @@ uint64_t pp_ledger_leave_sequence(const struct pp_ledger *ledger, const struct p
     return lane->refunds == 0 ? 0 : ledger->refund_lists[lane->refunds - 1].leave_sequence;
 }
 
+struct pp_ledger_bonds pp_ledger_bonds_of(const struct pp_ledger *ledger, const struct pp_ledger_lane *lane)
+{
+    if (lane->refunds == 0)
+        return (struct pp_ledger_bonds){PP_GRAINS_ZERO, PP_GRAINS_ZERO, PP_GRAINS_ZERO};
+    const struct pp_ledger_refunds *refunds = &ledger->refund_lists[lane->refunds - 1];
+    return (struct pp_ledger_bonds){refunds->bonds_held, refunds->bonds_returned, refunds->forfeited};
+}
+
 struct pp_ledger_refunds *pp_ledger_refunds_make(struct pp_ledger *ledger, struct pp_ledger_lane *lane)
 {
     if (lane->refunds == 0) {
@@ -211,6 +221,7 @@ void pp_ledger_begin(struct pp_ledger *ledger)
     pp_tickets_begin(&ledger->tickets);
     pp_waiting_begin(&ledger->waiting);
     pp_sessions_begin(&ledger->sessions);
+    pp_bonds_begin(&ledger->bonds);
     pp_earning_begin(&ledger->book);
 }
 
@@ -232,6 +243,7 @@ enum pp_error pp_ledger_reserve(struct pp_ledger *ledger, size_t stamps)
     PP_TRY(saves_reserve(ledger, 1));
     PP_TRY(pp_tickets_reserve(&ledger->tickets, stamps));
     PP_TRY(pp_sessions_reserve(&ledger->sessions, stamps));
+    PP_TRY(pp_bonds_reserve(&ledger->bonds, stamps));
     return pp_earning_reserve(&ledger->book, stamps);
 }
 
@@ -309,6 +321,7 @@ void pp_ledger_undo(struct pp_ledger *ledger)
     pp_tickets_undo(&ledger->tickets);
     pp_waiting_undo(&ledger->waiting);
     pp_sessions_undo(&ledger->sessions);
+    pp_bonds_undo(&ledger->bonds);
     pp_earning_undo(&ledger->book);
     ledger->group++;
 }
@@ -374,7 +387,12 @@ enum pp_error pp_ledger_check_lane(const struct pp_ledger *ledger, uint32_t slot
     struct pp_grains listed = pp_refund_list_sum(pp_ledger_refunds(ledger, lane));
     struct pp_grains held =
         pp_grains_sub_clamped(pp_intervals_total(&lane->lane.consumed), lane->lane.refunded);
-    if (!pp_grains_eq(pp_earning_earned(&lane->earning), lane->lane.earned))
+    const struct pp_ledger_bonds bonds = pp_ledger_bonds_of(ledger, lane);
+    if (pp_grains_lt(lane->lane.earned, bonds.forfeited))
+        what = "what bonds forfeited is a part of E";
+    else if (pp_grains_lt(pp_lane_refundable(&lane->lane), bonds.held))
+        what = "bonds that are held are neither earned nor refunded";
+    else if (!pp_grains_eq(pp_earning_earned(&lane->earning), lane->lane.earned))
         what = "E is what the book of earnings says";
     else if (pp_earning_check(&ledger->book, slot, &lane->earning) != PP_OK)
         what = "a lane's coming days sum to its rate";

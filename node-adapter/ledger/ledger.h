@@ -13,6 +13,7 @@
 #ifndef PP_LEDGER_H
 #define PP_LEDGER_H
 
+#include "ledger/bonds.h"
 #include "ledger/records.h"
 #include "ledger/sessions.h"
 #include "ledger/waiting.h"
@@ -46,6 +47,8 @@ struct pp_ledger_refunds {
     struct pp_refund_list list;
     uint64_t refund_sequence; /* of the record with the newest signed refund */
     uint64_t leave_sequence;  /* of the record LEFT; 0: none */
+    struct pp_grains bonds_held, bonds_returned; /* returned by themselves: not with all the rest */
+    struct pp_grains forfeited;                  /* of E */
 };
 
 /* Over all lanes, for people. A lane's S is whatever its signer signs, so a sum may not fit: it stays at PP_GRAINS_MAX. */
@@ -120,6 +123,7 @@ struct pp_ledger {
     struct pp_waiting waiting;
     struct pp_sessions sessions;
     struct pp_ledger_operators operators;
+    struct pp_bonds bonds;
     /* undo */
     struct pp_ledger_operators saved_operators; /* when they changed in the group */
     bool operators_changed;
@@ -169,6 +173,23 @@ PP_MUST_CHECK enum pp_error pp_ledger_replicated(struct pp_ledger *ledger, const
 PP_MUST_CHECK enum pp_error pp_ledger_stored(struct pp_ledger *ledger, const struct pp_ticket *stamp);
 /* How many of the others must acknowledge, of so many operators. */
 uint32_t pp_ledger_acks_needed(uint32_t operators);
+/* What it does with bonds: ledger_bond.c. The lane was touched. */
+PP_MUST_CHECK enum pp_error pp_ledger_bond_add(struct pp_ledger *ledger, uint32_t slot,
+                                               const struct pp_row_charged *row, uint64_t sequence, bool waits);
+/* Its postage goes back as a whole; a stamp without a bond is no error. */
+PP_MUST_CHECK enum pp_error pp_ledger_bond_not_stored(struct pp_ledger *ledger, uint32_t slot, uint64_t sequence);
+/* All of a lane that ends: they go back with what is not earned. event: SENDER_LEFT or CHANNEL_CLOSED. */
+PP_MUST_CHECK enum pp_error pp_ledger_bonds_end(struct pp_ledger *ledger, uint32_t slot, enum pp_bond_event event);
+PP_MUST_CHECK enum pp_error pp_ledger_bond_returned(struct pp_ledger *ledger, const struct pp_record *record);
+PP_MUST_CHECK enum pp_error pp_ledger_bond_forfeited(struct pp_ledger *ledger, const struct pp_record *record);
+/* An entry in the lane's list of refunds; R follows. */
+PP_MUST_CHECK enum pp_error pp_ledger_refund_one(struct pp_ledger *ledger, uint32_t slot,
+                                                 const struct pp_stamp_id *stamp_id, struct pp_grains amount,
+                                                 enum pp_refund_reason reason);
+/* The refund that a record signs is the one that the ledger computes. */
+PP_MUST_CHECK enum pp_error pp_ledger_refund_agrees(struct pp_ledger *ledger, struct pp_ledger_lane *lane,
+                                                    struct pp_grains refunded, const struct pp_hash *reasons,
+                                                    uint64_t sequence);
 /* E follows the book of earnings; the totals follow E. */
 PP_MUST_CHECK enum pp_error pp_ledger_earned_sync(struct pp_ledger *ledger, struct pp_ledger_lane *lane);
 /* Room for that many stamps in this group; the only call of the group that may allocate. */
@@ -195,6 +216,11 @@ const struct pp_refund_list *pp_ledger_refunds(const struct pp_ledger *ledger,
                                                const struct pp_ledger_lane *lane);
 uint64_t pp_ledger_refund_sequence(const struct pp_ledger *ledger, const struct pp_ledger_lane *lane);
 uint64_t pp_ledger_leave_sequence(const struct pp_ledger *ledger, const struct pp_ledger_lane *lane);
+/* Of its bonds: held, returned, forfeited. */
+struct pp_ledger_bonds {
+    struct pp_grains held, returned, forfeited;
+};
+struct pp_ledger_bonds pp_ledger_bonds_of(const struct pp_ledger *ledger, const struct pp_ledger_lane *lane);
 /* The invariants of one lane, and how its parts agree; out_what names the one that is broken. */
 PP_MUST_CHECK enum pp_error pp_ledger_check_lane(const struct pp_ledger *ledger, uint32_t slot,
                                                  const char **out_what);

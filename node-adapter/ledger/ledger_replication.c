@@ -66,7 +66,7 @@ static enum pp_error earn_late(struct pp_ledger *ledger, const struct pp_ticket 
     struct pp_earning_lane *earning = &ledger->lanes[stamp->slot].earning;
     PP_TRY(pp_earning_charge_late(&ledger->book, stamp->slot, earning, at_once, &term, ledger->head.day));
     pp_earning_total_charged(&ledger->head.earning, earning, &term); /* only its days that are ahead */
-    return PP_OK;
+    return pp_bonds_arm(&ledger->bonds, stamp->sequence);            /* REW-149 */
 }
 
 enum pp_error pp_ledger_stored(struct pp_ledger *ledger, const struct pp_ticket *stamp)

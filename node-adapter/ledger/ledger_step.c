@@ -89,6 +89,11 @@ static enum pp_error stamp_book(struct pp_ledger *ledger, uint32_t slot, const s
     pp_ledger_total_add(&ledger->head.totals.consumed, total);
     ledger->head.totals.stamps++;
     bool is_session = record->type == PP_RECORD_TYPE_SESSION_CHARGED;
+    if (row->leaf.postage.bond_grains > 0 && is_session) /* REW-141 */
+        return PP_INVARIANT;
+    if (row->leaf.postage.bond_grains > 0)
+        PP_TRY(pp_ledger_bond_add(ledger, slot, row, sequence,
+                                  pp_record_reserves(record) || ledger->head.acks_needed > 0));
     if (is_session)
         PP_TRY(session_leaf_add(ledger, record, row, sequence));
     const bool reserves = pp_record_reserves(record);
@@ -210,6 +215,18 @@ static enum pp_error refund_agrees(struct pp_ledger *ledger, struct pp_ledger_la
     return PP_OK;
 }
 
+enum pp_error pp_ledger_refund_one(struct pp_ledger *ledger, uint32_t slot, const struct pp_stamp_id *stamp_id,
+                                   struct pp_grains amount, enum pp_refund_reason reason)
+{
+    return refund_one(ledger, slot, stamp_id, amount, reason);
+}
+
+enum pp_error pp_ledger_refund_agrees(struct pp_ledger *ledger, struct pp_ledger_lane *lane,
+                                      struct pp_grains refunded, const struct pp_hash *reasons, uint64_t sequence)
+{
+    return refund_agrees(ledger, lane, refunded, reasons, sequence);
+}
+
 static enum pp_error step_deleted(struct pp_ledger *ledger, const struct pp_record *record)
 {
     uint32_t slot = pp_ledger_find(ledger, &record->deleted.channel_id);
@@ -267,6 +284,7 @@ static enum pp_error step_cancelled(struct pp_ledger *ledger, const struct pp_re
         if (ticket.slot != slot)
             return PP_INVARIANT;
         PP_TRY(pp_tickets_remove(&ledger->tickets, ticket.sequence));
+        PP_TRY(pp_ledger_bond_not_stored(ledger, slot, ticket.sequence));
         PP_TRY(pp_postage_total(&ticket.postage, &total));
         PP_TRY(refund_one(ledger, slot, &ticket.stamp_id, total, PP_REFUND_NOT_STORED));
     }
@@ -289,6 +307,7 @@ static enum pp_error step_not_replicated(struct pp_ledger *ledger, const struct 
             record->time_ms - stamp.time_ms < ledger->head.deadline_ms)
             return PP_INVARIANT;
         PP_TRY(pp_waiting_remove(&ledger->waiting, stamp.sequence));
+        PP_TRY(pp_ledger_bond_not_stored(ledger, slot, stamp.sequence));
         PP_TRY(pp_postage_total(&stamp.postage, &total));
         PP_TRY(refund_one(ledger, slot, &stamp.stamp_id, total, PP_REFUND_NOT_REPLICATED));
     }
@@ -318,6 +337,7 @@ static enum pp_error step_left(struct pp_ledger *ledger, const struct pp_record 
     if (pp_sessions_unsigned_of(&ledger->sessions, slot)) /* SESSION-042 */
         return PP_INVARIANT;
     PP_TRY(pp_sessions_drop(&ledger->sessions, slot));
+    PP_TRY(pp_ledger_bonds_end(ledger, slot, PP_BOND_ON_SENDER_LEFT));
     if (!pp_grains_is_zero(left->amount))
         PP_TRY(refund_one(ledger, slot, &no_stamp, left->amount, PP_REFUND_LEAVING));
     if (left->new_cap.raw != left->old_cap.raw) {
@@ -382,6 +402,7 @@ static enum pp_error lane_closed(struct pp_ledger *ledger, struct pp_ledger_lane
     PP_TRY(pp_tickets_drop(&ledger->tickets, (uint32_t)(lane - ledger->lanes)));
     PP_TRY(pp_waiting_drop(&ledger->waiting, (uint32_t)(lane - ledger->lanes)));
     PP_TRY(pp_sessions_drop(&ledger->sessions, (uint32_t)(lane - ledger->lanes)));
+    PP_TRY(pp_ledger_bonds_end(ledger, (uint32_t)(lane - ledger->lanes), PP_BOND_ON_CHANNEL_CLOSED));
     earning_stop(ledger, lane, ledger->head.day);
     if (lane->lane.state != PP_LANE_STATE_SETTLED)
         PP_TRY(earned_sync(ledger, lane));
@@ -497,6 +518,10 @@ enum pp_error pp_ledger_step(struct pp_ledger *ledger, const struct pp_record *r
         return step_deleted(ledger, record);
     case PP_RECORD_TYPE_LEFT:
         return step_left(ledger, record);
+    case PP_RECORD_TYPE_BOND_RETURNED:
+        return pp_ledger_bond_returned(ledger, record);
+    case PP_RECORD_TYPE_BOND_FORFEITED:
+        return pp_ledger_bond_forfeited(ledger, record);
     case PP_RECORD_TYPE_DAY:
         return step_day(ledger, record);
     case PP_RECORD_TYPE_REPORTED:

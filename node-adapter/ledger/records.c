@@ -116,6 +116,21 @@ static void deleted_row_read(struct pp_reader *r, struct pp_row_deleted *out)
     PP_ROWS_DELETED(PP_READ_FIELD)
 }
 
+static void bond_row_write(struct pp_writer *w, const struct pp_row_bond *from)
+{
+    PP_ROWS_BOND(PP_WRITE_FIELD)
+}
+
+static void bond_row_read(struct pp_reader *r, struct pp_row_bond *out)
+{
+    PP_ROWS_BOND(PP_READ_FIELD)
+}
+
+static bool has_bond_rows(enum pp_record_type type)
+{
+    return type == PP_RECORD_TYPE_BOND_RETURNED || type == PP_RECORD_TYPE_BOND_FORFEITED;
+}
+
 static void operator_row_write(struct pp_writer *w, const struct pp_row_operator *from)
 {
     PP_ROWS_OPERATORS(PP_WRITE_FIELD)
@@ -146,6 +161,8 @@ static uint32_t rows_max(enum pp_record_type type)
     case PP_RECORD_TYPE_CANCELLED:
     case PP_RECORD_TYPE_DELETED:
     case PP_RECORD_TYPE_NOT_REPLICATED:
+    case PP_RECORD_TYPE_BOND_RETURNED:
+    case PP_RECORD_TYPE_BOND_FORFEITED:
         return PP_RECORD_ROWS_MAX;
     case PP_RECORD_TYPE_OPERATORS:
     case PP_RECORD_TYPE_REPLICATED:
@@ -175,6 +192,8 @@ static void rows_write(struct pp_writer *w, const struct pp_record *record)
             operator_row_write(w, &record->operator_rows[i]);
         else if (record->type == PP_RECORD_TYPE_REPLICATED)
             ack_row_write(w, &record->ack_rows[i]);
+        else if (has_bond_rows(record->type))
+            bond_row_write(w, &record->bond_rows[i]);
         else
             ticket_row_write(w, &record->ticket_rows[i]);
 }
@@ -197,6 +216,8 @@ static void rows_read(struct pp_reader *r, struct pp_record_room *room, struct p
             operator_row_read(r, &room->operators[i]);
         else if (out->type == PP_RECORD_TYPE_REPLICATED)
             ack_row_read(r, &room->acks[i]);
+        else if (has_bond_rows(out->type))
+            bond_row_read(r, &room->bonds[i]);
         else
             ticket_row_read(r, &room->tickets[i]);
     out->charged_rows = room->charged; /* every member of the two unions is at the same place */
@@ -260,6 +281,10 @@ static bool head_is_in_range(const struct pp_record *record)
         return record->operators.deadline_ms >= 1 && record->operators.deadline_ms <= PP_REPLICATION_MAX_MS;
     case PP_RECORD_TYPE_REPLICATED:
         return record->replicated.count >= 1 && record->replicated.count <= PP_REPLICATED_MAX;
+    case PP_RECORD_TYPE_BOND_RETURNED:
+        return record->bond_returned.cause == PP_BOND_CAUSE_ACCEPTED ||
+               record->bond_returned.cause == PP_BOND_CAUSE_DEADLINE;
+    case PP_RECORD_TYPE_BOND_FORFEITED:
     case PP_RECORD_TYPE_STORED:
     case PP_RECORD_TYPE_CANCELLED:
     case PP_RECORD_TYPE_DELETED:

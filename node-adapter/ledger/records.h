@@ -40,7 +40,9 @@
     R(SESSION_LAPSED, session_lapsed, 13, PP_RECORD_SESSION_LAPSED, PP_ROWS_NONE)                            \
     R(OPERATORS, operators, 14, PP_RECORD_OPERATORS, PP_ROWS_OPERATORS)                                      \
     R(REPLICATED, replicated, 15, PP_RECORD_REPLICATED, PP_ROWS_REPLICATED)                                  \
-    R(NOT_REPLICATED, not_replicated, 16, PP_RECORD_NOT_REPLICATED, PP_ROWS_NOT_REPLICATED)
+    R(NOT_REPLICATED, not_replicated, 16, PP_RECORD_NOT_REPLICATED, PP_ROWS_NOT_REPLICATED)                  \
+    R(BOND_RETURNED, bond_returned, 17, PP_RECORD_BOND_RETURNED, PP_ROWS_BOND)                               \
+    R(BOND_FORFEITED, bond_forfeited, 18, PP_RECORD_BOND_FORFEITED, PP_ROWS_BOND)
 
 /* The first record: whose journal this is. */
 #define PP_RECORD_OPENED(F)                                                                                  \
@@ -204,6 +206,24 @@
     F(HASH, reasons)                                                                                         \
     F(SIGNATURE, refund_signature)
 #define PP_ROWS_NOT_REPLICATED(F) F(U64, ticket) /* the stamp's sequence */
+/* Bonds of one lane that go back, each by the signed acceptance in its row (cause 1), or because its deadline passed without
+ * a complaint (cause 2: the signature is zero). */
+#define PP_BOND_CAUSE_ACCEPTED 1u
+#define PP_BOND_CAUSE_DEADLINE 2u
+#define PP_RECORD_BOND_RETURNED(F)                                                                           \
+    F(CHANNEL, channel_id)                                                                                   \
+    F(U8, cause)                                                                                             \
+    F(GRAINS, refunded)                                                                                      \
+    F(HASH, reasons)                                                                                         \
+    F(SIGNATURE, refund_signature)
+#define PP_ROWS_BOND(F)                                                                                      \
+    F(U64, sequence) /* of the stamp */                                                                      \
+    F(STAMP, stamp_id)                                                                                       \
+    F(U64, amount)                                                                                           \
+    F(SIGNATURE, signature)
+
+/* Bonds of one lane that are forfeited, each by the signed complaint in its row. */
+#define PP_RECORD_BOND_FORFEITED(F) F(CHANNEL, channel_id)
 
 #define PP_ROWS_NONE(F)
 
@@ -231,7 +251,7 @@ enum pp_record_type {
     PP_RECORDS(PP_X)
 #undef PP_X
 };
-#define PP_RECORD_TYPE_MAX 16u
+#define PP_RECORD_TYPE_MAX 18u
 
 #define PP_RECORD_MEMBER(kind, name) PP_RECORD_C_##kind name;
 /* struct pp_record_charged and so on: the head. */
@@ -257,6 +277,9 @@ struct pp_row_operator {
 struct pp_row_ack {
     PP_ROWS_REPLICATED(PP_RECORD_MEMBER)
 };
+struct pp_row_bond {
+    PP_ROWS_BOND(PP_RECORD_MEMBER)
+};
 
 struct pp_record {
     enum pp_record_type type;
@@ -274,6 +297,7 @@ struct pp_record {
         const struct pp_row_deleted *deleted_rows;
         const struct pp_row_operator *operator_rows;
         const struct pp_row_ack *ack_rows;
+        const struct pp_row_bond *bond_rows;
     };
 };
 
@@ -285,6 +309,7 @@ struct pp_record_room {
         struct pp_row_deleted deleted[PP_RECORD_ROWS_MAX];
         struct pp_row_operator operators[PP_OPERATORS_MAX];
         struct pp_row_ack acks[PP_OPERATORS_MAX];
+        struct pp_row_bond bonds[PP_RECORD_ROWS_MAX];
     };
 };
 

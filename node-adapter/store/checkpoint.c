@@ -41,12 +41,14 @@ static void memory_free(struct pp_checkpoint *checkpoint)
 {
     free(checkpoint->head);
     free(checkpoint->tickets);
+    free(checkpoint->bonds);
     free(checkpoint->sessions);
     free(checkpoint->rows.bytes);
     free(checkpoint->images.bytes);
     free(checkpoint->taken.bytes);
     checkpoint->head = NULL;
     checkpoint->tickets = NULL;
+    checkpoint->bonds = NULL;
     checkpoint->sessions = NULL;
     checkpoint->rows = (struct pp_checkpoint_rows){0};
     checkpoint->images = checkpoint->taken = (struct pp_checkpoint_images){0};
@@ -168,11 +170,14 @@ static enum pp_error memory_take(struct pp_checkpoint *checkpoint)
     checkpoint->rows.capacity = ROWS_CAPACITY;
     if (tickets > 0)
         checkpoint->tickets = malloc(tickets * sizeof *checkpoint->tickets);
+    const uint32_t bonds = checkpoint->ledger->bonds.count;
+    if (bonds > 0)
+        checkpoint->bonds = malloc(bonds * sizeof *checkpoint->bonds);
     if (sessions > 0)
         checkpoint->sessions = malloc(sessions);
     checkpoint->sessions_length = sessions;
     return checkpoint->head && checkpoint->rows.bytes && (tickets == 0 || checkpoint->tickets) &&
-                   (sessions == 0 || checkpoint->sessions)
+                   (sessions == 0 || checkpoint->sessions) && (bonds == 0 || checkpoint->bonds)
                ? PP_OK
                : PP_NO_MEMORY;
 }
@@ -196,6 +201,9 @@ enum pp_error pp_checkpoint_begin(struct pp_checkpoint *checkpoint, const struct
         pp_tickets_copy(&ledger->tickets, checkpoint->tickets);
     if (ledger->waiting.count > 0)
         pp_waiting_copy(&ledger->waiting, checkpoint->tickets + ledger->tickets.count);
+    checkpoint->head->bonds = ledger->bonds.count;
+    if (ledger->bonds.count > 0)
+        pp_bonds_copy(&ledger->bonds, checkpoint->bonds);
     uint64_t *marks = ledger->marks.kept; /* all zero: each was cleared when its lane was taken */
     ledger->marks.kept = ledger->marks.dirty;
     ledger->marks.dirty = marks;
@@ -204,7 +212,7 @@ enum pp_error pp_checkpoint_begin(struct pp_checkpoint *checkpoint, const struct
     turn_mark(checkpoint, ledger->head.lane_count);
     checkpoint->all = false;
     checkpoint->lost = checkpoint->walked = false;
-    checkpoint->words_walked = checkpoint->tickets_taken = 0;
+    checkpoint->words_walked = checkpoint->tickets_taken = checkpoint->bonds_taken = 0;
     checkpoint->sessions_taken = 0;
     checkpoint->taken_at = 0;
     checkpoint->stage = PP_CHECKPOINT_CLEARING;
@@ -287,7 +295,24 @@ static void tickets_add(struct pp_checkpoint *checkpoint)
     }
 }
 
-/* True: all are added. Behind the tickets, so that they end the segment. */
+static void bonds_add(struct pp_checkpoint *checkpoint)
+{
+    const uint32_t count = checkpoint->head->bonds;
+    if (checkpoint->bonds_taken == 0 && count > 0)
+        pp_bonds_sort(checkpoint->bonds, count);
+    while (checkpoint->bonds_taken < count && !rows_are_enough(&checkpoint->rows)) {
+        uint8_t row[PP_CHECKPOINT_BOND_BYTES];
+        struct pp_writer w;
+        size_t length;
+        pp_writer_init(&w, row, sizeof row);
+        pp_checkpoint_bond_write(&w, &checkpoint->bonds[checkpoint->bonds_taken++]);
+        enum pp_error error = pp_writer_finish(&w, &length);
+        PP_ASSERT(error == PP_OK);
+        row_add(&checkpoint->rows, PP_CHECKPOINT_BONDS_BLOCK, row, length);
+    }
+}
+
+/* True: all are added. Behind the tickets and the bonds, so that they end the segment. */
 static bool sessions_add(struct pp_checkpoint *checkpoint)
 {
     struct pp_reader r;
@@ -329,7 +354,10 @@ static bool gather(struct pp_checkpoint *checkpoint, pthread_rwlock_t *state, bo
         images_add(checkpoint);
         if (lanes_over && checkpoint->taken.length == 0) {
             tickets_add(checkpoint);
-            over = checkpoint->tickets_taken == checkpoint->head->tickets && sessions_add(checkpoint);
+            bool tickets_over = checkpoint->tickets_taken == checkpoint->head->tickets;
+            if (tickets_over)
+                bonds_add(checkpoint);
+            over = tickets_over && checkpoint->bonds_taken == checkpoint->head->bonds && sessions_add(checkpoint);
         }
     }
     *out_over = over;

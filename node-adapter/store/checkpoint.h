@@ -35,6 +35,7 @@
 #define PP_CHECKPOINT_LANE_MAX_BYTES                                                                         \
     (256u + PP_LANE_RECORD_MAX_BYTES + PP_EARNING_LANE_MAX_BYTES + 8u + PP_REFUND_PEAKS_MAX * 44u)
 #define PP_CHECKPOINT_TICKET_BYTES 98u
+#define PP_CHECKPOINT_BOND_BYTES 81u
 #define PP_CHECKPOINT_SESSION_BYTES 177u
 #define PP_CHECKPOINT_LEAF_BYTES 99u
 #define PP_CHECKPOINT_HEAD_MAX_BYTES                                                                         \
@@ -59,6 +60,7 @@ struct pp_checkpoint_head {
     struct pp_ledger_operators operators;
     uint32_t tickets;            /* open, or waiting for the quorum */
     uint32_t sessions, leaves; /* open; unsigned */
+    uint32_t bonds;            /* held */
     struct pp_checkpoint_segments segments;
 };
 
@@ -95,6 +97,8 @@ struct pp_checkpoint {
     struct pp_checkpoint_segment next;
     struct pp_ticket *tickets; /* open ones, and stamps that wait for the quorum */
     uint32_t tickets_taken;
+    struct pp_bond *bonds;
+    uint32_t bonds_taken;
     uint8_t *sessions; /* their rows, and those of unsigned leaves */
     size_t sessions_length, sessions_taken;
     uint32_t words_walked; /* of marks */
@@ -145,10 +149,13 @@ PP_MUST_CHECK enum pp_error pp_checkpoint_head_decode(struct pp_slice body, stru
 #define PP_CHECKPOINT_LANES_BLOCK 1u
 #define PP_CHECKPOINT_TICKETS_BLOCK 2u
 #define PP_CHECKPOINT_SESSIONS_BLOCK 3u
+#define PP_CHECKPOINT_BONDS_BLOCK 4u
 /* One row of lanes: slot u32, length u16, row. False at the end; r->error when it is none. */
 bool pp_checkpoint_lane_next(struct pp_reader *r, uint32_t *out_slot, struct pp_slice *out_row);
 void pp_checkpoint_ticket_write(struct pp_writer *w, const struct pp_ticket *ticket);
 void pp_checkpoint_ticket_read(struct pp_reader *r, struct pp_ticket *out);
+void pp_checkpoint_bond_write(struct pp_writer *w, const struct pp_bond *bond);
+void pp_checkpoint_bond_read(struct pp_reader *r, struct pp_bond *out);
 
 /* One lane's row as of the ledger's day, or of another; room for PP_CHECKPOINT_LANE_MAX_BYTES. */
 PP_MUST_CHECK enum pp_error pp_checkpoint_lane_encode(const struct pp_ledger *ledger, uint32_t slot,

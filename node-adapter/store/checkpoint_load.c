@@ -153,6 +153,32 @@ static void tickets_load(struct load *load, struct pp_reader *r, uint32_t block)
     pthread_mutex_unlock(&load->pools);
 }
 
+static void bond_load(struct load *load, const struct pp_bond *bond)
+{
+    struct pp_bonds *bonds = &load->ledger->bonds;
+    enum pp_error error = PP_OK;
+    if (bond->sequence == 0 || bond->grains == 0 || bond->slot >= load->head->ledger.lane_count ||
+        pp_bonds_find(bonds, bond->sequence))
+        fail(load, PP_CORRUPT, "bond", bond->sequence, "not a bond");
+    else if ((error = pp_bonds_add(bonds, bond)) != PP_OK)
+        fail(load, error == PP_NO_MEMORY ? error : PP_CORRUPT, "bond", bond->sequence, pp_error_name(error));
+}
+
+static void bonds_load(struct load *load, struct pp_reader *r, uint32_t block)
+{
+    pthread_mutex_lock(&load->pools);
+    while (pp_reader_left(r) > 0 && failed(load) == PP_OK) {
+        struct pp_bond bond;
+        pp_checkpoint_bond_read(r, &bond);
+        if (r->error != PP_OK) {
+            fail(load, PP_CORRUPT, "block", block, "not rows of bonds");
+            break;
+        }
+        bond_load(load, &bond);
+    }
+    pthread_mutex_unlock(&load->pools);
+}
+
 static void block_load(struct load *load, struct pp_txn *txn, uint32_t block)
 {
     struct pp_checkpoint_key key = pp_checkpoint_block_key(load->segment->number, block);
@@ -171,7 +197,10 @@ static void block_load(struct load *load, struct pp_txn *txn, uint32_t block)
         uint8_t kind = pp_read_u8(&r);
         if (kind == PP_CHECKPOINT_LANES_BLOCK)
             lanes_load(load, &r, block);
-        else if (kind != PP_CHECKPOINT_TICKETS_BLOCK && kind != PP_CHECKPOINT_SESSIONS_BLOCK)
+        else if (kind == PP_CHECKPOINT_BONDS_BLOCK) {
+            if (load->newest)
+                bonds_load(load, &r, block);
+        } else if (kind != PP_CHECKPOINT_TICKETS_BLOCK && kind != PP_CHECKPOINT_SESSIONS_BLOCK)
             fail(load, PP_CORRUPT, "block", block, "of an unknown kind");
         else if (kind == PP_CHECKPOINT_TICKETS_BLOCK && load->newest) /* older ones are as they were then */
             tickets_load(load, &r, block);
@@ -277,6 +306,33 @@ static enum pp_error sessions_run(void *context, struct pp_txn *txn)
     return failed(load);
 }
 
+static void bond_of_lane(struct load *load, const struct pp_bond *bond, struct pp_grains *held)
+{
+    const uint32_t place = load->ledger->lanes[bond->slot].refunds;
+    if (place == 0)
+        fail(load, PP_CORRUPT, "bond", bond->sequence, "its lane says that it holds none");
+    else
+        pp_ledger_total_add(&held[place - 1], pp_grains(bond->grains));
+}
+
+/* What is held of each lane is what its row says. */
+static enum pp_error bonds_agree(struct load *load)
+{
+    const struct pp_ledger *ledger = load->ledger;
+    const uint32_t lists = ledger->head.refund_lists;
+    struct pp_grains *held = calloc((size_t)lists + 1, sizeof *held);
+    if (!held)
+        return PP_NO_MEMORY;
+    for (uint32_t i = 0; i < ledger->bonds.used; i++)
+        if (ledger->bonds.places[i].sequence != 0)
+            bond_of_lane(load, &ledger->bonds.places[i], held);
+    for (uint32_t i = 0; i < lists; i++)
+        if (!pp_grains_eq(held[i], ledger->refund_lists[i].bonds_held))
+            fail(load, PP_CORRUPT, "bond", i, "what a lane says is held is not the sum of its bonds");
+    free(held);
+    return failed(load);
+}
+
 static enum pp_error body_load(struct load *load, struct pp_txn *txn)
 {
     const struct pp_checkpoint_segments *segments = &load->head->segments;
@@ -299,7 +355,10 @@ static enum pp_error body_load(struct load *load, struct pp_txn *txn)
     pp_waiting_sort(&load->ledger->waiting); /* blocks came in any order */
     if (load->ledger->tickets.count + load->ledger->waiting.count != load->head->tickets)
         fail(load, PP_CORRUPT, "ticket", load->head->tickets, "not as many as the head says");
+    if (load->ledger->bonds.count != load->head->bonds)
+        fail(load, PP_CORRUPT, "bond", load->head->bonds, "not as many as the head says");
     PP_TRY(failed(load));
+    PP_TRY(bonds_agree(load));
     return txn ? sessions_run(load, txn) : pp_store_read(load->derived, sessions_run, load);
 }
 

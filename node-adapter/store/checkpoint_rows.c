@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define LANE_ROW_VERSION 2u
+#define LANE_ROW_VERSION 3u
 #define HEAD_ROW_VERSION 4u
 #define LANE_RECORD_BARE_BYTES 99u /* without holes: pp/lane.h */
 #define STATE_AT 5u                /* in a lane's record: version u8, lane u32, state u8, S, R, E ... */
@@ -152,6 +152,7 @@ enum pp_error pp_checkpoint_head_encode(const struct pp_checkpoint_head *head, u
     pp_write_u32(&w, head->tickets);
     pp_write_u32(&w, head->sessions);
     pp_write_u32(&w, head->leaves);
+    pp_write_u32(&w, head->bonds);
     pp_earning_total_write(&w, &ledger->earning);
     operators_write(&w, head);
     segments_write(&w, &head->segments);
@@ -197,6 +198,7 @@ enum pp_error pp_checkpoint_head_decode(struct pp_slice body, struct pp_checkpoi
     out->tickets = pp_read_u32(&r);
     out->sessions = pp_read_u32(&r);
     out->leaves = pp_read_u32(&r);
+    out->bonds = pp_read_u32(&r);
     pp_earning_total_read(&r, &out->ledger.earning);
     operators_read(&r, out);
     segments_read(&r, &out->segments);
@@ -236,6 +238,33 @@ void pp_checkpoint_ticket_read(struct pp_reader *r, struct pp_ticket *out)
     out->stored_day = pp_read_u32(r);
 }
 
+/* ---- bonds ---- */
+
+void pp_checkpoint_bond_write(struct pp_writer *w, const struct pp_bond *bond)
+{
+    pp_write_u64(w, bond->sequence);
+    pp_write_u64(w, bond->grains);
+    pp_write_u64(w, bond->deadline_ms);
+    pp_write_bytes(w, bond->stamp_id.bytes, sizeof bond->stamp_id.bytes);
+    pp_write_bytes(w, bond->accept_key.bytes, sizeof bond->accept_key.bytes);
+    pp_write_u32(w, bond->slot);
+    pp_write_u8(w, bond->waits);
+}
+
+void pp_checkpoint_bond_read(struct pp_reader *r, struct pp_bond *out)
+{
+    *out = (struct pp_bond){.sequence = pp_read_u64(r)};
+    out->grains = pp_read_u64(r);
+    out->deadline_ms = pp_read_u64(r);
+    pp_read_bytes(r, out->stamp_id.bytes, sizeof out->stamp_id.bytes);
+    pp_read_bytes(r, out->accept_key.bytes, sizeof out->accept_key.bytes);
+    out->slot = pp_read_u32(r);
+    uint8_t waits = pp_read_u8(r);
+    if (waits > 1)
+        pp_reader_fail(r, PP_OUT_OF_RANGE);
+    out->waits = waits == 1;
+}
+
 /* ---- lanes ---- */
 
 bool pp_checkpoint_lane_next(struct pp_reader *r, uint32_t *out_slot, struct pp_slice *out_row)
@@ -257,6 +286,9 @@ static void refunds_write(struct pp_writer *w, const struct pp_ledger *ledger,
     const struct pp_ledger_refunds *refunds = &ledger->refund_lists[lane->refunds - 1];
     pp_write_u64(w, refunds->refund_sequence);
     pp_write_u64(w, refunds->leave_sequence);
+    pp_write_grains(w, refunds->bonds_held);
+    pp_write_grains(w, refunds->bonds_returned);
+    pp_write_grains(w, refunds->forfeited);
     pp_refund_list_write(w, &refunds->list);
 }
 
@@ -312,6 +344,9 @@ static enum pp_error refunds_read(struct pp_reader *r, struct pp_ledger *ledger,
         return r->error;
     struct pp_ledger_refunds read = {.refund_sequence = pp_read_u64(r)};
     read.leave_sequence = pp_read_u64(r);
+    read.bonds_held = pp_read_grains(r);
+    read.bonds_returned = pp_read_grains(r);
+    read.forfeited = pp_read_grains(r);
     pp_refund_list_read(r, &read.list);
     if (r->error == PP_OK)
         *pp_ledger_refunds_make(ledger, lane) = read;

@@ -11,6 +11,8 @@ struct pp_verify_seen {
     uint32_t tickets;
     struct pp_ticket *list;    /* the ledger's, and those that wait for the quorum, ascending */
     uint32_t list_count;
+    uint32_t bonds;
+    struct pp_bond *bond_list; /* the ledger's, ascending */
     struct pp_reader sessions; /* the ledger's rows of sessions that no row was compared with yet */
     uint8_t *sessions_bytes;   /* ... which stand here */
     uint32_t session_rows;     /* of sessions and leaves */

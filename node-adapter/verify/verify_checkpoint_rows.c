@@ -41,6 +41,7 @@ static const struct field head_fields[] = {
     {"open tickets", 4},
     {"open sessions", 4},
     {"unsigned leaves", 4},
+    {"bonds", 4},
     {"earned by all", 16},
     {"rate of all", 16},
     {"day of the rate", 4},
@@ -73,6 +74,11 @@ static const struct field ticket_fields[] = {
     {"stored day", 4},
 };
 
+static const struct field bond_fields[] = {
+    {"sequence", 8},        {"bond", 8}, {"deadline", 8}, {"stamp id", 32},
+    {"acceptance key", 20}, {"slot", 4}, {"waits", 1},
+};
+
 static const struct field session_fields[] = {
     {"kind", 1},  {"sequence", 8},  {"session id", 32},     {"from", 12},
     {"to", 12},   {"not after", 8}, {"node key", 32},       {"sender key", 32},
@@ -96,6 +102,8 @@ static const struct fields lane_names = {"checkpoint lane", lane_fields,
 static const struct fields ticket_names = {"checkpoint ticket", ticket_fields,
                                            sizeof ticket_fields / sizeof ticket_fields[0]};
 
+static const struct fields bond_names = {"checkpoint bond", bond_fields,
+                                         sizeof bond_fields / sizeof bond_fields[0]};
 static const struct fields session_names = {"checkpoint session", session_fields,
                                             sizeof session_fields / sizeof session_fields[0]};
 static const struct fields leaf_names = {"checkpoint unsigned leaf", leaf_fields,
@@ -196,6 +204,27 @@ static void tickets_compare(struct pp_verify_run *run, struct pp_verify_seen *se
                        "not rows of tickets");
 }
 
+static void bonds_compare(struct pp_verify_run *run, struct pp_verify_seen *seen, struct pp_reader *r)
+{
+    for (; pp_reader_left(r) >= PP_CHECKPOINT_BOND_BYTES; seen->bonds++) {
+        uint8_t ours[PP_CHECKPOINT_BOND_BYTES];
+        const struct pp_slice theirs = pp_slice(pp_read_slice(r, sizeof ours), sizeof ours);
+        struct pp_writer w;
+        size_t length;
+        pp_verify_count(run, PP_VERIFY_CHECKPOINT);
+        if (seen->bonds >= run->ledger.bonds.count)
+            continue;
+        pp_writer_init(&w, ours, sizeof ours);
+        pp_checkpoint_bond_write(&w, &seen->bond_list[seen->bonds]);
+        enum pp_error error = pp_writer_finish(&w, &length);
+        PP_ASSERT(error == PP_OK);
+        row_tell(run, &bond_names, PP_SLOT_NONE, pp_slice(ours, length), theirs);
+    }
+    if (pp_reader_left(r) > 0)
+        pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint row", PP_SLOT_NONE,
+                       "not rows of bonds");
+}
+
 static void sessions_compare(struct pp_verify_run *run, struct pp_verify_seen *seen, struct pp_reader *r)
 {
     struct pp_slice ours, theirs;
@@ -235,11 +264,14 @@ enum pp_error pp_verify_block(struct pp_verify_run *run, struct pp_verify_seen *
     uint8_t kind = pp_read_u8(&r);
     if (kind == PP_CHECKPOINT_LANES_BLOCK)
         lanes_compare(run, seen, &r);
-    else if (kind != PP_CHECKPOINT_TICKETS_BLOCK && kind != PP_CHECKPOINT_SESSIONS_BLOCK)
+    else if (kind != PP_CHECKPOINT_TICKETS_BLOCK && kind != PP_CHECKPOINT_SESSIONS_BLOCK &&
+             kind != PP_CHECKPOINT_BONDS_BLOCK)
         pp_verify_tell(run, PP_VERIFY_CHECKPOINT, PP_CORRUPT, "checkpoint block", PP_SLOT_NONE,
                        "block %u of segment %u is of an unknown kind %u", block, segment, kind);
     else if (newest && kind == PP_CHECKPOINT_TICKETS_BLOCK)
         tickets_compare(run, seen, &r);
+    else if (newest && kind == PP_CHECKPOINT_BONDS_BLOCK)
+        bonds_compare(run, seen, &r);
     else if (newest)
         sessions_compare(run, seen, &r);
     return PP_OK;
@@ -253,6 +285,8 @@ void pp_verify_seen_end(struct pp_verify_run *run, const struct pp_verify_seen *
                            "the row is missing");
     pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint ticket", PP_SLOT_NONE, seen->list_count,
                      seen->tickets);
+    pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint bond", PP_SLOT_NONE, run->ledger.bonds.count,
+                     seen->bonds);
     pp_verify_number(run, PP_VERIFY_CHECKPOINT, "checkpoint session", PP_SLOT_NONE,
                      run->ledger.sessions.count + run->ledger.sessions.leaf_count, seen->session_rows);
 }
@@ -267,6 +301,7 @@ void pp_verify_head_row(struct pp_verify_run *run, const struct pp_checkpoint_he
                                       run->ledger.tickets.count + run->ledger.waiting.count,
                                       run->ledger.sessions.count,
                                       run->ledger.sessions.leaf_count,
+                                      run->ledger.bonds.count,
                                       found->segments};
     uint8_t bytes[PP_CHECKPOINT_HEAD_MAX_BYTES];
     size_t length;
@@ -285,8 +320,9 @@ enum pp_error pp_verify_seen_begin(const struct pp_verify_run *run, struct pp_ve
     *out = (struct pp_verify_seen){.lanes = calloc(run->ledger.head.lane_count / 64 + 1, sizeof *out->lanes),
                                    .list = calloc((size_t)tickets + 1, sizeof *out->list),
                                    .list_count = tickets,
+                                   .bond_list = calloc((size_t)run->ledger.bonds.count + 1, sizeof *out->bond_list),
                                    .sessions_bytes = malloc(bytes + 1)};
-    if (!out->lanes || !out->list || !out->sessions_bytes)
+    if (!out->lanes || !out->list || !out->bond_list || !out->sessions_bytes)
         return PP_NO_MEMORY;
     PP_TRY(pp_checkpoint_sessions_write(&run->ledger.sessions, out->sessions_bytes));
     if (tickets > 0) {
@@ -294,6 +330,8 @@ enum pp_error pp_verify_seen_begin(const struct pp_verify_run *run, struct pp_ve
         pp_waiting_copy(&run->ledger.waiting, out->list + open);
         pp_tickets_sort(out->list, tickets);
     }
+    pp_bonds_copy(&run->ledger.bonds, out->bond_list);
+    pp_bonds_sort(out->bond_list, run->ledger.bonds.count);
     pp_reader_init(&out->sessions, out->sessions_bytes, bytes);
     return PP_OK;
 }
@@ -302,5 +340,6 @@ void pp_verify_seen_done(struct pp_verify_seen *seen)
 {
     free(seen->lanes);
     free(seen->list);
+    free(seen->bond_list);
     free(seen->sessions_bytes);
 }

@@ -27,9 +27,27 @@ void pp_verify_lane(struct pp_verify_run *run, uint32_t slot)
 
 /* ---- booking ---- */
 
-static void bond_book(struct pp_verify_run *run, uint32_t slot, const struct pp_postage *postage)
+/* Calls visit for each bond that is held of a stamp that earns: of one that waits, its ticket says it. */
+static void bonds_visit(struct pp_verify_run *run,
+                        void (*visit)(struct pp_verify_run *run, uint32_t slot, const struct pp_bond *bond),
+                        uint32_t slot)
 {
-    pp_ledger_total_add(&run->lanes[slot].bonds, pp_grains(postage->bond_grains));
+    const struct pp_bonds *bonds = &run->ledger.bonds;
+    for (uint32_t i = 0; i < bonds->used; i++)
+        if (bonds->places[i].sequence != 0 && !bonds->places[i].waits)
+            visit(run, slot, &bonds->places[i]);
+}
+
+static void bond_lapse(struct pp_verify_run *run, uint32_t slot, const struct pp_bond *bond)
+{
+    if (bond->slot == slot)
+        pp_ledger_total_add(&run->lanes[slot].lapsed, pp_grains(bond->grains));
+}
+
+static void bond_held(struct pp_verify_run *run, uint32_t slot, const struct pp_bond *bond)
+{
+    (void)slot;
+    pp_ledger_total_add(&run->lanes[bond->slot].bonds, pp_grains(bond->grains));
 }
 
 /* Calls visit for each open ticket, and each stamp that waits for the quorum. */
@@ -93,50 +111,8 @@ static enum pp_error lapse_book(struct pp_verify_run *run, const struct pp_chann
         return PP_OK;
     pp_ledger_total_add(&run->lanes[slot].left, left);
     pp_verify_unsigned(run, slot, NULL, UINT32_MAX, unsigned_lapse);
+    bonds_visit(run, bond_lapse, slot);
     return tickets_visit(run, ticket_lapse, slot);
-}
-
-/* Whether what is stored earns at once, or is booked when the quorum has it. */
-static bool earns_at_once(const struct pp_verify_run *run)
-{
-    return run->ledger.head.acks_needed == 0;
-}
-
-static void charged_book(struct pp_verify_run *run, const struct pp_record *record)
-{
-    uint32_t slot = pp_ledger_find(&run->ledger, &record->charged.channel_id);
-    const bool earns = slot != PP_SLOT_NONE && !record->charged.tickets && earns_at_once(run);
-    for (uint32_t i = 0; i < record->count && earns; i++)
-        if (record->charged_rows[i].admitted)
-            bond_book(run, slot, &record->charged_rows[i].leaf.postage);
-}
-
-static void stored_book(struct pp_verify_run *run, const struct pp_record *record)
-{
-    for (uint32_t i = 0; i < record->count && earns_at_once(run); i++) {
-        struct pp_ticket ticket;
-        if (pp_tickets_find(&run->ledger.tickets, record->ticket_rows[i].ticket, &ticket) == PP_OK &&
-            !pp_sessions_leaf(&run->ledger.sessions, ticket.slot, ticket.sequence)) /* else it earns with its root */
-            bond_book(run, ticket.slot, &ticket.postage);
-    }
-}
-
-static void signed_book(struct pp_verify_run *run, const struct pp_record_session_signed *root)
-{
-    const struct pp_session *session = pp_sessions_find(&run->ledger.sessions, &root->session_id);
-    if (session && earns_at_once(run))
-        pp_verify_unsigned(run, session->slot, session, root->count, bond_book);
-}
-
-/* The step takes the same ones: the oldest. */
-static void replicated_book(struct pp_verify_run *run, const struct pp_record_replicated *replicated)
-{
-    uint64_t position = 0;
-    for (uint32_t i = 0; i < replicated->count; i++) {
-        const struct pp_ticket *stamp = pp_waiting_next(&run->ledger.waiting, &position);
-        if (stamp)
-            bond_book(run, stamp->slot, &stamp->postage);
-    }
 }
 
 static void lapsed_book(struct pp_verify_run *run, const struct pp_record_session_lapsed *lapsed)
@@ -149,29 +125,23 @@ static void lapsed_book(struct pp_verify_run *run, const struct pp_record_sessio
 enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_record *record)
 {
     switch (record->type) {
-    case PP_RECORD_TYPE_CHARGED:
-        charged_book(run, record);
-        return PP_OK;
-    case PP_RECORD_TYPE_STORED:
-        stored_book(run, record);
-        return PP_OK;
     case PP_RECORD_TYPE_LEFT:
         return lapse_book(run, &record->left.channel_id, record->left.amount);
     case PP_RECORD_TYPE_CHAIN:
         return record->chain.kind == PP_CHAIN_CLOSED
                    ? lapse_book(run, &record->chain.channel_id, PP_GRAINS_ZERO)
                    : PP_OK;
-    case PP_RECORD_TYPE_SESSION_SIGNED:
-        signed_book(run, &record->session_signed);
-        return PP_OK;
     case PP_RECORD_TYPE_SESSION_LAPSED:
         lapsed_book(run, &record->session_lapsed);
         return PP_OK;
     case PP_RECORD_TYPE_REPLICATED:
-        replicated_book(run, &record->replicated);
-        return PP_OK;
     case PP_RECORD_TYPE_OPERATORS:
     case PP_RECORD_TYPE_NOT_REPLICATED: /* its money is refunded, all of it */
+    case PP_RECORD_TYPE_CHARGED:
+    case PP_RECORD_TYPE_STORED:
+    case PP_RECORD_TYPE_BOND_RETURNED:
+    case PP_RECORD_TYPE_BOND_FORFEITED:
+    case PP_RECORD_TYPE_SESSION_SIGNED:
     case PP_RECORD_TYPE_SESSION_OPENED:
     case PP_RECORD_TYPE_SESSION_CHARGED:
     case PP_RECORD_TYPE_OPENED:
@@ -187,7 +157,7 @@ enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_rec
 /* ---- the end ---- */
 
 /* JRN-067: what was consumed = earned, as if nothing had stopped it + still to come + refunded, but for what leaving gave back
- * of the two before + open tickets + what lapsed with the lane or a session + bonds. */
+ * of the two before + open tickets + what lapsed with the lane or a session + bonds that are held. */
 static void lane_sum(struct pp_verify_run *run, uint32_t slot)
 {
     const struct pp_ledger_lane *lane = &run->ledger.lanes[slot];
@@ -219,6 +189,7 @@ static void totals_sum(struct pp_verify_run *run)
 enum pp_error pp_verify_lanes_end(struct pp_verify_run *run)
 {
     PP_TRY(tickets_visit(run, ticket_open, PP_SLOT_NONE));
+    bonds_visit(run, bond_held, PP_SLOT_NONE);
     for (uint32_t slot = 0; slot < run->ledger.head.lane_count; slot++) {
         pp_verify_lane(run, slot);
         pp_verify_unsigned(run, slot, NULL, UINT32_MAX, unsigned_open);

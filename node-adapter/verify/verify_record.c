@@ -182,6 +182,59 @@ static void deleted_before(struct pp_verify_run *run, const struct pp_record *re
     refund_check(run, record, slot, &list);
 }
 
+/* ---- bonds ---- */
+
+/* JRN-075: whose word it is, and when. What is held, the step compares. */
+static void bond_check(struct pp_verify_run *run, uint32_t slot, const struct pp_record *record,
+                       const struct pp_row_bond *row)
+{
+    const struct pp_ledger_lane *lane = &run->ledger.lanes[slot];
+    const struct pp_bond *bond = pp_bonds_find(&run->ledger.bonds, row->sequence);
+    const bool forfeits = record->type == PP_RECORD_TYPE_BOND_FORFEITED;
+    const bool by_deadline = !forfeits && record->bond_returned.cause == PP_BOND_CAUSE_DEADLINE;
+    struct pp_hash digest;
+    pp_verify_count(run, PP_VERIFY_BONDS);
+    if (!bond) {
+        pp_verify_tell(run, PP_VERIFY_BONDS, PP_INVARIANT, "bond", slot, "none is held of stamp %llu",
+                       (unsigned long long)row->sequence);
+        return;
+    }
+    if (by_deadline ? record->time_ms <= bond->deadline_ms : forfeits && record->time_ms > bond->deadline_ms)
+        pp_verify_tell(run, PP_VERIFY_BONDS, PP_INVARIANT, "deadline of a bond", slot, "%llu, and the record is of %llu",
+                       (unsigned long long)bond->deadline_ms, (unsigned long long)record->time_ms);
+    pp_verify_number(run, PP_VERIFY_BONDS, "amount of a bond", slot, bond->grains, row->amount);
+    pp_verify_bytes(run, PP_VERIFY_BONDS, "stamp of a bond", slot, bond->stamp_id.bytes, row->stamp_id.bytes, 32);
+    if (by_deadline)
+        return;
+    const struct pp_accept_fields fields = {lane->channel_id, lane->lane.lane, bond->stamp_id};
+    const struct pp_complain_fields complaint = {lane->channel_id, lane->lane.lane, bond->stamp_id};
+    if (forfeits)
+        pp_complain_digest(&run->domain, &complaint, &digest);
+    else
+        pp_accept_digest(&run->domain, &fields, &digest);
+    pp_verify_signer(run, PP_VERIFY_BONDS, forfeits ? "complaint's signature" : "acceptance's signature", slot, &digest,
+                     &row->signature, &bond->accept_key);
+}
+
+static void bonds_before(struct pp_verify_run *run, const struct pp_record *record)
+{
+    const bool forfeits = record->type == PP_RECORD_TYPE_BOND_FORFEITED;
+    uint32_t slot = pp_ledger_find(&run->ledger, forfeits ? &record->bond_forfeited.channel_id
+                                                          : &record->bond_returned.channel_id);
+    struct pp_refund_list list;
+    if (slot == PP_SLOT_NONE)
+        return;
+    list_begin(run, slot, &list);
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct pp_row_bond *row = &record->bond_rows[i];
+        bond_check(run, slot, record, row);
+        if (!forfeits)
+            list_add(run, slot, &list, &row->stamp_id, pp_grains(row->amount), PP_REFUND_BOND_RETURNED);
+    }
+    if (!forfeits)
+        refund_check(run, record, slot, &list);
+}
+
 /* ---- tickets ---- */
 
 static void cancelled_before(struct pp_verify_run *run, const struct pp_record *record)
@@ -325,6 +378,10 @@ enum pp_error pp_verify_record_before(struct pp_verify_run *run, const struct pp
     case PP_RECORD_TYPE_REPLICATED:
         return pp_verify_replicated(run, record);
     case PP_RECORD_TYPE_OPERATORS: /* of whom, the step says; who they are, the contract's registry */
+        return PP_OK;
+    case PP_RECORD_TYPE_BOND_RETURNED:
+    case PP_RECORD_TYPE_BOND_FORFEITED:
+        bonds_before(run, record);
         return PP_OK;
     case PP_RECORD_TYPE_DAY:
         return PP_OK;
@@ -484,6 +541,15 @@ void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *r
         break;
     case PP_RECORD_TYPE_OPERATORS:
     case PP_RECORD_TYPE_REPLICATED: /* its lanes: at the end */
+        break;
+    case PP_RECORD_TYPE_BOND_RETURNED:
+        summary->refunds += record->count;
+        summary->bonds_returned += record->count;
+        lane_after(run, &record->bond_returned.channel_id);
+        break;
+    case PP_RECORD_TYPE_BOND_FORFEITED:
+        summary->bonds_forfeited += record->count;
+        lane_after(run, &record->bond_forfeited.channel_id);
         break;
     case PP_RECORD_TYPE_DAY:
         day_after(run);

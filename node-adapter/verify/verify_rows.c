@@ -200,6 +200,17 @@ static void row_compare(struct pp_verify_run *run, uint32_t slot, const struct p
                      actual->stored_day);
 }
 
+/* What a bond gave back is compared where it did. */
+static void row_without_bond(struct pp_stamp_row *row, const struct pp_row_charged *stamp)
+{
+    row->forfeited = false;
+    if (!(row->refund.reasons & BIT_OF(PP_REFUND_BOND_RETURNED)))
+        return;
+    row->refund.reasons &= (uint8_t)~BIT_OF(PP_REFUND_BOND_RETURNED);
+    row->refund.refunded =
+        pp_grains_sub_clamped(row->refund.refunded, pp_grains(stamp ? stamp->leaf.postage.bond_grains : 0));
+}
+
 /* JRN-064: what is deleted is a stamp of this lane that was stored, and it is deleted once. */
 static void deletion_compare(struct pp_verify_run *run, uint32_t slot, const struct pp_row_deleted *deleted,
                              const struct pp_record *record, const struct pp_row_charged *stamp,
@@ -243,6 +254,7 @@ static enum pp_error deletion_rows(struct pp_verify_run *run, uint32_t slot,
         return PP_OK;
     }
     PP_TRY(pp_verify_stamp_row(run, deleted->sequence, &row));
+    row_without_bond(&row, stamp);
     if (pp_record_reserves(record))
         expected.stored_day = row.stored_day; /* compared when it was stored */
     deletion_compare(run, slot, deleted, record, stamp,
@@ -274,6 +286,7 @@ static enum pp_error ticket_rows(struct pp_verify_run *run, const struct pp_reco
         PP_TRY(pp_verify_stamp_row(run, ticket, &row));
         uint32_t slot = stamp ? pp_ledger_find(&run->ledger, &charged->charged.channel_id) : PP_SLOT_NONE;
         run->marks[ticket] |= stored ? PP_MARK_STORED : PP_MARK_CANCELLED;
+        row_without_bond(&row, stamp);
         if (stored) {
             expected.stored_day = run->ledger.head.day;
             if (row.refund.reasons == BIT_OF(PP_REFUND_EARLY_DELETE) ||
@@ -311,6 +324,26 @@ static enum pp_error not_replicated_rows(struct pp_verify_run *run, const struct
     return PP_OK;
 }
 
+/* ---- bonds ---- */
+
+static enum pp_error bond_rows(struct pp_verify_run *run, const struct pp_record *record)
+{
+    const bool forfeits = record->type == PP_RECORD_TYPE_BOND_FORFEITED;
+    uint32_t slot = pp_ledger_find(&run->ledger, forfeits ? &record->bond_forfeited.channel_id
+                                                          : &record->bond_returned.channel_id);
+    for (uint32_t i = 0; i < record->count; i++) {
+        const uint64_t sequence = record->bond_rows[i].sequence; /* its bond was held, so it is below, and a stamp */
+        struct pp_stamp_row row;
+        PP_TRY(pp_verify_stamp_row(run, sequence, &row));
+        run->marks[sequence] |= forfeits ? PP_MARK_BOND_FORFEITED : PP_MARK_BOND_RETURNED;
+        pp_verify_count(run, PP_VERIFY_STAMPS);
+        if (!forfeits && row.refund.reasons == BIT_OF(PP_REFUND_BOND_RETURNED)) /* else with the deletion */
+            pp_verify_grains(run, PP_VERIFY_STAMPS, "stamps row, refunded", slot,
+                             pp_grains(record->bond_rows[i].amount), row.refund.refunded);
+    }
+    return PP_OK;
+}
+
 enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *record)
 {
     uint64_t end = record->sequence + pp_record_span(record);
@@ -322,6 +355,8 @@ enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *
         return deleted_rows(run, record);
     if (record->type == PP_RECORD_TYPE_STORED || record->type == PP_RECORD_TYPE_CANCELLED)
         return ticket_rows(run, record);
+    if (record->type == PP_RECORD_TYPE_BOND_RETURNED || record->type == PP_RECORD_TYPE_BOND_FORFEITED)
+        return bond_rows(run, record);
     return record->type == PP_RECORD_TYPE_NOT_REPLICATED ? not_replicated_rows(run, record) : PP_OK;
 }
 
@@ -330,20 +365,22 @@ enum pp_error pp_verify_rows(struct pp_verify_run *run, const struct pp_record *
 static void stamp_row_end(struct pp_verify_run *run, uint64_t sequence, const struct pp_stamp_row *row)
 {
     uint16_t mark = sequence < run->head.next_sequence ? run->marks[sequence] : 0;
-    const uint16_t touched =
-        PP_MARK_DELETED | PP_MARK_STORED | PP_MARK_CANCELLED | PP_MARK_LAPSED | PP_MARK_NOT_REPLICATED;
+    const uint16_t touched = PP_MARK_DELETED | PP_MARK_STORED | PP_MARK_CANCELLED | PP_MARK_LAPSED |
+                             PP_MARK_NOT_REPLICATED | PP_MARK_BOND_RETURNED | PP_MARK_BOND_FORFEITED;
     uint8_t reasons = (uint8_t)((mark & PP_MARK_DELETED ? BIT_OF(PP_REFUND_EARLY_DELETE) : 0) |
                                 (mark & PP_MARK_CANCELLED ? BIT_OF(PP_REFUND_NOT_STORED) : 0) |
-                                (mark & PP_MARK_NOT_REPLICATED ? BIT_OF(PP_REFUND_NOT_REPLICATED) : 0));
+                                (mark & PP_MARK_NOT_REPLICATED ? BIT_OF(PP_REFUND_NOT_REPLICATED) : 0) |
+                                (mark & PP_MARK_BOND_RETURNED ? BIT_OF(PP_REFUND_BOND_RETURNED) : 0));
     run->sequence = sequence;
     if (!(mark & touched))
         pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps row", PP_SLOT_NONE,
                        "no record did anything to it");
     else if (row->refund.reasons != reasons || row->lapsed != ((mark & PP_MARK_LAPSED) != 0) ||
+             row->forfeited != ((mark & PP_MARK_BOND_FORFEITED) != 0) ||
              (row->stored_day != 0) != ((mark & PP_MARK_STORED) != 0))
         pp_verify_tell(run, PP_VERIFY_STAMPS, PP_CORRUPT, "stamps row", PP_SLOT_NONE,
-                       "expected reasons %u, found %u; stored day %u; %s", reasons, row->refund.reasons,
-                       row->stored_day, row->lapsed ? "lapsed" : "not lapsed");
+                       "expected reasons %u, found %u; stored day %u; %s%s", reasons, row->refund.reasons,
+                       row->stored_day, row->lapsed ? "lapsed" : "not lapsed", row->forfeited ? "; its bond forfeited" : "");
 }
 
 /* Rows that no record asked for. */

@@ -33,13 +33,15 @@ enum pp_verify_mark {
     PP_MARK_EXPIRY = 128, /* a span leads to it */
     PP_MARK_LAPSED = 256, /* no root covered it in time */
     PP_MARK_NOT_REPLICATED = 512,
+    PP_MARK_BOND_RETURNED = 1024,
+    PP_MARK_BOND_FORFEITED = 2048,
 };
 
 /* Where a lane's grains went, beside what its ledger entry says. */
 struct pp_verify_lane {
     struct pp_grains left;   /* refunded because the sender left */
     struct pp_grains lapsed; /* of tickets that were open and leaves that were unsigned when the lane, or their session, ended */
-    struct pp_grains bonds;  /* of stamps that earn */
+    struct pp_grains bonds;  /* that are held, of stamps that earn; at the end */
     struct pp_grains open;   /* of open tickets and unsigned leaves; at the end */
     bool signer_known;
     struct pp_public_key signer_key;

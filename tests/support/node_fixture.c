@@ -172,6 +172,12 @@ static void leaf_expect(const struct pp_lane_leaf *leaf, const struct pp_entries
     for (size_t i = 0; i < entries->charge_count; i++)
         if (pp_channel_id_eq(&entries->charges[i].channel_id, &leaf->channel_id))
             earned += charge_earned(&entries->charges[i], entries, last_day);
+    pp_u128 forfeited = 0;
+    for (size_t i = 0; i < entries->forfeit_count; i++)
+        if (pp_channel_id_eq(&entries->forfeits[i].channel_id, &leaf->channel_id))
+            forfeited += entries->forfeits[i].amount.raw;
+    earned += forfeited;
+    pp_expect(forfeited == leaf->forfeited.raw);
     pp_expect(refunded == leaf->refunded.raw);
     pp_expect(earned == leaf->earned.raw);
 }

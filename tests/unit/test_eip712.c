@@ -24,6 +24,9 @@ START_TEST(type_string__every_type__as_designed)
         [PP_EIP712_REVOKE_REPORT] = "RevokeReport(uint64 epoch,bytes32 report)",
         [PP_EIP712_DELETE] = "Delete(bytes32 channelId,uint32 lane,bytes32 stampId)",
         [PP_EIP712_LEAVE] = "Leave(bytes32 channelId,uint32 lane)",
+        [PP_EIP712_ACCEPT] = "Accept(bytes32 channelId,uint32 lane,bytes32 stampId)",
+        [PP_EIP712_COMPLAIN] = "Complain(bytes32 channelId,uint32 lane,bytes32 stampId)",
+        [PP_EIP712_REGISTER_TOPIC] = "RegisterTopic(uint32 nodeId,bytes32 topic,address key,uint64 number)",
     };
     for (unsigned i = 0; i < PP_EIP712_TYPE_COUNT; i++) {
         ck_assert_str_eq(pp_eip712_type_string(i), expected[i]);

@@ -1,6 +1,7 @@
 /* The fold: every record of a real journal stepped, undone, and stepped again; and records that cannot have been.
  * Method: a node makes a journal with one of everything, with and without the embedded store; the test walks it. A state is
  * compared by all of its bytes: lanes as a checkpoint has them, head, tickets. */
+#include "bond_fixture.h"
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
@@ -81,6 +82,44 @@ static void session_send(struct pp_fixture *fixture, struct pp_sender *sender, b
     }
 }
 
+/* A bond of each fate: accepted, complained of, and one whose deadline passes; of a host one whose ticket stays open, too. */
+static void bonds_send(struct pp_fixture *fixture, struct pp_sender *sender, unsigned seed, bool host)
+{
+    struct pp_recipient recipient;
+    struct pp_made_request made;
+    struct pp_bond_result result;
+    struct pp_bond_word word;
+    uint64_t sequence;
+    char topic[32];
+    pp_recipient_init(&recipient, fixture, seed);
+    pp_bond_topic_of(seed, topic);
+    pp_recipient_register(&recipient, fixture, topic);
+    pp_bonded_make(&made, fixture, sender, host ? 4 : 3, seed);
+    if (host) {
+        struct pp_result results[4];
+        struct pp_refusal refusal;
+        struct pp_receipt receipt;
+        ck_assert_ok(pp_node_admit(fixture->node, &made.request, results, &refusal));
+        sequence = results[0].sequence;
+        for (unsigned i = 0; i < 3; i++)
+            ck_assert_ok(pp_node_commit(fixture->node, &results[i].sequence, 1, &receipt));
+    } else {
+        struct pp_answer answer;
+        pp_submit_wait(fixture->node, &made.request, &answer);
+        ck_assert_ok(answer.error);
+        ck_assert_ok(answer.results[0].refusal.error);
+        sequence = answer.results[0].sequence;
+        pp_answer_done(&answer);
+    }
+    pp_word_make(fixture, &recipient, &made.envelopes[0].leaf, sequence, true, &word);
+    ck_assert_ok(pp_node_accept(fixture->node, &word, 1, 0, &result));
+    ck_assert_ok(result.refusal.error);
+    pp_word_make(fixture, &recipient, &made.envelopes[1].leaf, sequence + 1, false, &word);
+    ck_assert_ok(pp_node_complain(fixture->node, &word, 1, 0, &result));
+    ck_assert_ok(result.refusal.error);
+    pp_request_done(&made);
+}
+
 static void event_tell(struct pp_fixture *fixture, const struct pp_sender *sender, enum pp_chain_event_kind kind,
                        uint64_t cap, uint32_t seq)
 {
@@ -142,6 +181,7 @@ static void journal_make(struct pp_fixture *fixture, const char *dir, bool host)
     struct pp_signed_refund refund;
     struct pp_signed_release release;
     pp_fixture_init(fixture, dir, !host);
+    pp_bond_terms(fixture);
     pp_fixture_open(fixture);
     pp_fixture_head(fixture, 0, NULL);
     for (unsigned i = 0; i < 4; i++) {
@@ -149,6 +189,8 @@ static void journal_make(struct pp_fixture *fixture, const char *dir, bool host)
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_SEEN, 0, 0);
         event_tell(fixture, &senders[i], PP_CHAIN_LANE_FINAL, 1000000, 0);
         send_some(fixture, &senders[i], 10 * i, host);
+        if (i % 2 == 1) /* one stays, one leaves */
+            bonds_send(fixture, &senders[i], 700 + i, host);
         session_send(fixture, &senders[i], host, i == 3, i == 2);
     }
     day_pass(fixture);
@@ -181,7 +223,7 @@ static void state_take(struct pp_ledger *ledger, struct state *out)
     size_t capacity = sizeof head + ledger->head.lane_count * PP_CHECKPOINT_LANE_MAX_BYTES +
                       (ledger->tickets.count + ledger->waiting.count + 1) * sizeof(struct pp_ticket) +
                       sizeof ledger->operators + ledger->sessions.count * 512 +
-                      ledger->sessions.leaf_count * 256;
+                      ledger->sessions.leaf_count * 256 + ledger->bonds.count * sizeof(struct pp_bond);
     out->bytes = calloc(1, capacity);
     head.refund_lists = 0; /* a place that was handed out stays so */
     memcpy(out->bytes, &head, sizeof head);
@@ -209,6 +251,14 @@ static void state_take(struct pp_ledger *ledger, struct state *out)
     free(list);
     memcpy(out->bytes + out->length, ledger->operators.list, ledger->operators.count * sizeof ledger->operators.list[0]);
     out->length += ledger->operators.count * sizeof ledger->operators.list[0];
+    struct pp_bond *bonds = calloc(ledger->bonds.count + 1u, sizeof *bonds);
+    pp_bonds_copy(&ledger->bonds, bonds);
+    pp_bonds_sort(bonds, ledger->bonds.count);
+    for (uint32_t i = 0; i < ledger->bonds.count; i++)
+        bonds[i].next = bonds[i].heap_at = 0; /* where it stands */
+    memcpy(out->bytes + out->length, bonds, ledger->bonds.count * sizeof *bonds);
+    out->length += ledger->bonds.count * sizeof *bonds;
+    free(bonds);
 }
 
 static void ck_same_state(const struct state *a, const struct state *b, const struct pp_record *record)

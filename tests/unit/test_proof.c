@@ -542,7 +542,7 @@ START_TEST(proof__of_unknown_form__refused)
     pp_forge_proof(&world.forge, PP_PROOF_REPORTS, 0, 0, &proof);
     ck_assert_ok(pp_proof_encode(&proof, bytes, sizeof bytes, &length));
     ck_assert_error(pp_proof_decode((struct pp_slice){bytes, length}, &decoded), PP_BAD_TYPE); /* type 0 */
-    proof.kind = PP_PROOF_REPORTS + 1;
+    proof.kind = PP_PROOF_BOND_FORGED + 1;
     ck_assert_ok(pp_proof_encode(&proof, bytes, sizeof bytes, &length));
     ck_assert_error(pp_proof_decode((struct pp_slice){bytes, length}, &decoded), PP_BAD_KIND);
     proof.kind = PP_PROOF_FORK;

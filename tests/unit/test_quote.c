@@ -43,7 +43,9 @@ static bool quotes_equal(const struct pp_quote *a, const struct pp_quote *b)
            a->congestion_grains == b->congestion_grains && a->congestion_units == b->congestion_units &&
            a->bond_count == b->bond_count &&
            memcmp(a->bond_grains, b->bond_grains, sizeof a->bond_grains) == 0 &&
-           a->issued_ms == b->issued_ms && a->expires_ms == b->expires_ms;
+           a->issued_ms == b->issued_ms && a->expires_ms == b->expires_ms && a->for_topic == b->for_topic &&
+           pp_hash_eq(&a->topic, &b->topic) && pp_address_eq(&a->accept_key, &b->accept_key) &&
+           a->deadline_from_ms == b->deadline_from_ms && a->deadline_to_ms == b->deadline_to_ms;
 }
 
 /* FEE-040, FEE-042: against BLAKE2b and Ed25519 of other implementations. */
@@ -51,6 +53,7 @@ START_TEST(quote__every_vector__same_bytes_id_and_signature)
 {
     json_t *vectors = pp_vectors_load("rewards.json");
     const json_t *rows = pp_json_member(vectors, "quotes");
+    size_t topics = 0;
     ck_assert_uint_ge(json_array_size(rows), 4);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i), *bonds = pp_json_member(row, "bonds");
@@ -68,6 +71,14 @@ START_TEST(quote__every_vector__same_bytes_id_and_signature)
                                 .bond_count = (uint8_t)json_array_size(bonds),
                                 .issued_ms = pp_json_u64(row, "issuedMs"),
                                 .expires_ms = pp_json_u64(row, "expiresMs")};
+        body.for_topic = json_object_get(row, "topic") != NULL;
+        if (body.for_topic) { /* FEE-050 */
+            pp_json_bytes(row, "topic", body.topic.bytes, 32);
+            pp_json_bytes(row, "acceptKey", body.accept_key.bytes, 20);
+            body.deadline_from_ms = pp_json_u64(row, "deadlineFromMs");
+            body.deadline_to_ms = pp_json_u64(row, "deadlineToMs");
+            topics++;
+        }
         for (size_t kind = 0; kind < json_array_size(bonds); kind++)
             body.bond_grains[kind] = strtoull(json_string_value(json_array_get(bonds, kind)), NULL, 10);
         pp_json_bytes(row, "seed", row_seed, 32);
@@ -86,6 +97,7 @@ START_TEST(quote__every_vector__same_bytes_id_and_signature)
         ck_assert_ok(pp_signed_quote_verify(&back, body.node_id, &their_key));
         free(theirs);
     }
+    ck_assert_uint_eq(topics, 4);
     json_decref(vectors);
 }
 END_TEST

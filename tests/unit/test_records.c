@@ -83,10 +83,15 @@ static void record_random(struct pp_rng *rng, enum pp_record_type type, uint32_t
     } else if (type == PP_RECORD_TYPE_NOT_REPLICATED) {
         out->not_replicated.refunded = pp_rng_edge_grains(rng);
     }
+    if (type == PP_RECORD_TYPE_BOND_RETURNED) {
+        out->bond_returned.cause = PP_BOND_CAUSE_DEADLINE;
+        out->bond_returned.refunded = pp_rng_edge_grains(rng);
+    }
+    bool has_bonds = type == PP_RECORD_TYPE_BOND_RETURNED || type == PP_RECORD_TYPE_BOND_FORFEITED;
     const bool of_operators = type == PP_RECORD_TYPE_OPERATORS || type == PP_RECORD_TYPE_REPLICATED;
     if (of_operators && rows > PP_OPERATORS_MAX)
         rows = PP_OPERATORS_MAX;
-    bool has_rows = type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_SESSION_CHARGED || type == PP_RECORD_TYPE_STORED ||
+    bool has_rows = has_bonds || type == PP_RECORD_TYPE_CHARGED || type == PP_RECORD_TYPE_SESSION_CHARGED || type == PP_RECORD_TYPE_STORED ||
                     type == PP_RECORD_TYPE_CANCELLED || type == PP_RECORD_TYPE_DELETED ||
                     type == PP_RECORD_TYPE_NOT_REPLICATED || of_operators;
     out->count = has_rows ? rows : 0;
@@ -109,6 +114,8 @@ static void record_random(struct pp_rng *rng, enum pp_record_type type, uint32_t
             pp_rng_bytes(rng, (uint8_t *)&made_room.operators[i], sizeof made_room.operators[i]);
         } else if (type == PP_RECORD_TYPE_REPLICATED) {
             pp_rng_bytes(rng, (uint8_t *)&made_room.acks[i], sizeof made_room.acks[i]);
+        } else if (has_bonds) {
+            pp_rng_bytes(rng, (uint8_t *)&made_room.bonds[i], sizeof made_room.bonds[i]);
         } else {
             made_room.tickets[i].ticket = pp_rng_u64(rng);
         }
@@ -250,6 +257,8 @@ START_TEST(record__values_out_of_range__each_its_error)
     ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_SIGNED, 10 + 36 + 32, 1, 1), PP_OUT_OF_RANGE);  /* count */
     ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_LAPSED, 10 + 36 + 32, 1, 1), PP_OUT_OF_RANGE);  /* count */
     ck_assert_error(decode_with(PP_RECORD_TYPE_SESSION_OPENED, 10 + 36 + 64, 0xff, 1), PP_OUT_OF_RANGE); /* from */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_BOND_RETURNED, 10 + 32, 0, 1), PP_OUT_OF_RANGE); /* cause */
+    ck_assert_error(decode_with(PP_RECORD_TYPE_BOND_RETURNED, 10 + 32, 3, 1), PP_OUT_OF_RANGE);
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 11, 0, 1), PP_TOO_MANY); /* count */
     ck_assert_error(decode_with(PP_RECORD_TYPE_STORED, 10, 9, 1), PP_TOO_MANY);
     ck_assert_error(decode_with(PP_RECORD_TYPE_NOT_REPLICATED, 10 + 32 + 12 + 32 + 65, 9, 1), PP_TOO_MANY); /* count */

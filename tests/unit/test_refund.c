@@ -40,11 +40,11 @@ START_TEST(refund_reasons__table_of_the_specification__equal)
         struct pp_refund_case refund_case = case_on(10, 3);
         struct pp_refund_state state = {0};
         struct pp_grains amount;
-        bool per_stamp = reasons[i].number <= PP_REFUND_EARLY_DELETE || reasons[i].number == PP_REFUND_NOT_REPLICATED;
+        bool per_stamp = reasons[i].number <= PP_REFUND_EARLY_DELETE || reasons[i].number >= PP_REFUND_NOT_REPLICATED;
         ck_assert_str_eq(pp_spec_cell(&table, i, 0), reasons[i].name);
         ck_assert_uint_eq(strtoul(pp_spec_cell(&table, i, 1), NULL, 10), reasons[i].number);
         ck_assert_str_eq(pp_spec_cell(&table, i, 3),
-                         reasons[i].number <= PP_REFUND_NOT_REPLICATED ? "built" : "reserved");
+                         "built");
         ck_assert_str_eq(pp_refund_reason_name(reasons[i].number), reasons[i].name);
         ck_assert_error(
             pp_refund_decide(&refund_case, (enum pp_refund_reason)reasons[i].number, &state, &state, &amount),
@@ -137,6 +137,11 @@ START_TEST(refund_decide__every_order_of_two_reasons__never_more_than_the_postag
         {PP_REFUND_NOT_STORED, PP_REFUND_EARLY_DELETE, PP_NOT_DELETABLE},
         {PP_REFUND_EARLY_DELETE, PP_REFUND_NOT_STORED, PP_REFUND_EXCEEDS},
         {PP_REFUND_EARLY_DELETE, PP_REFUND_EARLY_DELETE, PP_ALREADY_DELETED},
+        {PP_REFUND_BOND_RETURNED, PP_REFUND_BOND_RETURNED, PP_ALREADY_REFUNDED}, /* REW-018 */
+        {PP_REFUND_NOT_STORED, PP_REFUND_BOND_RETURNED, PP_ALREADY_REFUNDED},
+        {PP_REFUND_BOND_RETURNED, PP_REFUND_NOT_STORED, PP_REFUND_EXCEEDS},
+        {PP_REFUND_BOND_RETURNED, PP_REFUND_EARLY_DELETE, PP_OK},
+        {PP_REFUND_EARLY_DELETE, PP_REFUND_BOND_RETURNED, PP_OK},
     };
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         struct pp_refund_case refund_case = case_on(10, 2);
@@ -148,6 +153,11 @@ START_TEST(refund_decide__every_order_of_two_reasons__never_more_than_the_postag
         before = state;
         ck_assert_error(pp_refund_decide(&refund_case, orders[i].second, &state, &state, &amount),
                         orders[i].error);
+        if (orders[i].error == PP_OK) {
+            ck_assert(amount.raw == (orders[i].second == PP_REFUND_BOND_RETURNED ? 5000u : 9875u));
+            ck_assert(state.refunded.raw == 5000 + 9875); /* bond, and the storage of eight days of ten */
+            continue;
+        }
         ck_assert_uint_eq(state.reasons, before.reasons);
         ck_assert(pp_grains_eq(state.refunded, before.refunded));
     }

@@ -1,5 +1,6 @@
 /* Several writers behind one routing table. Method: real folders, a sender a lane, and for what belongs to another process a
  * process of its own. */
+#include "bond_fixture.h"
 #include "engine/node.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
@@ -194,6 +195,35 @@ START_TEST(tickets__of_all_shards__each_with_its_lane_until_told_to_stop)
     }
     ck_assert_ok(pp_shards_open_tickets(world.fixture.shards, ticket_count, by_shard));
     ck_assert(by_shard[0] == 3 && by_shard[1] == 3 && by_shard[2] == 1);
+    world_close(&world);
+}
+END_TEST
+
+/* NODE-111: every shard has the registration, and a topic's quote is taken by all. */
+START_TEST(register__one_for_all_shards__each_has_it)
+{
+    struct world world;
+    struct pp_recipient recipient;
+    struct pp_topic_registration registration;
+    struct pp_topic_key key;
+    struct pp_refusal refusal;
+    struct pp_quote quote;
+    uint8_t bytes[PP_QUOTE_MAX_BYTES];
+    size_t length;
+    world_open(&world, true);
+    pp_recipient_init(&recipient, &world.fixture.base, 1);
+    pp_registration_make(&world.fixture.base, &recipient, "topic/1", &recipient.address, 1, &registration);
+    for (unsigned again = 0; again < 2; again++)
+        ck_assert_ok(pp_shards_topic_register(world.fixture.shards, &registration, &key, &refusal));
+    for (size_t i = 0; i < SHARDS; i++) {
+        ck_assert_ok(pp_node_topic_key(pp_shards_node(world.fixture.shards, i), &registration.topic, &key));
+        ck_assert(key.number == 1 && pp_address_eq(&key.key, &recipient.address));
+    }
+    registration.key.bytes[0] ^= 1;
+    registration.number = 2;
+    ck_assert_error(pp_shards_topic_register(world.fixture.shards, &registration, &key, &refusal), PP_BAD_SIGNATURE);
+    ck_assert_ok(pp_shards_topic_quote(world.fixture.shards, &registration.topic, bytes, &length, &quote));
+    ck_assert(quote.for_topic && pp_hash_eq(&quote.topic, &registration.topic));
     world_close(&world);
 }
 END_TEST
@@ -720,6 +750,7 @@ PP_TEST(submit__each_lane__charged_at_its_owner_only)
 PP_TEST(events__of_many_lanes__each_to_its_owner_the_head_to_all)
 PP_TEST(tickets__of_all_shards__each_with_its_lane_until_told_to_stop)
 PP_TEST(quote__loads_differ__the_highest_and_taken_by_all)
+PP_TEST(register__one_for_all_shards__each_has_it)
 PP_TEST(threads__shared_out__the_sum_is_what_was_asked_and_each_has_one)
 PP_TEST(open__what_cannot_be__refused_with_the_reason)
 PP_TEST(open__a_folder_of_the_other_kind__refused)

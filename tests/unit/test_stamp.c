@@ -97,6 +97,25 @@ START_TEST(leaf__vectors__same_bytes_and_id)
 }
 END_TEST
 
+/* STAMP-006 */
+START_TEST(topic_hash__vectors__same)
+{
+    json_t *vectors = pp_vectors_load("blake2b.json"), *row;
+    size_t i;
+    json_array_foreach(pp_json_member(vectors, "topics"), i, row)
+    {
+        size_t length;
+        uint8_t *topic = pp_json_bytes_any(row, "topic", &length);
+        struct pp_hash hash;
+        pp_topic_hash(topic, length, &hash);
+        ck_assert_hex(hash.bytes, 32, pp_json_text(row, "hash"));
+        free(topic);
+    }
+    ck_assert_uint_eq(i, 5);
+    json_decref(vectors);
+}
+END_TEST
+
 /* STAMP-001. */
 START_TEST(envelope_hash__vectors__same)
 {
@@ -253,6 +272,7 @@ END_TEST
 PP_TESTS("stamp")
 PP_TEST(leaf__vectors__same_bytes_and_id)
 PP_TEST(envelope_hash__vectors__same)
+PP_TEST(topic_hash__vectors__same)
 PP_TEST(tree_and_context__vectors__same)
 PP_TEST(leaf_check__each_field_out_of_range__its_error)
 PP_TEST(leaf_read__damaged_bytes__refused_or_read_as_they_are)

@@ -66,9 +66,10 @@
 #define PP_BOND_EVENTS(X)                                                                                    \
     X(ACCEPTED)        /* signed by the key in the leaf */                                                   \
     X(COMPLAINED)      /* signed by the key in the leaf */                                                   \
-    X(DEADLINE_PASSED)                                                                                       \
-    X(NOT_STORED)                                                                                            \
-    X(CHANNEL_CLOSED)
+    X(DEADLINE_PASSED) /* without a complaint */                                                             \
+    X(NOT_STORED)      /* all of the postage goes back, the bond with it */                                  \
+    X(SENDER_LEFT)     /* all that is not earned goes back, the bond with it */                              \
+    X(CHANNEL_CLOSED)  /* what is not earned goes back with the payer's money */
 #define PP_BOND_ACTIONS(X) X(NOTHING) X(RETURN_BOND) X(FORFEIT_BOND)
 
 /* clang-format on */

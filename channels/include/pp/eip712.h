@@ -24,7 +24,10 @@
     T(EPOCH_REPORT, epoch_report, EpochReport, PP_EPOCH_REPORT_FIELDS)                                       \
     T(REVOKE_REPORT, revoke_report, RevokeReport, PP_REVOKE_REPORT_FIELDS)                                   \
     T(DELETE, delete, Delete, PP_DELETE_FIELDS)                                                              \
-    T(LEAVE, leave, Leave, PP_LEAVE_FIELDS)
+    T(LEAVE, leave, Leave, PP_LEAVE_FIELDS)                                                                  \
+    T(ACCEPT, accept, Accept, PP_ACCEPT_FIELDS)                                                              \
+    T(COMPLAIN, complain, Complain, PP_COMPLAIN_FIELDS)                                                      \
+    T(REGISTER_TOPIC, register_topic, RegisterTopic, PP_REGISTER_TOPIC_FIELDS)
 
 /* Its digest is the channel's id. */
 #define PP_CHANNEL_FIELDS(FIRST, F)                                                                          \
@@ -92,6 +95,25 @@
     FIRST(CHANNEL, channel_id, channelId)                                                                    \
     F(U32, lane, lane)
 
+/* Signed by the acceptance key in the stamp's leaf; never on chain: "the bond goes back". */
+#define PP_ACCEPT_FIELDS(FIRST, F)                                                                           \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
+    F(U32, lane, lane)                                                                                       \
+    F(STAMP, stamp_id, stampId)
+
+/* Signed by the same key; never on chain: "the bond is forfeited". */
+#define PP_COMPLAIN_FIELDS(FIRST, F)                                                                         \
+    FIRST(CHANNEL, channel_id, channelId)                                                                    \
+    F(U32, lane, lane)                                                                                       \
+    F(STAMP, stamp_id, stampId)
+
+/* Signed by the key that owns the topic at this node, the first time by the key itself; never on chain. */
+#define PP_REGISTER_TOPIC_FIELDS(FIRST, F)                                                                   \
+    FIRST(U32, node_id, nodeId)                                                                              \
+    F(HASH, topic, topic)                                                                                    \
+    F(ADDRESS, key, key)                                                                                     \
+    F(U64, number, number)
+
 /* The C type of each kind of field. */
 #define PP_FIELD_C_CHANNEL struct pp_channel_id
 #define PP_FIELD_C_STAMP struct pp_stamp_id
@@ -105,7 +127,8 @@
 
 #define PP_FIELD_MEMBER(kind, name, solidity) PP_FIELD_C_##kind name;
 /* struct pp_channel_fields, pp_voucher_fields, pp_refund_fields, pp_lane_release_fields, pp_delegate_fields,
- * pp_epoch_report_fields, pp_revoke_report_fields, pp_delete_fields, pp_leave_fields. */
+ * pp_epoch_report_fields, pp_revoke_report_fields, pp_delete_fields, pp_leave_fields, pp_accept_fields,
+ * pp_complain_fields, pp_register_topic_fields. */
 #define PP_EIP712_STRUCT(upper, lower, solidity, fields)                                                     \
     struct pp_##lower##_fields {                                                                             \
         fields(PP_FIELD_MEMBER, PP_FIELD_MEMBER)                                                             \
@@ -130,7 +153,8 @@ struct pp_domain {
 void pp_domain_init(struct pp_domain *domain, uint64_t chain_id, const struct pp_address *contract);
 
 /* pp_channel_digest, pp_voucher_digest, pp_refund_digest, pp_lane_release_digest, pp_delegate_digest,
- * pp_epoch_report_digest, pp_revoke_report_digest, pp_delete_digest, pp_leave_digest:
+ * pp_epoch_report_digest, pp_revoke_report_digest, pp_delete_digest, pp_leave_digest, pp_accept_digest, pp_complain_digest,
+ * pp_register_topic_digest:
  * the typed digest (0x1901 ...), which is what gets signed. Two Keccak-256 each. */
 #define PP_EIP712_DIGEST(upper, lower, solidity, fields)                                                     \
     void pp_##lower##_digest(const struct pp_domain *domain, const struct pp_##lower##_fields *values,       \

@@ -70,6 +70,9 @@ void pp_leaf_id(const struct pp_leaf *leaf, struct pp_stamp_id *out);
 void pp_envelope_hash(const uint8_t *topic, size_t topic_length, const uint8_t *payload,
                       size_t payload_length, struct pp_hash *out);
 
+/* H("pp.topic.v1", topic): how quotes and registrations name a topic. */
+void pp_topic_hash(const uint8_t *topic, size_t topic_length, struct pp_hash *out);
+
 /* Root over 1..PP_LEAVES_MAX hashes; an odd last node goes up unchanged. `hashes` is used as scratch and destroyed. */
 void pp_tree_root(struct pp_hash *hashes, size_t count, struct pp_hash *out);
 /* A voucher's context. */

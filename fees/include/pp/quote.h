@@ -4,9 +4,11 @@
  *         bond_count u8 | bond u64 x bond_count | issued_ms u64 | expires_ms u64. 50 bytes, and 8 for each bond.
  *         quote_id = BLAKE2b-256("pp.quote.v1", those bytes); the receipt key signs the quote_id (Ed25519, 64 bytes).
  *         A signed quote is those bytes followed by the signature.
+ *         A topic's quote begins with a one in the first byte, which a node id leaves zero, and goes on behind expires_ms:
+ *         topic 32 | accept_key 20 | deadline_from_ms u64 | deadline_to_ms u64. Its tag is "pp.quote.v2".
  * Own:    plain values; nothing is allocated.
  * Errors: decoding: TRUNCATED, TRAILING_BYTES, OUT_OF_RANGE, NEGATIVE_RATE; QUOTE_INVALID, QUOTE_EXPIRED.
- * Source: specs/fees.md (FEE-040 to FEE-049), DESIGN section 5.
+ * Source: specs/fees.md (FEE-040 to FEE-052), DESIGN section 5.
  */
 #ifndef PP_QUOTE_H
 #define PP_QUOTE_H
@@ -16,7 +18,8 @@
 #include <pp/sign.h>
 #include <pp/wire.h>
 
-#define PP_QUOTE_BODY_MAX_BYTES (50u + 8u * PP_ENVELOPE_KINDS_MAX)
+#define PP_QUOTE_TOPIC_BYTES (32u + 20u + 8u + 8u)
+#define PP_QUOTE_BODY_MAX_BYTES (50u + 8u * PP_ENVELOPE_KINDS_MAX + PP_QUOTE_TOPIC_BYTES)
 #define PP_QUOTE_SIGNED_MAX_BYTES (PP_QUOTE_BODY_MAX_BYTES + 64u)
 
 struct pp_quote {
@@ -30,6 +33,18 @@ struct pp_quote {
     uint64_t bond_grains[PP_ENVELOPE_KINDS_MAX]; /* by envelope kind; at or above bond_count: zero, no bond */
     uint64_t issued_ms;
     uint64_t expires_ms; /* admitted before this moment, not at it */
+    /* A topic's quote; zero in any other. */
+    bool for_topic;
+    struct pp_hash topic;         /* pp_topic_hash (pp/stamp.h) */
+    struct pp_address accept_key; /* that its recipient registered; zero: none did, and no bond is asked */
+    uint64_t deadline_from_ms, deadline_to_ms; /* between which a bond's deadline lies, both included */
+};
+
+/* What a topic's quote adds. */
+struct pp_quote_topic {
+    struct pp_hash topic;
+    struct pp_address accept_key;                /* zero: none is registered */
+    uint64_t deadline_after_ms, deadline_within_ms; /* from the quote on */
 };
 
 struct pp_signed_quote {
@@ -40,6 +55,8 @@ struct pp_signed_quote {
 /* The card for these rates at this load, for PP_QUOTE_LIFE_MS from now. */
 void pp_quote_make(const struct pp_rates *rates, uint32_t node_id, uint32_t congestion_units, uint64_t now_ms,
                    struct pp_quote *out);
+/* Makes it the topic's. Without a key, or without a bond for any kind, there is no bond at all. */
+void pp_quote_for_topic(struct pp_quote *quote, const struct pp_quote_topic *topic);
 /* Every range: what decoding checks. */
 PP_MUST_CHECK enum pp_error pp_quote_check(const struct pp_quote *quote);
 

@@ -34,6 +34,13 @@ struct pp_refund_entry {
     uint32_t day;
 };
 
+/* A bond that a complaint forfeited: a part of E. */
+struct pp_forfeit_entry {
+    struct pp_channel_id channel_id;
+    struct pp_stamp_id stamp_id;
+    struct pp_grains amount;
+};
+
 /* The last day that counts for its storage: the journal's, or the one that its close or leave stopped it on. */
 struct pp_lane_days {
     struct pp_channel_id channel_id;
@@ -44,9 +51,10 @@ struct pp_entries {
     uint32_t lane;                   /* the shard's: that of all of them */
     struct pp_charge_entry *charges; /* by sequence */
     struct pp_refund_entry *refunds; /* in the journal's order */
+    struct pp_forfeit_entry *forfeits; /* likewise */
     struct pp_lane_days *lanes;      /* ascending by channel */
-    size_t charge_count, refund_count, lane_count;
-    size_t charge_room, refund_room;
+    size_t charge_count, refund_count, forfeit_count, lane_count;
+    size_t charge_room, refund_room, forfeit_room;
 };
 
 void pp_entries_done(struct pp_entries *entries);

@@ -28,7 +28,8 @@
     P(REFUND_FELL, 4, "a refund below an earlier one")                                                       \
     P(REFUND_EXCEEDS, 5, "a refund above what the stamp paid")                                               \
     P(VOUCHER_FORGED, 6, "a charge that the sender did not sign")                                            \
-    P(REPORTS, 7, "two reports for one epoch")
+    P(REPORTS, 7, "two reports for one epoch")                                                               \
+    P(BOND_FORGED, 8, "a bond returned or forfeited without what it needs")
 
 enum pp_proof_kind {
 #define PP_X(name, number, what) PP_PROOF_##name = number,

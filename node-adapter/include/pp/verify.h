@@ -28,6 +28,7 @@
     C(CHANNELS, "channels", "an id is the hash of payer, signer and nonce")                                  \
     C(VOUCHERS, "vouchers", "signed by the channel's signer over exactly these stamps, in time")             \
     C(DELETIONS, "deletions", "signed, of a stamp of the lane, once, for the days that were left")           \
+    C(BONDS, "bonds", "returned or forfeited by the leaf's key, or returned behind its deadline")            \
     C(LEAVES, "leaves", "signed by the channel's signer, for all that was not earned")                       \
     C(REFUNDS, "refunds", "R and reasons are those of the list of all refunds, signed by the operator")      \
     C(RELEASES, "releases", "of the cap that was final, signed by the operator")                             \
@@ -80,6 +81,7 @@ struct pp_verify_summary {
     uint64_t records, stamps, lanes, envelopes, envelopes_gone; /* gone: deleted or expired */
     uint64_t signatures;
     uint64_t deletes, refunds, reports;
+    uint64_t bonds_returned, bonds_forfeited;
     uint64_t open_tickets;
     uint32_t days; /* that began by a record */
     struct pp_grains spent, consumed, refunded, earned, vested;

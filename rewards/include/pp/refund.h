@@ -25,7 +25,7 @@
     X(EARLY_DELETE, 2) /* deleted on day d of n: the storage of the n - d days left */                       \
     X(LEAVING, 3) /* the sender leaves: all of the lane that is not earned; the stamp is 32 zero bytes */    \
     X(NOT_REPLICATED, 4) /* stored, not replicated to the quorum in time: all of the postage */             \
-    X(BOND_RETURNED, 5)  /* reserved */
+    X(BOND_RETURNED, 5)  /* accepted, or its deadline passed without a complaint: the bond */
 
 enum pp_refund_reason {
 #define X(name, number) PP_REFUND_##name = number,
@@ -54,7 +54,8 @@ struct pp_refund_case {
 PP_MUST_CHECK enum pp_error pp_storage_left(const struct pp_storage_term *term, uint32_t today,
                                             uint64_t *out_grains);
 
-/* Decides one refund of one stamp: the amount for NOT_STORED, NOT_REPLICATED and EARLY_DELETE, and the state after it.
+/* Decides one refund of one stamp: the amount for NOT_STORED, NOT_REPLICATED, EARLY_DELETE and BOND_RETURNED, and the state
+ * after it.
  * The same reason again is ALREADY_DELETED (EARLY_DELETE) or ALREADY_REFUNDED: the first one stands. NOT_DELETABLE when no day is
  * left or the stamp was refunded as not stored or not replicated. REFUND_EXCEEDS when all refunds together would exceed the postage. */
 PP_MUST_CHECK enum pp_error pp_refund_decide(const struct pp_refund_case *refund_case,

@@ -4,6 +4,7 @@ import { Stream, max, save, versionOf } from './common.mjs';
 import { context, envelopeHash, hash, leafBytes, leafLayout, stampId, treeRoot, uint } from './stamp_codec.mjs';
 
 const stream = new Stream('blake2b');
+const topicStream = new Stream('topics');
 const tags = ['envelope', 'leaf', 'node', 'context', 'receipt', 'quote', 'refund', 'journal'].map((t) => `pp.${t}.v1`);
 const zero32 = `0x${'00'.repeat(32)}`;
 const zeroLeaf = {
@@ -51,6 +52,10 @@ save('blake2b.json', `@noble/hashes ${versionOf('@noble/hashes')} blake2b with p
   envelopes: [[1, 0], [1, 1], [32, 200], [128, 1024], [64, 3000]].map(([t, p]) => {
     const [topic, payload] = [stream.bytes(t), stream.bytes(p)];
     return { topic, payload, hash: envelopeHash(topic, payload) };
+  }),
+  topics: [1, 2, 32, 127, 128].map((length) => {
+    const topic = topicStream.bytes(length);
+    return { topic, hash: hash('pp.topic.v1', topic) };
   }),
   leaves: leaves.map((leaf) => ({ ...leaf, bytes: leafBytes(leaf), stampId: stampId(leaf) })),
   trees,

@@ -25,6 +25,9 @@ export const types = {
   RevokeReport: fields('uint64 epoch,bytes32 report'),
   Delete: fields('bytes32 channelId,uint32 lane,bytes32 stampId'),
   Leave: fields('bytes32 channelId,uint32 lane'),
+  Accept: fields('bytes32 channelId,uint32 lane,bytes32 stampId'),
+  Complain: fields('bytes32 channelId,uint32 lane,bytes32 stampId'),
+  RegisterTopic: fields('uint32 nodeId,bytes32 topic,address key,uint64 number'),
 };
 
 export const encodeType = (name) => `${name}(${types[name].map((f) => `${f.type} ${f.name}`).join(',')})`;

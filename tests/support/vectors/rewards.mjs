@@ -18,14 +18,15 @@ const ed25519 = (seed) =>
   createPrivateKey({ key: Buffer.from('302e020100300506032b657004220420' + seed.slice(2), 'hex'), format: 'der', type: 'pkcs8' });
 const quoteBytes = (q) =>
   concat([
-    uint(q.nodeId, 4), uint(q.rateVersion, 4), uint(q.base, 8), uint(q.storage, 8), uint(q.congestion, 8), uint(q.units, 1),
+    uint(q.topic ? 1n : 0n, 1), uint(q.nodeId, 3), uint(q.rateVersion, 4), uint(q.base, 8), uint(q.storage, 8), uint(q.congestion, 8), uint(q.units, 1),
     uint(q.bonds.length, 1), ...q.bonds.map((bond) => uint(bond, 8)), uint(q.issuedMs, 8), uint(q.expiresMs, 8),
+    ...(q.topic ? [q.topic, q.acceptKey, uint(q.deadlineFromMs, 8), uint(q.deadlineToMs, 8)] : []),
   ]);
-function signedQuote(q) {
-  const seed = stream.bytes32();
+function signedQuote(q, from = stream) {
+  const seed = from.bytes32();
   const key = ed25519(seed);
   const publicKey = '0x' + createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
-  const quoteId = hash('pp.quote.v1', quoteBytes(q));
+  const quoteId = hash(q.topic ? 'pp.quote.v2' : 'pp.quote.v1', quoteBytes(q));
   const signature = '0x' + sign(null, hexToBytes(quoteId), key).toString('hex');
   return { ...q, seed, publicKey, quoteId, signed: concat([quoteBytes(q), signature]) };
 }
@@ -40,6 +41,21 @@ const quotes = [0, 1, 3, 8].map((bonds) => {
 quotes.push({
   nodeId: max(24), rateVersion: max(32), base: max(63), storage: max(63), congestion: max(63), units: 100n, bonds: Array(8).fill(max(63)),
   issuedMs: max(64) - 60000n, expiresMs: max(64),
+});
+
+// FEE-050, FEE-051: a topic's quote, with a key and without. A stream of their own: what follows stays as it is.
+const topicStream = new Stream('topic quotes');
+const topicQuotes = [0, 1, 2, 8].map((bonds) => {
+  const issuedMs = topicStream.uint(42);
+  const fromMs = bonds ? issuedMs + topicStream.uint(30) : 0n;
+  return {
+    nodeId: 1n + topicStream.below((1 << 24) - 1), rateVersion: 1n + topicStream.uint(20), base: topicStream.uint(40),
+    storage: topicStream.uint(30), congestion: topicStream.uint(30), units: topicStream.below(101),
+    bonds: [...Array(bonds)].map(() => topicStream.uint(40)), issuedMs, expiresMs: issuedMs + 1n + topicStream.below(60000),
+    topic: hash('pp.topic.v1', topicStream.bytes(1 + 9 * bonds)),
+    acceptKey: bonds ? topicStream.address() : `0x${'00'.repeat(20)}`,
+    deadlineFromMs: fromMs, deadlineToMs: bonds ? fromMs + topicStream.uint(32) : 0n,
+  };
 });
 
 // REW-020 to REW-023: neighbours are paired level by level.
@@ -150,7 +166,7 @@ const policySplits = [...Array(60).keys()].map((i) => {
 });
 
 save('rewards.json', `@noble/hashes ${versionOf('@noble/hashes')} blake2b, Ed25519 of Node's crypto, BigInt; tests/support/vectors/rewards.mjs`, {
-  quotes: quotes.map(signedQuote),
+  quotes: [...quotes.map((q) => signedQuote(q)), ...topicQuotes.map((q) => signedQuote(q, topicStream))],
   refundLists,
   longLists,
   ties: [[0n, 1n], [1n, 1n], [40000n, 7n], [max(64), max(24)]].map(([epoch, nodeId]) => ({ epoch, nodeId, tie: tie(epoch, nodeId) })),
