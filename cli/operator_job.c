@@ -2,6 +2,7 @@
 
 #include "clock.h"
 
+#include <pennypost_shards.h>
 #include <pp/chain_contract.h>
 
 #include <inttypes.h>
@@ -185,6 +186,17 @@ void cli_operator_claims_close(struct cli_operator_job *o)
     o->claims = NULL;
 }
 
+/* NODE-115: lanes whose journal is lost are claimed by nobody, and that must not look like success. */
+static void left_out_look(struct cli_operator_job *o)
+{
+    uint8_t there[PP_SHARDS_MAX];
+    size_t count = 0;
+    o->left_out[0] = '\0';
+    if (pp_shards_list(o->data_dir, there, &count) == PP_OK && count > 0 &&
+        pp_shards_whole(o->data_dir, o->left_out, sizeof o->left_out) == PP_BAD_CONFIG)
+        cli_warn(o->cli, "its lanes are left out: %s", o->left_out);
+}
+
 bool cli_operator_claims_open(struct cli_operator_job *o)
 {
     char reason[256] = "";
@@ -194,6 +206,7 @@ bool cli_operator_claims_open(struct cli_operator_job *o)
         return false;
     }
     pp_claims_head(o->claims, &o->head);
+    left_out_look(o);
     if (!o->head.part)
         return true;
     cli_operator_claims_close(o);

@@ -20,6 +20,7 @@ struct cli_operator_job {
     uint64_t until_ms;
     struct pp_claims *claims; /* borrowed from the verb */
     struct pp_claims_head head;
+    char left_out[256]; /* NODE-115: a shard's folder without a journal; "": all shards are here */
     struct pp_chain_job *job;
     struct pp_settle_result result;
     uint64_t decimals;

@@ -17,6 +17,10 @@ static int settle(struct cli_operator_job *o)
     answer.decimals = (unsigned)o->decimals;
     cli_put_number(&answer, "node_id", "node", o->head.node_id);
     cli_put_operator_job(o, &answer);
+    if (o->left_out[0]) {
+        cli_put_text(&answer, "left_out", "left out", o->left_out);
+        status = CLI_FAILED;
+    }
     (void)cli_answer_print(&answer);
     return status;
 }

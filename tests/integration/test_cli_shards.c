@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -215,7 +216,7 @@ static struct pp_chain_lane lane_on_chain(const struct world *world, uint32_t la
     return found;
 }
 
-/* NODE-105, NODE-109: one report settles the lanes of both shards; verify finds nothing in either; one shard by itself is not
+/* NODE-105, NODE-109, NODE-115: one report settles the lanes of both shards; verify finds nothing in either; one shard by itself is not
  * settled, for it would leave out the others. */
 START_TEST(settle__two_shards__both_lanes_by_one_report)
 {
@@ -244,6 +245,16 @@ START_TEST(settle__two_shards__both_lanes_by_one_report)
     ck_assert_int_eq(status, 0);
     ck_assert_uint_eq(pp_json_u64(answer, "stamps"), 6);
     ck_assert_uint_ge(pp_json_u64(answer, "reports"), 1);
+    json_decref(answer);
+    snprintf(one, sizeof one, "%s/shard-002", world.data); /* NODE-115: what it can is done, and what it cannot is told */
+    ck_assert_int_eq(mkdir(one, 0700), 0);
+    answer = operator_run(&world.w, "settle", world.data, &status);
+    ck_assert_int_eq(status, 1);
+    ck_assert_ptr_nonnull(strstr(pp_json_text(answer, "left_out"), "shard-002"));
+    json_decref(answer);
+    ck_assert_int_eq(rmdir(one), 0);
+    answer = operator_run(&world.w, "settle", world.data, &status);
+    ck_assert_int_ne(status, 1);
     json_decref(answer);
     payer_world_done(&world.w);
 }
