@@ -58,7 +58,7 @@ void pp_chain_view_resume(struct pp_chain_view *view, const struct pp_chain_bloc
 
 /* ---- blocks ---- */
 
-static enum pp_error give_conflict(struct pp_chain_view *view, const struct pp_chain_block *latest,
+static enum pp_error give_conflict(struct pp_chain_view *view, const struct pp_chain_block *latest, bool *given,
                                    pp_chain_sink *sink, void *context)
 {
     const struct pp_chain_event event = {
@@ -69,10 +69,16 @@ static enum pp_error give_conflict(struct pp_chain_view *view, const struct pp_c
         .finalized_time_s = view->final.time_s,
         .finalized_hash = view->final.hash,
     };
-    if (!view->conflict)
+    if (!*given)
         PP_TRY(sink(context, &event));
-    view->conflict = true;
-    return PP_CHAIN_REORG;
+    *given = true;
+    return PP_OK;
+}
+
+enum pp_error pp_chain_view_disagree(struct pp_chain_view *view, const struct pp_chain_block *latest,
+                                     pp_chain_sink *sink, void *context)
+{
+    return give_conflict(view, latest, &view->disagreement, sink, context);
 }
 
 enum pp_error pp_chain_view_check(struct pp_chain_view *view, const struct pp_chain_block *latest,
@@ -86,8 +92,10 @@ enum pp_error pp_chain_view_check(struct pp_chain_view *view, const struct pp_ch
     if (!view->has_final)
         return PP_OK;
     PP_ASSERT(anchor);
-    if (!pp_hash_eq(&anchor->hash, &view->final.hash))
-        return give_conflict(view, latest, sink, context); /* VIEW-011 */
+    if (!pp_hash_eq(&anchor->hash, &view->final.hash)) {
+        PP_TRY(give_conflict(view, latest, &view->conflict, sink, context)); /* VIEW-011 */
+        return PP_CHAIN_REORG;
+    }
     view->conflict = false;
     return finalized->number < view->final.number ? PP_CHAIN_STALE : PP_OK; /* VIEW-012 */
 }
@@ -446,7 +454,9 @@ enum pp_error pp_chain_view_head(struct pp_chain_view *view, const struct pp_cha
         .last_report_block = report->block_number,
         .last_report_end_s = report->end_time_s,
     };
-    return sink(context, &event);
+    PP_TRY(sink(context, &event));
+    view->disagreement = false;
+    return PP_OK;
 }
 
 bool pp_chain_view_wants_state(const struct pp_chain_event *event)

@@ -1,5 +1,6 @@
 #include "chain/chain_logs.h"
 
+#include "chain/chain_agree.h"
 #include "chain/chain_transport.h"
 
 #include <inttypes.h>
@@ -218,7 +219,8 @@ static enum pp_error logs_resolve(struct chain_poll *poll, struct chain_batch *b
     return error;
 }
 
-enum pp_error chain_logs_read(struct chain_poll *poll, uint64_t from, uint64_t to, struct chain_batch *out)
+enum pp_error chain_logs_read(struct chain_poll *poll, uint64_t from, uint64_t to, bool is_final,
+                              struct chain_batch *out)
 {
     struct pp_hash topics[CHAIN_LOGS_TOPICS];
     struct pp_rpc_filter filter = chain_logs_filter(poll, topics);
@@ -232,6 +234,8 @@ enum pp_error chain_logs_read(struct chain_poll *poll, uint64_t from, uint64_t t
     enum pp_error error = chain_check(poll, out);
     if (error == PP_OK)
         error = blooms_check(poll, from, to);
+    if (error == PP_OK && is_final)
+        error = chain_agree_logs(poll, &filter, out->logs, out->count);
     if (error == PP_OK)
         error = logs_resolve(poll, out);
     if (error != PP_OK) {

@@ -20,8 +20,8 @@ struct chain_batch {
 struct pp_rpc_filter chain_logs_filter(const struct chain_poll *poll,
                                        struct pp_hash topics[CHAIN_LOGS_TOPICS]);
 
-/* from..to, both included. from above to: none. On an error *out is empty. */
-PP_MUST_CHECK enum pp_error chain_logs_read(struct chain_poll *poll, uint64_t from, uint64_t to,
+/* from..to, both included. from above to: none. is_final: the other endpoints must say the same. On an error *out is empty. */
+PP_MUST_CHECK enum pp_error chain_logs_read(struct chain_poll *poll, uint64_t from, uint64_t to, bool is_final,
                                             struct chain_batch *out);
 
 #endif

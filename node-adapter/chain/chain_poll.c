@@ -1,5 +1,6 @@
 #include "chain/chain_poll.h"
 
+#include "chain/chain_agree.h"
 #include "chain/chain_logs.h"
 #include "chain/chain_mark.h"
 #include "chain/chain_transport.h"
@@ -43,7 +44,7 @@ static enum pp_error complete(struct chain_poll *poll, struct pp_chain_event *ev
     return PP_OK;
 }
 
-static enum pp_error gather(void *context, const struct pp_chain_event *event)
+enum pp_error chain_poll_gather(void *context, const struct pp_chain_event *event)
 {
     struct chain_poll *poll = context;
     if (poll->event_count == EVENTS_MAX)
@@ -86,8 +87,12 @@ static enum pp_error contract_check(struct chain_poll *poll)
     const struct pp_chain_expected *expected = &poll->config.expected;
     const struct pp_contract at = pp_contract_in(&poll->contract, &poll->latest.hash);
     struct pp_rpc *rpc = poll->contract.rpc;
+    size_t code_length;
     if (poll->contract_checked)
         return PP_OK;
+    PP_TRY(pp_rpc_code(rpc, &poll->contract.address, &poll->latest.hash, &poll->code, &code_length));
+    if (code_length == 0) /* WATCH-030 */
+        return rpc_fail(rpc, PP_CONTRACT_MISMATCH, "there is no contract at the configured address");
     PP_TRY(pp_contract_timers(&at, &poll->timers));
     PP_TRY(pp_contract_token(&at, &poll->token));
     if (expected->epoch_seconds && poll->timers.epoch != expected->epoch_seconds)
@@ -141,8 +146,8 @@ static enum pp_error blocks_ask(struct chain_poll *poll, struct pp_rpc_block *ou
     PP_TRY(anchor_ask(poll, &anchor));
     poll->latest = out_latest->block;
     poll->finalized = finalized.block;
-    enum pp_error error =
-        pp_chain_view_check(&poll->view, &poll->latest, &finalized.block, &anchor.block, gather, poll);
+    enum pp_error error = pp_chain_view_check(&poll->view, &poll->latest, &finalized.block, &anchor.block,
+                                              chain_poll_gather, poll);
     if (error == PP_CHAIN_REORG) {
         PP_TRY(hand_over(poll));
         return rpc_fail(rpc, error, "block %" PRIu64 " was final, and is another one now",
@@ -184,11 +189,11 @@ static enum pp_error final_range(struct chain_poll *poll)
     enum pp_error error;
     do {
         PP_TRY(range_end(poll, from, span, &upto));
-        error = chain_logs_read(poll, from, upto.number, &batch);
+        error = chain_logs_read(poll, from, upto.number, true, &batch);
         span /= 2;
     } while (error == PP_TOO_MANY && span > 0);
     PP_TRY(error);
-    error = pp_chain_view_final(&poll->view, &upto, batch.logs, batch.count, gather, poll);
+    error = pp_chain_view_final(&poll->view, &upto, batch.logs, batch.count, chain_poll_gather, poll);
     free(batch.logs);
     PP_TRY(error);
     return commit(poll);
@@ -208,11 +213,12 @@ static enum pp_error recent_part(struct chain_poll *poll, uint64_t from, uint64_
     enum pp_error error;
     do {
         *out_upto = poll->latest.number - from < span ? poll->latest.number : from + span - 1;
-        error = chain_logs_read(poll, from, *out_upto, &batch);
+        error = chain_logs_read(poll, from, *out_upto, false, &batch);
         span /= 2;
     } while (error == PP_TOO_MANY && span > 0);
     PP_TRY(error);
-    error = pp_chain_view_recent(&poll->view, &poll->latest, batch.logs, batch.count, gather, poll);
+    error =
+        pp_chain_view_recent(&poll->view, &poll->latest, batch.logs, batch.count, chain_poll_gather, poll);
     free(batch.logs);
     return error;
 }
@@ -237,7 +243,7 @@ static enum pp_error recent_ranges(struct chain_poll *poll)
     for (uint64_t from = poll->view.final.number + 1, upto; from <= poll->latest.number; from = upto + 1)
         PP_TRY(recent_part(poll, from, &upto));
     PP_TRY(latest_check(poll));
-    PP_TRY(pp_chain_view_recent_end(&poll->view, &poll->latest, gather, poll));
+    PP_TRY(pp_chain_view_recent_end(&poll->view, &poll->latest, chain_poll_gather, poll));
     return commit(poll);
 }
 
@@ -250,7 +256,7 @@ static enum pp_error head(struct chain_poll *poll)
     if (poll->finalized.number >= poll->config.start_block)
         PP_TRY(pp_contract_pool(&finalized, PP_RPC_AT_LATEST, &pool));
     PP_TRY(pp_contract_last_report(&latest, PP_RPC_AT_LATEST, &report));
-    PP_TRY(pp_chain_view_head(&poll->view, &poll->latest, &pool, &report, gather, poll));
+    PP_TRY(pp_chain_view_head(&poll->view, &poll->latest, &pool, &report, chain_poll_gather, poll));
     return hand_over(poll);
 }
 
@@ -262,6 +268,7 @@ static enum pp_error look(struct chain_poll *poll)
     struct pp_rpc_block latest;
     PP_TRY(blocks_ask(poll, &latest));
     PP_TRY(contract_check(poll));
+    PP_TRY(chain_agree_blocks(poll));
     if (poll->finalized.number > next_final(poll) &&
         poll->finalized.number - next_final(poll) >=
             PP_CHAIN_RANGE_BLOCKS) { /* takes its time: what was the latest is old then */
@@ -282,7 +289,7 @@ static enum pp_error turn(struct chain_poll *poll)
     return head(poll);
 }
 
-enum pp_error chain_poll_turn(struct chain_poll *poll)
+static enum pp_error turn_steady(struct chain_poll *poll)
 {
     enum pp_error error = PP_OK;
     for (unsigned i = 0; i < LATEST_MOVES_MAX; i++) {
@@ -293,6 +300,32 @@ enum pp_error chain_poll_turn(struct chain_poll *poll)
     if (error != PP_OK)
         poll->contract_checked = poll->history_proven =
             false; /* the next answer may come from another node */
+    return error;
+}
+
+/* What another endpoint may do better. */
+static bool is_of_endpoint(const struct chain_poll *poll, enum pp_error error)
+{
+    return error == PP_CHAIN_DOWN || error == PP_CHAIN_NONSENSE || error == PP_CHAIN_REFUSED ||
+           error == PP_CHAIN_STALE || error == PP_CHAIN_PRUNED ||
+           (error == PP_CHAIN_REORG && !poll->view.conflict);
+}
+
+/* WATCH-021: one endpoint for a turn, the most preferred that does not rest. */
+enum pp_error chain_poll_turn(struct chain_poll *poll)
+{
+    struct pp_rpc *rpc = poll->contract.rpc;
+    enum pp_error error;
+    pp_rpc_choose(rpc);
+    do {
+        error = turn_steady(poll);
+        if (error == PP_OK)
+            pp_rpc_judge(rpc, PP_OK, poll->latest.number, poll->finalized.number);
+        else if (is_of_endpoint(poll, error))
+            pp_rpc_judge(rpc, error, 0, 0);
+    } while (is_of_endpoint(poll, error) && pp_rpc_choose_next(rpc));
+    if (error == PP_ENDPOINTS_DISAGREE)
+        PP_TRY(hand_over(poll));
     return error;
 }
 

@@ -8,6 +8,14 @@
 
 #include <pp/chain_contract.h>
 
+/* Two endpoints that disagreed: nothing is believed until both were heard, and agree. */
+struct chain_dispute {
+    bool is_open;
+    bool is_about_logs;
+    size_t a, b;
+    char reason[PP_RPC_TEXT_MAX];
+};
+
 struct chain_poll {
     struct pp_chain_watch_config config; /* strings are the owner's */
     struct pp_contract contract;
@@ -20,8 +28,12 @@ struct chain_poll {
     struct pp_address token;
     struct pp_chain_block latest; /* of the turn */
     struct pp_chain_block finalized;
-    struct chain_recent recent; /* headers: the latest and what is below it */
-    bool history_proven;        /* the node was seen to have old entries */
+    struct chain_recent recent;        /* headers: the latest and what is below it */
+    bool history_proven;               /* the node was seen to have old entries */
+    struct pp_hash code;               /* of the contract, as the current endpoint has it */
+    bool agrees[PP_RPC_ENDPOINTS_MAX]; /* in this turn, with the current one, about the finalized block */
+    bool code_compared[PP_RPC_ENDPOINTS_MAX]; /* with poll->code */
+    struct chain_dispute dispute;
     uint8_t *mark; /* as last stored */
     size_t mark_length;
 };
@@ -30,6 +42,9 @@ struct chain_poll {
 PP_MUST_CHECK enum pp_error
 chain_poll_init(struct chain_poll *poll, const struct pp_chain_watch_config *config, bool *out_started_anew);
 void chain_poll_done(struct chain_poll *poll);
+
+/* The view's sink; context: the poll. */
+enum pp_error chain_poll_gather(void *context, const struct pp_chain_event *event);
 
 /* One turn. On an error pp_rpc_reason(poll->contract.rpc) may say more. */
 PP_MUST_CHECK enum pp_error chain_poll_turn(struct chain_poll *poll);

@@ -65,13 +65,7 @@ enum pp_error pp_rpc_chain_id(struct pp_rpc *rpc, uint64_t *out)
 
 enum pp_error pp_rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id)
 {
-    uint64_t actual = 0; /* gcc cannot see that an error returns before it is read */
-    PP_TRY(pp_rpc_chain_id(rpc, &actual));
-    if (actual != chain_id)
-        return rpc_fail(rpc, PP_CHAIN_WRONG_ID,
-                        "the configured chain is %" PRIu64 ", the node is of chain %" PRIu64, chain_id,
-                        actual);
-    return PP_OK;
+    return rpc_expect_chain(rpc, chain_id);
 }
 
 /* ---- blocks ---- */
@@ -145,7 +139,7 @@ static enum pp_error refused_of_block(struct pp_rpc *rpc, const struct pp_hash *
         found = pp_rpc_block_at(rpc, asked.block.number, &canonical);
     if (found == PP_NOT_FOUND || (found == PP_OK && !pp_hash_eq(&canonical.block.hash, hash)))
         return rpc_fail(rpc, PP_CHAIN_REORG, "a block changed while it was read");
-    return rpc_fail(rpc, error, "%s", reason);
+    return rpc_fail_again(rpc, error, reason);
 }
 
 /* The yellow paper's M3:2048: three bits, each by eleven bits of the item's Keccak-256. */
@@ -433,7 +427,7 @@ static enum pp_error send_refused(struct pp_rpc *rpc)
     return PP_TX_REFUSED;
 }
 
-enum pp_error pp_rpc_send(struct pp_rpc *rpc, const uint8_t *raw, size_t length, const struct pp_hash *hash)
+static enum pp_error send_one(struct pp_rpc *rpc, const uint8_t *raw, size_t length, const struct pp_hash *hash)
 {
     static const char method[] = "eth_sendRawTransaction";
     json_t *result;
@@ -445,6 +439,24 @@ enum pp_error pp_rpc_send(struct pp_rpc *rpc, const uint8_t *raw, size_t length,
     bool good = chain_value_bytes(result, told.bytes, 32) && pp_hash_eq(&told, hash);
     json_decref(result);
     return good ? PP_OK : nonsense(rpc, method, "the hash");
+}
+
+/* RPC-014: one that took it is enough; else what the first said counts. */
+enum pp_error pp_rpc_send(struct pp_rpc *rpc, const uint8_t *raw, size_t length, const struct pp_hash *hash)
+{
+    size_t first = pp_rpc_current(rpc), count = pp_rpc_endpoints(rpc);
+    char reason[PP_RPC_TEXT_MAX];
+    bool was_turn = rpc_pin(rpc, true);
+    enum pp_error outcome = send_one(rpc, raw, length, hash);
+    snprintf(reason, sizeof reason, "%s", pp_rpc_reason(rpc));
+    for (size_t i = 1; i < count; i++) {
+        pp_rpc_use(rpc, (first + i) % count);
+        if (send_one(rpc, raw, length, hash) == PP_OK)
+            outcome = PP_OK;
+    }
+    pp_rpc_use(rpc, first);
+    (void)rpc_pin(rpc, was_turn);
+    return outcome == PP_OK ? PP_OK : rpc_fail_again(rpc, outcome, reason);
 }
 
 void pp_rpc_receipt_done(struct pp_rpc_receipt *receipt)

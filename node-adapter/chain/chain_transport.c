@@ -1,12 +1,17 @@
 #include "chain/chain_transport.h"
 
+#include "chain/chain_endpoints.h"
 #include "chain/chain_json.h"
 
+#include <pp/assert.h>
+
 #include <curl/curl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define TIMEOUT_MS_DEFAULT 10000u
 #define CONNECT_MS_MAX 5000u
@@ -16,8 +21,11 @@ struct pp_rpc {
     CURL *curl; /* NULL: carrier */
     struct curl_slist *headers;
     const struct pp_rpc_carrier *carrier;
-    char *url;   /* for the carrier */
-    long status; /* of the last answer */
+    struct rpc_endpoints endpoints;
+    bool is_turn;      /* one endpoint, and no other, answers */
+    size_t first;      /* of the turn, or of the question */
+    uint64_t chain_id; /* expected; 0: of any chain */
+    long status;       /* of the last answer */
     uint64_t next_id;
     atomic_bool interrupted;
     char *answer;
@@ -40,9 +48,19 @@ static void copy_printable(char *out, size_t capacity, const char *text)
 enum pp_error rpc_fail(struct pp_rpc *rpc, enum pp_error error, const char *format, ...)
 {
     va_list arguments;
+    size_t head = 0;
+    if (rpc->endpoints.count > 1)
+        head = (size_t)snprintf(rpc->reason, sizeof rpc->reason,
+                                "%s: ", rpc->endpoints.list[rpc->endpoints.current].health.name);
     va_start(arguments, format);
-    vsnprintf(rpc->reason, sizeof rpc->reason, format, arguments);
+    vsnprintf(rpc->reason + head, sizeof rpc->reason - head, format, arguments);
     va_end(arguments);
+    return error;
+}
+
+enum pp_error rpc_fail_again(struct pp_rpc *rpc, enum pp_error error, const char *reason)
+{
+    snprintf(rpc->reason, sizeof rpc->reason, "%s", reason);
     return error;
 }
 
@@ -92,18 +110,12 @@ void pp_rpc_interrupt(struct pp_rpc *rpc)
     atomic_store(&rpc->interrupted, true);
 }
 
-static bool is_http(const char *url)
-{
-    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
-}
-
-static bool options_set(struct pp_rpc *rpc, const char *url, uint32_t timeout_ms)
+static bool options_set(struct pp_rpc *rpc, uint32_t timeout_ms)
 {
     CURL *curl = rpc->curl;
     long total = timeout_ms ? (long)timeout_ms : (long)TIMEOUT_MS_DEFAULT;
     long connect = total < (long)CONNECT_MS_MAX ? total : (long)CONNECT_MS_MAX;
-    return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+    return curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -117,26 +129,28 @@ static bool options_set(struct pp_rpc *rpc, const char *url, uint32_t timeout_ms
            curl_easy_setopt(curl, CURLOPT_XFERINFODATA, rpc) == CURLE_OK;
 }
 
-static bool http_open(struct pp_rpc *rpc, const char *url, uint32_t timeout_ms)
+static bool http_open(struct pp_rpc *rpc, uint32_t timeout_ms)
 {
     rpc->curl = curl_easy_init();
     rpc->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    return rpc->curl && rpc->headers && options_set(rpc, url, timeout_ms);
+    return rpc->curl && rpc->headers && options_set(rpc, timeout_ms);
 }
 
 enum pp_error pp_rpc_open_over(const struct pp_rpc_carrier *carrier, const char *url, uint32_t timeout_ms,
                                struct pp_rpc **out)
 {
-    if (!url || !is_http(url))
+    if (!url)
         return PP_BAD_CONFIG;
     struct pp_rpc *rpc = calloc(1, sizeof *rpc);
     if (!rpc)
         return PP_NO_MEMORY;
     rpc->carrier = carrier;
-    rpc->url = strdup(url);
-    if (!rpc->url || (!carrier && !http_open(rpc, url, timeout_ms))) {
+    enum pp_error error = rpc_endpoints_init(&rpc->endpoints, url);
+    if (error == PP_OK && !carrier && !http_open(rpc, timeout_ms))
+        error = PP_NO_MEMORY;
+    if (error != PP_OK) {
         pp_rpc_close(rpc);
-        return PP_NO_MEMORY;
+        return error;
     }
     *out = rpc;
     return PP_OK;
@@ -154,7 +168,7 @@ void pp_rpc_close(struct pp_rpc *rpc)
     if (rpc->curl)
         curl_easy_cleanup(rpc->curl);
     curl_slist_free_all(rpc->headers);
-    free(rpc->url);
+    rpc_endpoints_done(&rpc->endpoints);
     free(rpc->answer);
     free(rpc);
 }
@@ -169,7 +183,7 @@ static enum pp_error too_large(struct pp_rpc *rpc, const char *method)
 static enum pp_error carry(struct pp_rpc *rpc, const char *method, const char *body)
 {
     struct pp_rpc_reply reply = {0};
-    rpc->carrier->carry(rpc->carrier->context, rpc->url, body, &reply);
+    rpc->carrier->carry(rpc->carrier->context, rpc->endpoints.list[rpc->endpoints.current].url, body, &reply);
     bool fits = reply.length <= PP_RPC_ANSWER_MAX_BYTES;
     if (fits && reply.length > 0)
         (void)answer_take(reply.body, 1, reply.length, rpc);
@@ -187,7 +201,9 @@ static enum pp_error post(struct pp_rpc *rpc, const char *method, const char *bo
     rpc->answer_too_large = false;
     if (rpc->carrier)
         return carry(rpc, method, body);
-    if (curl_easy_setopt(rpc->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body)) != CURLE_OK ||
+    if (curl_easy_setopt(rpc->curl, CURLOPT_URL, rpc->endpoints.list[rpc->endpoints.current].url) !=
+            CURLE_OK ||
+        curl_easy_setopt(rpc->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body)) != CURLE_OK ||
         curl_easy_setopt(rpc->curl, CURLOPT_POSTFIELDS, body) != CURLE_OK)
         return rpc_fail(rpc, PP_NO_MEMORY, "%s", method);
     CURLcode code = curl_easy_perform(rpc->curl);
@@ -272,10 +288,18 @@ static enum pp_error answer_read(struct pp_rpc *rpc, const char *method, uint64_
     return error;
 }
 
-enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params, json_t **out_result)
+static uint64_t monotonic_ms(void)
 {
-    uint64_t id = ++rpc->next_id;
-    json_t *question = json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id, "method",
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* One question to the current endpoint. params stays the caller's. */
+static enum pp_error ask_current(struct pp_rpc *rpc, const char *method, json_t *params, json_t **out_result)
+{
+    uint64_t id = ++rpc->next_id, began_ms = monotonic_ms();
+    json_t *question = json_pack("{s:s, s:I, s:s, s:O}", "jsonrpc", "2.0", "id", (json_int_t)id, "method",
                                  method, "params", params);
     char *body = question ? json_dumps(question, JSON_COMPACT) : NULL;
     json_decref(question);
@@ -286,7 +310,122 @@ enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params, js
     free(body);
     if (error == PP_OK)
         error = answer_read(rpc, method, id, out_result);
+    rpc_endpoint_answered(&rpc->endpoints.list[rpc->endpoints.current], monotonic_ms() - began_ms);
     if (error == PP_OK)
         rpc->reason[0] = '\0';
     return error;
+}
+
+/* RPC-013: whoever answers must be of the chain, also the one that takes another's place. */
+static enum pp_error chain_ensure(struct pp_rpc *rpc)
+{
+    struct rpc_endpoint *endpoint = &rpc->endpoints.list[rpc->endpoints.current];
+    uint64_t chain_id;
+    json_t *result, *none = json_array();
+    if (rpc->chain_id == 0 || endpoint->is_of_chain) {
+        json_decref(none);
+        return PP_OK;
+    }
+    enum pp_error error = ask_current(rpc, "eth_chainId", none, &result);
+    json_decref(none);
+    PP_TRY(error);
+    bool good = chain_value_u64(result, &chain_id);
+    json_decref(result);
+    if (!good)
+        return rpc_fail(rpc, PP_CHAIN_NONSENSE, "eth_chainId: the number is not as it must be");
+    if (chain_id != rpc->chain_id)
+        return rpc_fail(rpc, PP_CHAIN_WRONG_ID,
+                        "the configured chain is %" PRIu64 ", the node is of chain %" PRIu64, rpc->chain_id,
+                        chain_id);
+    endpoint->is_of_chain = true;
+    return PP_OK;
+}
+
+enum pp_error rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id)
+{
+    rpc->chain_id = chain_id;
+    rpc->endpoints.list[rpc->endpoints.current].is_of_chain = false;
+    return chain_ensure(rpc);
+}
+
+/* RPC-012: outside a turn a question that is not answered goes to the next endpoint. */
+enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params, json_t **out_result)
+{
+    if (!params)
+        return rpc_fail(rpc, PP_NO_MEMORY, "%s", method);
+    if (!rpc->is_turn)
+        rpc->first = rpc->endpoints.current;
+    enum pp_error error;
+    for (;;) {
+        error = chain_ensure(rpc);
+        if (error == PP_OK)
+            error = ask_current(rpc, method, params, out_result);
+        if (rpc->is_turn || rpc->endpoints.count == 1 || atomic_load(&rpc->interrupted) ||
+            (error != PP_CHAIN_DOWN && error != PP_CHAIN_WRONG_ID))
+            break;
+        rpc_endpoint_failed(&rpc->endpoints.list[rpc->endpoints.current], error);
+        if (!rpc_endpoints_next(&rpc->endpoints, rpc->first, true))
+            break;
+    }
+    json_decref(params);
+    return error;
+}
+
+/* ---- turns ---- */
+
+bool rpc_pin(struct pp_rpc *rpc, bool is_turn)
+{
+    bool was = rpc->is_turn;
+    rpc->is_turn = is_turn;
+    return was;
+}
+
+size_t pp_rpc_endpoints(const struct pp_rpc *rpc)
+{
+    return rpc->endpoints.count;
+}
+
+void pp_rpc_endpoint(const struct pp_rpc *rpc, size_t at, struct pp_rpc_endpoint *out)
+{
+    PP_ASSERT(at < rpc->endpoints.count);
+    *out = rpc->endpoints.list[at].health;
+    out->is_current = at == rpc->endpoints.current;
+}
+
+void pp_rpc_choose(struct pp_rpc *rpc)
+{
+    rpc_endpoints_choose(&rpc->endpoints);
+    rpc->first = rpc->endpoints.current;
+    rpc->is_turn = true;
+}
+
+bool pp_rpc_choose_next(struct pp_rpc *rpc)
+{
+    return rpc_endpoints_next(&rpc->endpoints, rpc->first, false);
+}
+
+size_t pp_rpc_current(const struct pp_rpc *rpc)
+{
+    return rpc->endpoints.current;
+}
+
+void pp_rpc_use(struct pp_rpc *rpc, size_t at)
+{
+    PP_ASSERT(at < rpc->endpoints.count);
+    rpc->endpoints.current = at;
+}
+
+void pp_rpc_judge(struct pp_rpc *rpc, enum pp_error error, uint64_t latest, uint64_t finalized)
+{
+    struct rpc_endpoint *endpoint = &rpc->endpoints.list[rpc->endpoints.current];
+    if (error != PP_OK) {
+        rpc_endpoint_failed(endpoint, error);
+        return;
+    }
+    endpoint->health.error = PP_OK;
+    endpoint->health.failures = 0;
+    endpoint->health.rests = 0;
+    endpoint->health.latest = latest;
+    if (finalized != 0)
+        endpoint->health.finalized = finalized;
 }

@@ -10,6 +10,13 @@
 enum pp_error rpc_fail(struct pp_rpc *rpc, enum pp_error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Whether only the current endpoint is asked; returns what it was. */
+bool rpc_pin(struct pp_rpc *rpc, bool is_turn);
+/* The same with a reason that pp_rpc_reason gave before. */
+enum pp_error rpc_fail_again(struct pp_rpc *rpc, enum pp_error error, const char *reason);
+/* From now on nobody of another chain is asked; the current endpoint is at once. */
+PP_MUST_CHECK enum pp_error rpc_expect_chain(struct pp_rpc *rpc, uint64_t chain_id);
+
 /* Asks, and checks "jsonrpc", "id", and that there is exactly one of "result" and "error". params is taken over.
  * OK: *out_result is the caller's (json_decref). CHAIN_REFUSED: the node answered with an error, in rpc_refusal. */
 PP_MUST_CHECK enum pp_error rpc_ask(struct pp_rpc *rpc, const char *method, json_t *params,

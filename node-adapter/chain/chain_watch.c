@@ -30,6 +30,28 @@ static void trouble(struct pp_chain_watch *watch, enum pp_error error, const cha
         watch->poll.config.trouble(watch->poll.config.context, error, reason);
 }
 
+/* Told when it begins to fail and when it answers again. */
+static void endpoints_after(struct pp_chain_watch *watch)
+{
+    const struct pp_rpc *rpc = watch->poll.contract.rpc;
+    struct pp_chain_watch_status *status = &watch->status;
+    struct pp_rpc_endpoint changed[PP_RPC_ENDPOINTS_MAX];
+    size_t changed_count = 0;
+    pthread_mutex_lock(&watch->lock);
+    status->endpoint_count = pp_rpc_endpoints(rpc);
+    for (size_t i = 0; i < status->endpoint_count; i++) {
+        struct pp_rpc_endpoint now;
+        pp_rpc_endpoint(rpc, i, &now);
+        if (now.error != status->endpoints[i].error)
+            changed[changed_count++] = now;
+        status->endpoints[i] = now;
+    }
+    bool tells = watch->poll.config.endpoint && status->endpoint_count > 1 && !watch->stopping;
+    pthread_mutex_unlock(&watch->lock);
+    for (size_t i = 0; tells && i < changed_count; i++)
+        watch->poll.config.endpoint(watch->poll.config.context, &changed[i]);
+}
+
 static void status_after(struct pp_chain_watch *watch, enum pp_error error, const char *reason)
 {
     struct pp_chain_watch_status *status = &watch->status;
@@ -79,6 +101,7 @@ static void *run(void *context)
             memcpy(reason, words, strlen(words) + 1);
         }
         status_after(watch, error, reason);
+        endpoints_after(watch);
         pthread_mutex_lock(&watch->lock);
         bool stopping = watch->stopping;
         pthread_mutex_unlock(&watch->lock);

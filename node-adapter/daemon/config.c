@@ -13,7 +13,7 @@
 #define LINE_MAX_BYTES 1024
 #define RATES_FILE_MAX_BYTES (64u << 10)
 
-enum kind { TEXT, NUMBER, ADDRESS };
+enum kind { TEXT, NUMBER, ADDRESS, LIST /* of texts: may be given several times, and each time several */ };
 
 struct key {
     const char *name;
@@ -33,7 +33,8 @@ static const struct key keys[] = {
      "folder of the journal and the envelopes; made when missing"},
     {"listen", TEXT, AT(listen), 0, 0, "127.0.0.1:8480", "address and port; port 0 takes a free one"},
     {"realm", TEXT, AT(realm), 0, 0, "", "what challenges name; empty: address and port"},
-    {"rpc_url", TEXT, AT(rpc_url), 0, 0, NULL, "JSON-RPC of a node of the chain"},
+    {"rpc_url", LIST, AT(rpc_url), 0, 0, NULL,
+     "JSON-RPC of a node of the chain; several, the preferred first, by commas or lines"},
     {"chain_id", NUMBER, AT(chain_id), 1, JSON_MAX, NULL, "the chain's id"},
     {"contract", ADDRESS, AT(contract), 0, 0, NULL, "the escrow contract"},
     {"start_block", NUMBER, AT(start_block), 0, UINT64_MAX, "0", "the block of its deployment"},
@@ -108,6 +109,7 @@ struct place {
 struct load {
     struct pp_daemon_config config;
     bool given[KEYS];
+    bool given_by_argument[KEYS];
     char *reason;
 };
 
@@ -130,6 +132,20 @@ static bool parse_number(const char *text, uint64_t *out)
     return errno == 0 && *end == '\0';
 }
 
+/* One more element of a list. */
+static enum pp_error append(struct load *load, const struct place *place, const struct key *key,
+                            const char *value)
+{
+    char *list = (char *)&load->config + key->offset;
+    const size_t length = strlen(list);
+    if (value[0] == '\0')
+        return refuse(load, place, key->name, "empty");
+    if (length + 1 + strlen(value) >= PP_CONFIG_LIST_MAX)
+        return refuse(load, place, key->name, "too long");
+    snprintf(list + length, PP_CONFIG_LIST_MAX - length, "%s%s", length > 0 ? "," : "", value);
+    return PP_OK;
+}
+
 static enum pp_error set(struct load *load, const struct place *place, const struct key *key,
                          const char *value)
 {
@@ -142,6 +158,8 @@ static enum pp_error set(struct load *load, const struct place *place, const str
             return refuse(load, place, key->name, "too long");
         memcpy(field, value, strlen(value) + 1);
         return PP_OK;
+    case LIST:
+        return append(load, place, key, value);
     case NUMBER:
         if (!parse_number(value, &number))
             return refuse(load, place, key->name, "not a number");
@@ -196,7 +214,7 @@ static enum pp_error read_line(struct load *load, const struct place *place, cha
     const struct key *key = find_key(name);
     if (key == NULL)
         return refuse(load, place, name, "not a known key");
-    if (load->given[key - keys])
+    if (load->given[key - keys] && key->kind != LIST)
         return refuse(load, place, name, "given twice");
     load->given[key - keys] = true;
     return set(load, place, key, value);
@@ -246,7 +264,9 @@ static enum pp_error read_argument(struct load *load, const char *argument, cons
     value = value == NULL ? next : value + 1;
     if (value == NULL)
         return refuse(load, &place, name, "no value");
-    load->given[key - keys] = true;
+    if (key->kind == LIST && !load->given_by_argument[key - keys])
+        *((char *)&load->config + key->offset) = '\0'; /* the arguments' list replaces the file's */
+    load->given[key - keys] = load->given_by_argument[key - keys] = true;
     return set(load, &place, key, value);
 }
 

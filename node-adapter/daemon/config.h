@@ -14,13 +14,14 @@
 #include <stdio.h>
 
 #define PP_CONFIG_TEXT_MAX 512u
+#define PP_CONFIG_LIST_MAX 4096u /* eight addresses of 512 characters */
 #define PP_CONFIG_REASON_MAX 1024u
 
 struct pp_daemon_config {
     char data_dir[PP_CONFIG_TEXT_MAX];
     char listen[PP_CONFIG_TEXT_MAX]; /* ADDRESS:PORT */
     char realm[PP_CONFIG_TEXT_MAX];  /* "": what it listens on */
-    char rpc_url[PP_CONFIG_TEXT_MAX];
+    char rpc_url[PP_CONFIG_LIST_MAX]; /* several, separated by commas */
     char operator_key[PP_CONFIG_TEXT_MAX];
     char receipt_key[PP_CONFIG_TEXT_MAX];
     char passphrase_file[PP_CONFIG_TEXT_MAX];

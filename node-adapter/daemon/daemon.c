@@ -171,6 +171,15 @@ static void on_chain_trouble(void *context, enum pp_error error, const char *rea
            pp_log_text("reason", reason));
 }
 
+static void on_chain_endpoint(void *context, const struct pp_rpc_endpoint *endpoint)
+{
+    const struct watched *watched = context;
+    pp_log(&watched->daemon->log, endpoint->error == PP_OK ? PP_LOG_INFO : PP_LOG_WARN, "chain endpoint",
+           pp_log_text("endpoint", endpoint->name), pp_log_error(endpoint->error),
+           pp_log_number("failures", endpoint->failures), pp_log_number("latest", endpoint->latest),
+           pp_log_number("latency_ms", endpoint->latency_ms));
+}
+
 static enum pp_error open_watch(struct daemon *d, uint32_t lane, const char *folder, struct watched *out)
 {
     const struct pp_daemon_config *c = d->config;
@@ -192,6 +201,7 @@ static enum pp_error open_watch(struct daemon *d, uint32_t lane, const char *fol
                      .operator_key = d->operator_address},
         .events = on_chain_events,
         .trouble = on_chain_trouble,
+        .endpoint = on_chain_endpoint,
         .context = out,
     };
     return pp_chain_watch_open(&watch, &out->watch);
@@ -229,12 +239,18 @@ static enum pp_error open_watches(struct daemon *d)
 static void chain_status(void *context, struct pp_http_chain_status *out)
 {
     struct daemon *d = context;
-    *out = (struct pp_http_chain_status){PP_OK, true};
+    *out = (struct pp_http_chain_status){.error = PP_OK, .ready = true};
     for (size_t i = 0; i < d->watched_count; i++) {
         struct pp_chain_watch_status status;
         pp_chain_watch_status(d->watched[i].watch, &status);
-        if (out->error == PP_OK)
+        if (i == 0) {
+            out->endpoint_count = status.endpoint_count;
+            memcpy(out->endpoints, status.endpoints, sizeof out->endpoints);
+        }
+        if (out->error == PP_OK && status.error != PP_OK) {
             out->error = status.error;
+            memcpy(out->reason, status.reason, sizeof out->reason);
+        }
         out->ready = out->ready && status.ready;
     }
 }
@@ -503,7 +519,7 @@ static enum pp_error open_parts(struct daemon *d)
     PP_TRY(open_nodes(d));
     enum pp_error error = open_watches(d);
     if (error != PP_OK)
-        say_error(d, "chain watch", error, d->config->rpc_url);
+        say_error(d, "chain watch", error, "rpc_url: one to eight addresses, http or https, separated by commas");
     if (error == PP_OK)
         error = open_peers(d);
     return error == PP_OK ? open_tower(d) : error;

@@ -12,6 +12,7 @@
 #include "http/http_server.h"
 
 #include <pennypost_shards.h>
+#include <pp/chain_rpc.h>
 #include <pp/chain_tower.h>
 
 #define PP_HTTP_DELETES_MAX PP_LEAVES_MAX
@@ -24,6 +25,9 @@ struct pp_replica_store;
 struct pp_http_chain_status {
     enum pp_error error;
     bool ready;
+    char reason[PP_RPC_TEXT_MAX];
+    struct pp_rpc_endpoint endpoints[PP_RPC_ENDPOINTS_MAX];
+    size_t endpoint_count;
 };
 
 struct pp_http_api_config {

@@ -115,10 +115,30 @@ static void print_tower(const struct pp_http_api *api, struct pp_text *out)
     pp_text_add(out, "}");
 }
 
+/* Addresses by scheme and host only (RPC-004). */
+static void print_endpoints(const struct pp_http_chain_status *chain, struct pp_text *out)
+{
+    for (size_t i = 0; i < chain->endpoint_count; i++) {
+        const struct pp_rpc_endpoint *endpoint = &chain->endpoints[i];
+        pp_text_add(out, i == 0 ? ",\"endpoints\":[{\"name\":" : ",{\"name\":");
+        pp_text_string(out, endpoint->name);
+        pp_text_add(out, ",\"error\":");
+        pp_text_string(out, pp_error_name(endpoint->error));
+        print_number(out, ",\"failures\":", endpoint->failures);
+        print_number(out, ",\"latest\":", endpoint->latest);
+        print_number(out, ",\"finalized\":", endpoint->finalized);
+        print_number(out, ",\"latency_ms\":", endpoint->latency_ms);
+        print_number(out, ",\"rests\":", endpoint->rests);
+        print_bool(out, ",\"current\":", endpoint->is_current);
+        pp_text_add(out, "}");
+    }
+    pp_text_add(out, chain->endpoint_count > 0 ? "]" : ",\"endpoints\":[]");
+}
+
 static void status_run(struct pp_http_job *job)
 {
     struct pp_node_status node;
-    struct pp_http_chain_status chain = {PP_OK, false};
+    struct pp_http_chain_status chain = {.error = PP_OK};
     struct pp_text *out = pp_http_exchange_answer(job->exchange);
     const struct pp_http_api *api = job->api;
     pp_http_node_status(api, &node);
@@ -144,6 +164,9 @@ static void status_run(struct pp_http_job *job)
     print_bool(out, ",\"ready\":", chain.ready);
     pp_text_add(out, ",\"error\":");
     pp_text_string(out, pp_error_name(chain.error));
+    pp_text_add(out, ",\"reason\":");
+    pp_text_string(out, chain.reason);
+    print_endpoints(&chain, out);
     print_number(out, "},\"store\":{\"used_bytes\":", node.store_used_bytes);
     print_number(out, ",\"map_bytes\":", node.store_map_bytes);
     print_bool(out, ",\"full\":", node.store_full);

@@ -51,7 +51,7 @@ static uint64_t world_now(void *context)
 static void chain_status(void *context, struct pp_http_chain_status *out)
 {
     (void)context;
-    *out = (struct pp_http_chain_status){PP_OK, true};
+    *out = (struct pp_http_chain_status){.error = PP_OK, .ready = true};
 }
 
 /* The chain's view, fresh as of now. */

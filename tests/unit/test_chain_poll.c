@@ -21,7 +21,8 @@ struct lies {
     const char *logs;            /* JSON */
     const char *nonsense_method; /* answers 7 */
     bool claimed_above;          /* the pool paid out more than it has */
-    bool no_contract;
+    bool no_contract, other_code;
+    bool down;
     bool blooms;       /* every header announces entries of everybody */
     bool pruned;       /* but no block has any */
     bool left_out;     /* the range has none, the block by its hash has */
@@ -136,6 +137,8 @@ static struct pp_fake_answer answer(void *context, const struct pp_fake_question
 {
     struct lies *lies = context;
     char id[32];
+    if (lies->down)
+        return (struct pp_fake_answer){.status = 503};
     if (lies->nonsense_method && strcmp(question->method, lies->nonsense_method) == 0)
         return pp_fake_result(question, "7");
     snprintf(id, sizeof id, "\"0x%lx\"", (unsigned long)(lies->chain_id ? lies->chain_id : 31337));
@@ -147,16 +150,20 @@ static struct pp_fake_answer answer(void *context, const struct pp_fake_question
         return answer_block_of(lies, question);
     if (strcmp(question->method, "eth_getLogs") == 0)
         return answer_logs(lies, question);
+    if (strcmp(question->method, "eth_getCode") == 0)
+        return pp_fake_result(question, lies->no_contract  ? "\"0x\""
+                                        : lies->other_code ? "\"0x02\""
+                                                           : "\"0x01\"");
     if (strcmp(question->method, "eth_call") == 0)
         return answer_call(lies, question);
     return pp_fake_error(question, -32601, "no such method", NULL);
 }
 
 struct rig {
-    struct lies lies;
-    struct pp_fake_rpc *fake;
+    struct lies lies, others[2];
+    struct pp_fake_rpc *fake, *other_fakes[2];
     struct chain_poll poll;
-    unsigned heads, others;
+    unsigned heads, others_told;
     struct pp_chain_event last;
     enum pp_error take; /* what the sink answers */
 };
@@ -168,20 +175,28 @@ static enum pp_error take(void *context, const struct pp_chain_event *events, si
         return rig->take;
     for (size_t i = 0; i < count; i++) {
         rig->heads += events[i].kind == PP_CHAIN_HEAD;
-        rig->others += events[i].kind != PP_CHAIN_HEAD;
+        rig->others_told += events[i].kind != PP_CHAIN_HEAD;
         rig->last = events[i];
     }
     return PP_OK;
 }
 
-static void rig_start(struct rig *rig)
+static void rig_start_several(struct rig *rig, unsigned others)
 {
     bool anew;
+    char urls[512];
     struct pp_address contract = {{[19] = 1}};
     *rig = (struct rig){.lies = {.latest = 20, .finalized = 10}};
     rig->fake = pp_fake_rpc_start(answer, &rig->lies);
+    int length = snprintf(urls, sizeof urls, "%s", pp_fake_rpc_url(rig->fake));
+    for (unsigned i = 0; i < others; i++) {
+        rig->others[i] = rig->lies;
+        rig->other_fakes[i] = pp_fake_rpc_start(answer, &rig->others[i]);
+        length += snprintf(urls + length, sizeof urls - (size_t)length, ",%s",
+                           pp_fake_rpc_url(rig->other_fakes[i]));
+    }
     struct pp_chain_watch_config config = {
-        .rpc_url = pp_fake_rpc_url(rig->fake),
+        .rpc_url = urls,
         .lane = LANE,
         .lanes_max = 4,
         .start_block = 1,
@@ -193,8 +208,16 @@ static void rig_start(struct rig *rig)
     ck_assert_ok(chain_poll_init(&rig->poll, &config, &anew));
 }
 
+static void rig_start(struct rig *rig)
+{
+    rig_start_several(rig, 0);
+}
+
 static void rig_stop(struct rig *rig)
 {
+    for (unsigned i = 0; i < 2; i++)
+        if (rig->other_fakes[i])
+            pp_fake_rpc_stop(rig->other_fakes[i]);
     chain_poll_done(&rig->poll);
     pp_fake_rpc_stop(rig->fake);
 }
@@ -210,7 +233,7 @@ START_TEST(poll__lies__named_error_and_recovery)
         {{.latest = 21, .finalized = 11, .chain_id = 1}, PP_CHAIN_WRONG_ID},
         {{.latest = 9, .finalized = 11}, PP_CHAIN_NONSENSE},
         {{.latest = 21, .finalized = 11, .latest_time = 5}, PP_CHAIN_NONSENSE},
-        {{.latest = 21, .finalized = 11, .no_contract = true}, PP_CONTRACT_MISMATCH},
+        {{.latest = 21, .finalized = 11, .no_contract = true}, PP_CONTRACT_MISMATCH}, /* WATCH-030 */
         {{.latest = 21, .finalized = 11, .claimed_above = true}, PP_CHAIN_NONSENSE},
         {{.latest = 21, .finalized = 11, .logs = "7"}, PP_CHAIN_NONSENSE},
         {{.latest = 21, .finalized = 11, .logs = "[{}]"}, PP_CHAIN_NONSENSE},
@@ -233,7 +256,7 @@ START_TEST(poll__lies__named_error_and_recovery)
         ck_assert_msg(error == cases[i].error, "case %zu: %s (%s), not %s", i, pp_error_name(error),
                       pp_rpc_reason(rig.poll.contract.rpc), pp_error_name(cases[i].error));
         ck_assert_uint_eq(rig.heads, 1);
-        ck_assert_uint_eq(rig.others, 0);
+        ck_assert_uint_eq(rig.others_told, 0);
         rig.lies = (struct lies){.latest = 22, .finalized = 12};
         ck_assert_ok(chain_poll_turn(&rig.poll));
         ck_assert_uint_eq(rig.heads, 2);
@@ -279,7 +302,7 @@ START_TEST(poll__another_history__conflict_until_it_is_back)
     rig.lies.fork = 1;
     ck_assert_error(chain_poll_turn(&rig.poll), PP_CHAIN_REORG);
     ck_assert_error(chain_poll_turn(&rig.poll), PP_CHAIN_REORG);
-    ck_assert_uint_eq(rig.others, 1);
+    ck_assert_uint_eq(rig.others_told, 1);
     ck_assert_int_eq(rig.last.kind, PP_CHAIN_CONFLICT);
     ck_assert_uint_eq(rig.heads, 1);
     rig.lies.fork = 0;
@@ -366,7 +389,7 @@ START_TEST(poll__one_channel_too_many__left_out_and_the_head_comes)
         rig.take = PP_OK;
         ck_assert_ok(chain_poll_turn(&rig.poll));
         ck_assert_uint_eq(rig.heads, round + 1);
-        ck_assert_uint_eq(rig.others, 0);
+        ck_assert_uint_eq(rig.others_told, 0);
         ck_assert_uint_eq(rig.last.block_number, 8);
         rig_stop(&rig);
     }
@@ -386,7 +409,136 @@ START_TEST(poll_wait__failures__doubled_to_a_minute)
 }
 END_TEST
 
+/* ---- several endpoints ---- */
+
+static struct pp_rpc_endpoint health(const struct rig *rig, size_t at)
+{
+    struct pp_rpc_endpoint out;
+    pp_rpc_endpoint(rig->poll.contract.rpc, at, &out);
+    return out;
+}
+
+/* Goal: a failing endpoint is passed over in the same turn, rests, and is preferred again afterwards (WATCH-021, RPC-015).
+ * Method: the first of two fails in each way that another may do better. */
+START_TEST(poll__endpoint_fails__next_one_is_read)
+{
+    static const struct {
+        struct lies lies;
+        enum pp_error error;
+    } cases[] = {
+        {{.latest = 21, .finalized = 11, .down = true}, PP_CHAIN_DOWN},
+        {{.latest = 21, .finalized = 11, .nonsense_method = "eth_getBlockByNumber"}, PP_CHAIN_NONSENSE},
+        {{.latest = 8, .finalized = 7}, PP_CHAIN_STALE},
+        {{.latest = 21, .finalized = 11, .blooms = true, .pruned = true}, PP_CHAIN_PRUNED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig rig;
+        rig_start_several(&rig, 1);
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert(health(&rig, 0).is_current);
+        rig.lies = cases[i].lies;
+        rig.others[0] = (struct lies){.latest = 22, .finalized = 12};
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert_uint_eq(rig.heads, 2);
+        ck_assert_uint_eq(rig.last.block_number, 22);
+        ck_assert(health(&rig, 1).is_current);
+        ck_assert_int_eq(health(&rig, 0).error, cases[i].error);
+        ck_assert_uint_eq(health(&rig, 0).rests, 2);
+        rig.lies = (struct lies){.latest = 23, .finalized = 13};
+        rig.others[0] = rig.lies;
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert(health(&rig, 1).is_current);
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert(health(&rig, 0).is_current);
+        ck_assert_int_eq(health(&rig, 0).error, PP_OK);
+        ck_assert_uint_eq(health(&rig, 0).latest, 23);
+        rig_stop(&rig);
+    }
+}
+END_TEST
+
+/* Goal: two endpoints that say different things about what is final freeze the lanes, once, and say which two said what,
+ * without what may be secret; nothing final is taken, and silence is no agreement (WATCH-020, WATCH-022, RPC-004). */
+START_TEST(poll__endpoints_disagree__conflict_until_both_agree)
+{
+    static const struct {
+        struct lies lies;
+        const char *reason;
+    } cases[] = {
+        {{.latest = 22, .finalized = 12, .fork = 1}, "the final block 12 has hash 0x"},
+        {{.latest = 22, .finalized = 12, .chain_id = 5}, "chain 31337, chain 5"},
+        {{.latest = 22, .finalized = 12, .other_code = true}, "code"},
+        {{.latest = 22, .finalized = 12, .no_contract = true}, "(0 bytes)"},
+        {{.latest = 22, .finalized = 12, .logs = ""}, "0, 1 entries in the final blocks 11 to 12"},
+    };
+    const struct lies truth = {.latest = 22, .finalized = 12};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig rig;
+        char log[1024];
+        struct pp_hash topic;
+        char topic_text[67];
+        pp_abi_topic(PP_LOG_CLOSE_REQUESTED, &topic);
+        pp_hex_print(topic.bytes, 32, topic_text);
+        rig_start_several(&rig, 2);
+        if (i != 2 && i != 3) /* code is compared once */
+            ck_assert_ok(chain_poll_turn(&rig.poll));
+        unsigned heads = rig.heads;
+        rig.lies = rig.others[0] = truth;
+        rig.others[1] = cases[i].lies;
+        snprintf(log, sizeof log,
+                 "[{\"address\":\"0x%040x\",\"blockNumber\":\"0xc\",\"blockHash\":\"0x%064x\","
+                 "\"transactionHash\":\"0x%064x\",\"logIndex\":\"0x0\",\"topics\":[\"0x%s\",\"0x%064x\"],"
+                 "\"data\":\"0x%064x\"}]",
+                 1u, 13u, 5u, topic_text, 7u, 9u);
+        if (cases[i].lies.logs)
+            rig.others[1].logs = log;
+        for (unsigned round = 0; round < 2; round++) {
+            ck_assert_error(chain_poll_turn(&rig.poll), PP_ENDPOINTS_DISAGREE);
+            const char *reason = pp_rpc_reason(rig.poll.contract.rpc);
+            ck_assert_msg(strstr(reason, cases[i].reason) && strstr(reason, "endpoint 1 (http://127.0.0.1") &&
+                              strstr(reason, "endpoint 3 (http://127.0.0.1") && !strstr(reason, "secret"),
+                          "%s", reason);
+        }
+        rig.others[1].down = true;
+        ck_assert_error(chain_poll_turn(&rig.poll), PP_ENDPOINTS_DISAGREE);
+        rig.others[1] = truth;
+        rig.others[1].down = true;
+        ck_assert_error(chain_poll_turn(&rig.poll), PP_ENDPOINTS_DISAGREE);
+        ck_assert_uint_eq(rig.heads, heads);
+        ck_assert_uint_eq(rig.others_told, 1);
+        ck_assert_int_eq(rig.last.kind, PP_CHAIN_CONFLICT);
+        ck_assert_uint_lt(rig.poll.view.final.number, 12);
+        rig.others[1] = truth;
+        ck_assert_ok(chain_poll_turn(&rig.poll));
+        ck_assert_uint_eq(rig.heads, heads + 1);
+        rig_stop(&rig);
+    }
+}
+END_TEST
+
+/* Goal: an endpoint that is behind is no disagreement, and is passed over when it is far behind (WATCH-023). */
+START_TEST(poll__endpoint_behind__no_disagreement_and_passed_over)
+{
+    struct rig rig;
+    rig_start_several(&rig, 1);
+    rig.others[0] = (struct lies){.latest = 9, .finalized = 5};
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    ck_assert_int_eq(health(&rig, 1).error, PP_CHAIN_STALE);
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    rig.others[0] = (struct lies){.latest = 20 + 121, .finalized = 12};
+    rig.lies.finalized = 11;
+    ck_assert_ok(chain_poll_turn(&rig.poll));
+    ck_assert(health(&rig, 1).is_current);
+    ck_assert_int_eq(health(&rig, 0).error, PP_CHAIN_STALE);
+    ck_assert_uint_eq(rig.last.block_number, 141);
+    rig_stop(&rig);
+}
+END_TEST
+
 PP_TESTS("chain_poll")
+PP_TEST(poll__endpoint_fails__next_one_is_read)
+PP_TEST(poll__endpoints_disagree__conflict_until_both_agree)
+PP_TEST(poll__endpoint_behind__no_disagreement_and_passed_over)
 PP_TEST(poll__lies__named_error_and_recovery)
 PP_TEST(poll__blooms_and_history__looked_into_once)
 PP_TEST(poll__another_history__conflict_until_it_is_back)

@@ -382,16 +382,14 @@ static struct pp_fake_answer answer_left(void *context, const struct pp_fake_que
  * (RPC-011). Method: calls, code and logs; the block is gone, is a side block, is canonical. */
 START_TEST(rpc_at_hash__block_left__reorg)
 {
-#define OTHER "{\"number\":\"0x10\",\"hash\":\"" HASH_2 "\",\"parentHash\":\"" HASH_2 "\",\"timestamp\":\"0x64\"}"
+#define OTHER                                                                                                \
+    "{\"number\":\"0x10\",\"hash\":\"" HASH_2 "\",\"parentHash\":\"" HASH_2 "\",\"timestamp\":\"0x64\"}"
     static const struct {
         const char *of_hash, *canonical;
         enum pp_error error;
     } cases[] = {
-        {"null", BLOCK, PP_CHAIN_REORG},
-        {BLOCK, OTHER, PP_CHAIN_REORG},
-        {BLOCK, "null", PP_CHAIN_REORG},
-        {BLOCK, BLOCK, PP_CHAIN_REFUSED},
-        {OTHER, BLOCK, PP_CHAIN_REFUSED},
+        {"null", BLOCK, PP_CHAIN_REORG},  {BLOCK, OTHER, PP_CHAIN_REORG},   {BLOCK, "null", PP_CHAIN_REORG},
+        {BLOCK, BLOCK, PP_CHAIN_REFUSED}, {OTHER, BLOCK, PP_CHAIN_REFUSED},
     };
     const struct pp_hash hash = pp_hash_of(HASH_1);
     for (size_t i = 0; i < 3 * sizeof cases / sizeof cases[0]; i++) {
@@ -602,7 +600,122 @@ START_TEST(rpc_open_over__carrier__same_checks)
 }
 END_TEST
 
+/* ---- several endpoints ---- */
+
+/* One of two nodes: its chain, what it says of a transaction, and what it was asked. */
+struct twin {
+    const char *chain_id; /* JSON */
+    const char *refusal;  /* of a transaction; NULL: taken */
+    int status;
+    unsigned chain_ids, blocks, sends;
+};
+
+static struct pp_fake_answer answer_twin(void *context, const struct pp_fake_question *question)
+{
+    struct twin *twin = context;
+    bool sends = strcmp(question->method, "eth_sendRawTransaction") == 0;
+    bool chain = strcmp(question->method, "eth_chainId") == 0;
+    twin->chain_ids += chain;
+    twin->sends += sends;
+    twin->blocks += !chain && !sends;
+    if (twin->status)
+        return (struct pp_fake_answer){.status = twin->status};
+    if (sends && twin->refusal)
+        return pp_fake_error(question, -32000, twin->refusal, NULL);
+    return pp_fake_result(question, chain ? twin->chain_id : sends ? "\"" HASH_1 "\"" : BLOCK);
+}
+
+struct twins {
+    struct twin a, b;
+    struct pp_fake_rpc *fakes[2];
+    struct pp_rpc *rpc;
+};
+
+static void twins_start(struct twins *twins)
+{
+    char urls[256];
+    *twins = (struct twins){.a = {.chain_id = "\"0x5\""}, .b = {.chain_id = "\"0x5\""}};
+    twins->fakes[0] = pp_fake_rpc_start(answer_twin, &twins->a);
+    twins->fakes[1] = pp_fake_rpc_start(answer_twin, &twins->b);
+    snprintf(urls, sizeof urls, "%s,%s", pp_fake_rpc_url(twins->fakes[0]), pp_fake_rpc_url(twins->fakes[1]));
+    ck_assert_ok(pp_rpc_open(urls, 5000, &twins->rpc));
+}
+
+static void twins_stop(struct twins *twins)
+{
+    pp_rpc_close(twins->rpc);
+    pp_fake_rpc_stop(twins->fakes[0]);
+    pp_fake_rpc_stop(twins->fakes[1]);
+}
+
+/* Goal: who does not answer is replaced, by nobody of another chain (RPC-012, RPC-013). */
+START_TEST(rpc_ask__first_endpoint_down__next_of_the_same_chain)
+{
+    struct twins t;
+    struct pp_rpc_block block;
+    struct pp_rpc_endpoint health;
+    twins_start(&t);
+    ck_assert_ok(pp_rpc_expect_chain(t.rpc, 5));
+    t.a.status = 503;
+    ck_assert_ok(pp_rpc_block(t.rpc, PP_RPC_LATEST, &block));
+    ck_assert_uint_eq(t.b.chain_ids, 1);
+    ck_assert_uint_eq(t.b.blocks, 1);
+    pp_rpc_endpoint(t.rpc, 0, &health);
+    ck_assert_int_eq(health.error, PP_CHAIN_DOWN);
+    ck_assert_ok(pp_rpc_block(t.rpc, PP_RPC_LATEST, &block));
+    ck_assert_uint_eq(t.b.chain_ids, 1);
+    t.b.status = 503;
+    t.a.status = 0;
+    t.a.chain_id = "\"0x6\"";
+    unsigned asked = t.a.blocks;
+    ck_assert_error(pp_rpc_block(t.rpc, PP_RPC_LATEST, &block), PP_CHAIN_WRONG_ID);
+    ck_assert_uint_eq(t.a.blocks, asked);
+    t.a.status = 503;
+    ck_assert_error(pp_rpc_block(t.rpc, PP_RPC_LATEST, &block), PP_CHAIN_DOWN);
+    ck_assert_msg(strstr(pp_rpc_reason(t.rpc), "(http://127.0.0.1:") &&
+                      !strstr(pp_rpc_reason(t.rpc), "secret"),
+                  "%s", pp_rpc_reason(t.rpc));
+    twins_stop(&t);
+}
+END_TEST
+
+/* Goal: a transaction goes to all of the chain, and one that takes it is enough (RPC-014). */
+START_TEST(rpc_send__several__to_all_and_one_is_enough)
+{
+    static const struct {
+        struct twin a, b;
+        enum pp_error error;
+        unsigned b_sends;
+    } cases[] = {
+        {{.chain_id = "\"0x5\""}, {.chain_id = "\"0x5\""}, PP_OK, 1},
+        {{.chain_id = "\"0x5\"", .refusal = "nonce too low"}, {.chain_id = "\"0x5\""}, PP_OK, 1},
+        {{.chain_id = "\"0x5\""}, {.chain_id = "\"0x5\"", .refusal = "nonce too low"}, PP_OK, 1},
+        {{.chain_id = "\"0x5\"", .refusal = "nonce too low"},
+         {.chain_id = "\"0x5\"", .refusal = "insufficient funds"},
+         PP_TX_NONCE_LOW,
+         1},
+        {{.chain_id = "\"0x5\"", .refusal = "nonce too low"}, {.chain_id = "\"0x6\""}, PP_TX_NONCE_LOW, 0},
+        {{.chain_id = "\"0x5\""}, {.status = 503}, PP_OK, 0},
+    };
+    struct pp_hash hash = pp_hash_of(HASH_1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct twins t;
+        twins_start(&t);
+        t.a = cases[i].a;
+        t.b = cases[i].b;
+        ck_assert_ok(pp_rpc_expect_chain(t.rpc, 5));
+        ck_assert_error(pp_rpc_send(t.rpc, (const uint8_t *)"\x02", 1, &hash), cases[i].error);
+        ck_assert_uint_eq(t.a.sends, 1);
+        ck_assert_uint_eq(t.b.sends, cases[i].b_sends);
+        ck_assert_uint_eq(pp_rpc_current(t.rpc), 0);
+        twins_stop(&t);
+    }
+}
+END_TEST
+
 PP_TESTS("chain_rpc")
+PP_TEST(rpc_ask__first_endpoint_down__next_of_the_same_chain)
+PP_TEST(rpc_send__several__to_all_and_one_is_enough)
 PP_TEST(rpc_block__right_answer__read)
 PP_TEST(rpc_block__wrong_shape__nonsense)
 PP_TEST(rpc_block__wrong_field__nonsense_with_its_name)

@@ -67,6 +67,12 @@ START_TEST(config__good_file__read)
     ck_assert_uint_eq(config.node_id, 9);
     ck_assert_ok(load(good, "--clock-file=/tmp/x", &config, reason));
     ck_assert_str_eq(config.clock_file, "/tmp/x");
+    char text[2048];
+    snprintf(text, sizeof text, "%srpc_url = https://a/k,https://b\n", good);
+    ck_assert_ok(load(text, NULL, &config, reason));
+    ck_assert_str_eq(config.rpc_url, "http://127.0.0.1:8545,https://a/k,https://b");
+    ck_assert_ok(load(text, "--rpc-url=http://c,http://d", &config, reason));
+    ck_assert_str_eq(config.rpc_url, "http://c,http://d");
 }
 END_TEST
 
@@ -77,6 +83,7 @@ START_TEST(config__one_thing_wrong__place_named)
     } cases[] = {
         {"colour = red\n", NULL, "node.conf:15: colour: not a known key"},
         {"node_id = 8\n", NULL, "node.conf:15: node_id: given twice"},
+        {"rpc_url =\n", NULL, "node.conf:15: rpc_url: empty"},
         {"just words\n", NULL, "node.conf:15: just words: no \"=\""},
         {"shards = 0-1\nshard = 3\n", NULL, "shards: shard = 3 is given, too"},
         {"payout_policy = work\n", NULL, "payout_policy: equal or xmtp-equal, not work"},

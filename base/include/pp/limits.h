@@ -34,6 +34,8 @@
 #define PP_SETTLE_CLAIMS_MAX 100u     /* lanes of one settle call: some 110 KB of calldata and 6 million gas in a tree of a thousand */
 #define PP_RPC_ANSWER_MAX_BYTES (16u << 20) /* one answer of a chain's node: a range of logs; a larger one is asked again in halves */
 #define PP_RPC_TEXT_MAX 256u          /* what is kept of a chain node's own words */
+#define PP_RPC_ENDPOINTS_MAX 8u        /* endpoints of one chain: each is asked for a header every turn */
+#define PP_RPC_NAME_MAX 80u           /* what is shown of an endpoint's address: scheme, host, port */
 #define PP_CHAIN_LOGS_MAX 65536u      /* log entries of one answer */
 #define PP_CHAIN_RANGE_BLOCKS 5000u   /* blocks of one question for logs: what public endpoints allow */
 #define PP_CHAIN_RECENT_BLOCKS 1024u  /* headers that are held: from the finalized block to the latest, on most chains */

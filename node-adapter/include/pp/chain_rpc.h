@@ -21,8 +21,35 @@
 
 struct pp_rpc;
 
-/* http or https. timeout_ms is for one question; 0: 10000. BAD_CONFIG, NO_MEMORY. */
+/* http or https; several, in the order in which they are preferred, are separated by commas. timeout_ms is for one question;
+ * 0: 10000. BAD_CONFIG, NO_MEMORY. */
 PP_MUST_CHECK enum pp_error pp_rpc_open(const char *url, uint32_t timeout_ms, struct pp_rpc **out);
+
+/* ---- several endpoints ----
+ *
+ * A question that an endpoint does not answer (CHAIN_DOWN) goes to the next one that does not rest, once it said that it is
+ * of the chain that pp_rpc_expect_chain was asked about. A transaction is sent to all of them. Who reads many things that must
+ * agree takes turns: _choose at the beginning of one, and then nobody but that endpoint is asked. */
+struct pp_rpc_endpoint {
+    char name[PP_RPC_NAME_MAX]; /* "endpoint 2 (https://host)": never the path, which may hold a key */
+    enum pp_error error;        /* of the last time it was asked */
+    uint64_t failures;          /* in a row */
+    uint64_t latest, finalized; /* block numbers, as far as known */
+    uint32_t latency_ms;        /* smoothed */
+    uint32_t rests;             /* turns for which it is not asked */
+    bool is_current;
+};
+size_t pp_rpc_endpoints(const struct pp_rpc *rpc);
+void pp_rpc_endpoint(const struct pp_rpc *rpc, size_t at, struct pp_rpc_endpoint *out);
+/* Begins a turn with the most preferred endpoint that does not rest. */
+void pp_rpc_choose(struct pp_rpc *rpc);
+/* The turn goes on with the next endpoint that was not asked in it and does not rest. False: there is none. */
+bool pp_rpc_choose_next(struct pp_rpc *rpc);
+/* Which one is asked; and another one, for a while. */
+size_t pp_rpc_current(const struct pp_rpc *rpc);
+void pp_rpc_use(struct pp_rpc *rpc, size_t at);
+/* What came of it: OK with what it has (finalized 0: it was not asked), or the error, and it rests. */
+void pp_rpc_judge(struct pp_rpc *rpc, enum pp_error error, uint64_t latest, uint64_t finalized);
 
 /* How a question travels and its answer comes back, where that is not HTTP: a simulator owns the network. */
 struct pp_rpc_reply {

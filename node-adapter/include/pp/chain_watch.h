@@ -11,7 +11,7 @@
  *
  * Threads: callbacks run on the watch's thread. _status and _close from any thread; not from a callback.
  * Own:     strings of the configuration are copied.
- * Errors:  CHAIN_DOWN, CHAIN_WRONG_ID, CHAIN_NONSENSE, CHAIN_STALE, CHAIN_REORG, CONTRACT_MISMATCH, BAD_CONFIG, IO.
+ * Errors:  ENDPOINTS_DISAGREE, CHAIN_PRUNED, CHAIN_DOWN, CHAIN_WRONG_ID, CHAIN_NONSENSE, CHAIN_STALE, CHAIN_REORG, CONTRACT_MISMATCH, BAD_CONFIG, IO.
  * Limits:  PP_RPC_ANSWER_MAX_BYTES, PP_CHAIN_LOGS_MAX, PP_CHAIN_RANGE_BLOCKS.
  * Source:  specs/settlement.md (WATCH-001 and following).
  */
@@ -19,6 +19,7 @@
 #define PP_CHAIN_WATCH_H
 
 #include <pp/chain_event.h>
+#include <pp/chain_rpc.h>
 #include <pp/chain_view.h>
 #include <pp/limits.h>
 
@@ -36,7 +37,7 @@ struct pp_chain_expected {
 };
 
 struct pp_chain_watch_config {
-    const char *rpc_url;
+    const char *rpc_url; /* several, the preferred first, are separated by commas */
     const struct pp_rpc_carrier *carrier; /* NULL: HTTP; must stay */
     struct pp_domain domain;
     uint32_t lane;         /* node_id << 8 | shard */
@@ -52,6 +53,8 @@ struct pp_chain_watch_config {
     enum pp_error (*events)(void *context, const struct pp_chain_event *events, size_t count);
     /* reason: for people, one line. May be NULL. */
     void (*trouble)(void *context, enum pp_error error, const char *reason);
+    /* An endpoint of several fails, or answers again. May be NULL. */
+    void (*endpoint)(void *context, const struct pp_rpc_endpoint *endpoint);
     void *context;
 };
 
@@ -65,6 +68,8 @@ struct pp_chain_watch_status {
     struct pp_chain_timers timers; /* the contract's; zero until it was read */
     struct pp_address token;
     bool ready; /* the contract was checked, and every final log was given */
+    struct pp_rpc_endpoint endpoints[PP_RPC_ENDPOINTS_MAX];
+    size_t endpoint_count;
 };
 
 PP_MUST_CHECK enum pp_error pp_chain_watch_open(const struct pp_chain_watch_config *config,

@@ -62,6 +62,7 @@ struct pp_chain_view {
     struct pp_chain_block final; /* every log up to here was given; number 0 and hash zero: none yet */
     bool has_final;
     bool conflict;                    /* CONFLICT was given, and not yet resolved */
+    bool disagreement;                /* the same, of two that tell of the chain */
     struct pp_view_channel *channels; /* open addressing */
     size_t capacity;
     size_t count;
@@ -83,6 +84,11 @@ PP_MUST_CHECK enum pp_error pp_chain_view_check(struct pp_chain_view *view,
                                                 const struct pp_chain_block *finalized,
                                                 const struct pp_chain_block *anchor, pp_chain_sink *sink,
                                                 void *context);
+
+/* Two that tell of the chain say different things about what is final: gives CONFLICT, once until the next HEAD. */
+PP_MUST_CHECK enum pp_error pp_chain_view_disagree(struct pp_chain_view *view,
+                                                   const struct pp_chain_block *latest, pp_chain_sink *sink,
+                                                   void *context);
 
 /* Is this log about a lane of this node, or may it be? NO: ignore it. YES: fill in its time. ASK: a channel that the view does
  * not know; learn it, if laneOf has anything there, before the log is given. */
