@@ -257,19 +257,43 @@ static enum pp_error delete_run(struct pp_node *node, struct pp_txn *txn, void *
     return pp_lane_refund_find(txn, &node->ledger, &node->ledger.lanes[slot], node->room, run->refund); /* it may be of this very group */
 }
 
-static void deletes_verify(struct pp_node *node, const struct pp_delete *deletes, size_t count,
+#define SIGNATURES_A_TURN 16u /* of a list: so that a forger's is not read to its end */
+
+static void delete_verify(struct pp_node *node, uint64_t source, const struct pp_delete *delete,
+                          const struct pp_address *signer, struct pp_delete_result *result)
+{
+    const struct pp_delete_fields fields = {delete->channel_id, delete->lane, delete->stamp_id};
+    struct pp_hash digest;
+    pp_delete_digest(&node->config.domain, &fields, &digest);
+    enum pp_error error = pp_verify_address(node->crypto, &delete->signature, &digest, signer, NULL);
+    delete_refuse(result, error, error == PP_OK ? NULL : "signature");
+    if (error != PP_OK) {
+        result->refusal.expected = pp_value_bytes(signer->bytes, 20);
+        result->refusal.actual = pp_value_bytes(delete->signature.bytes, 32);
+    }
+    pp_pipeline_source_count(node, source, error != PP_OK);
+}
+
+/* NODE-038 */
+static enum pp_error turn_take(struct pp_node *node, uint64_t source, size_t signatures)
+{
+    return pp_pipeline_source_turn(node, source, (uint32_t)(PP_FAIR_SIGNATURE_COST * (signatures - 1)));
+}
+
+/* The turn for the first of them was taken. */
+static void deletes_verify(struct pp_node *node, uint64_t source, const struct pp_delete *deletes, size_t count,
                            const struct pp_address *signer, struct pp_delete_result *results)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct pp_delete_fields fields = {deletes[i].channel_id, deletes[i].lane, deletes[i].stamp_id};
-        struct pp_hash digest;
-        pp_delete_digest(&node->config.domain, &fields, &digest);
-        enum pp_error error = pp_verify_address(node->crypto, &deletes[i].signature, &digest, signer, NULL);
-        delete_refuse(&results[i], error, error == PP_OK ? NULL : "signature");
-        if (error != PP_OK) {
-            results[i].refusal.expected = pp_value_bytes(signer->bytes, 20);
-            results[i].refusal.actual = pp_value_bytes(deletes[i].signature.bytes, 32);
+        size_t left = count - i < SIGNATURES_A_TURN ? count - i : SIGNATURES_A_TURN;
+        if (i % SIGNATURES_A_TURN == 0 && i > 0 && turn_take(node, source, left) != PP_OK) {
+            for (; i < count; i++) {
+                delete_refuse(&results[i], PP_BUSY, "source");
+                results[i].refusal.retry_after_ms = PP_SUSPECT_RETRY_MS;
+            }
+            return;
         }
+        delete_verify(node, source, &deletes[i], signer, &results[i]);
     }
 }
 
@@ -287,17 +311,24 @@ static enum pp_error deletes_do(struct pp_node *node, const struct pp_delete *de
 enum pp_error pp_node_delete(struct pp_node *node, const struct pp_delete *deletes, size_t count,
                              struct pp_delete_result *results, struct pp_signed_refund *out_refund)
 {
+    return pp_node_delete_from(node, 0, deletes, count, results, out_refund);
+}
+
+enum pp_error pp_node_delete_from(struct pp_node *node, uint64_t source, const struct pp_delete *deletes, size_t count,
+                                  struct pp_delete_result *results, struct pp_signed_refund *out_refund)
+{
     if (count == 0)
         return PP_MISSING_FIELD;
     struct pp_signer_look look = {.channel_id = &deletes[0].channel_id, .lane = deletes[0].lane};
     for (size_t i = 1; i < count; i++)
         if (!pp_channel_id_eq(&deletes[i].channel_id, look.channel_id) || deletes[i].lane != look.lane)
             return PP_UNKNOWN_LANE;
+    PP_TRY(turn_take(node, source, count < SIGNATURES_A_TURN ? count : SIGNATURES_A_TURN));
     PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, pp_signer_look_run, &look));
     struct pp_signed_refund refund = {.channel_id = *look.channel_id, .lane = look.lane};
     for (size_t at = 0; at < count; at += PP_RECORD_ROWS_MAX) {
         size_t part = count - at < PP_RECORD_ROWS_MAX ? count - at : PP_RECORD_ROWS_MAX;
-        deletes_verify(node, deletes + at, part, &look.signer, results + at);
+        deletes_verify(node, source, deletes + at, part, &look.signer, results + at);
         PP_TRY(deletes_do(node, deletes + at, part, results + at, &refund));
     }
     *out_refund = refund;
@@ -392,12 +423,22 @@ enum pp_error pp_node_leave(struct pp_node *node, const struct pp_channel_id *ch
                             const struct pp_signature *signature, struct pp_signed_refund *out_refund,
                             struct pp_signed_release *out_release)
 {
+    return pp_node_leave_from(node, 0, channel_id, lane, signature, out_refund, out_release);
+}
+
+enum pp_error pp_node_leave_from(struct pp_node *node, uint64_t source, const struct pp_channel_id *channel_id,
+                                 uint32_t lane, const struct pp_signature *signature,
+                                 struct pp_signed_refund *out_refund, struct pp_signed_release *out_release)
+{
     struct pp_signer_look look = {.channel_id = channel_id, .lane = lane};
     const struct pp_leave_fields fields = {*channel_id, lane};
     struct leave_run run = {channel_id, signature, out_refund, out_release};
     struct pp_hash digest;
+    PP_TRY(turn_take(node, source, 1));
     PP_TRY(pp_pipeline_call(node, PP_ITEM_LOOK, pp_signer_look_run, &look));
     pp_leave_digest(&node->config.domain, &fields, &digest);
-    PP_TRY(pp_verify_address(node->crypto, signature, &digest, &look.signer, NULL));
+    enum pp_error error = pp_verify_address(node->crypto, signature, &digest, &look.signer, NULL);
+    pp_pipeline_source_count(node, source, error != PP_OK);
+    PP_TRY(error);
     return pp_pipeline_call(node, PP_ITEM_WRITE, leave_run, &run);
 }

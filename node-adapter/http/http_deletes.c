@@ -17,8 +17,8 @@ static void forget(struct pp_http_job *job)
 
 static void deletes_run(struct pp_http_job *job)
 {
-    job->error = pp_node_delete(pp_http_owner(job->api, job->lane), job->deletes, job->deletes_count, job->delete_results,
-                                &job->signed_refund);
+    job->error = pp_node_delete_from(pp_http_owner(job->api, job->lane), job->source, job->deletes, job->deletes_count,
+                                     job->delete_results, &job->signed_refund);
 }
 
 static void deletes_finish(struct pp_http_job *job)
@@ -96,6 +96,7 @@ void pp_http_serve_deletes(struct pp_http_job *job, const struct pp_http_params 
     const enum pp_error error = read_deletes(job, object, unknown);
     json_decref(object);
     if (error == PP_OK) {
+        job->source = pp_http_exchange_connection(job->exchange);
         pp_http_job_work(job, deletes_run, deletes_finish);
         return;
     }

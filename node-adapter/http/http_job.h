@@ -100,6 +100,7 @@ struct pp_http_job {
     struct pp_channel_id channel_id;
     uint32_t lane;
     struct pp_signature signature;
+    uint64_t source; /* the connection, for what it brings */
     uint64_t number, limit; /* a sequence; where a page begins, its length */
     uint8_t topic[PP_TOPIC_MAX_BYTES];
     size_t topic_length;

@@ -131,7 +131,7 @@ static void lane_finish(struct pp_http_job *job)
 void pp_http_serve_lane(struct pp_http_job *job, const struct pp_http_params *params)
 {
     if (read_lane(job, params))
-        pp_http_job_work(job, lane_run, lane_finish);
+        pp_http_job_session_work(job, lane_run, lane_finish); /* it tells the roots of its open sessions */
 }
 
 /* HTTP-048 */
@@ -144,13 +144,13 @@ static void confirm_finish(struct pp_http_job *job)
 
 void pp_http_lane_confirm(struct pp_http_job *job)
 {
-    pp_http_job_work(job, lane_run, confirm_finish);
+    pp_http_job_session_work(job, lane_run, confirm_finish);
 }
 
 static void leave_run(struct pp_http_job *job)
 {
-    job->error = pp_node_leave(pp_http_owner(job->api, job->lane), &job->channel_id, job->lane, &job->signature,
-                               &job->signed_refund, &job->release);
+    job->error = pp_node_leave_from(pp_http_owner(job->api, job->lane), job->source, &job->channel_id, job->lane,
+                                    &job->signature, &job->signed_refund, &job->release);
 }
 
 static void leave_finish(struct pp_http_job *job)
@@ -180,6 +180,7 @@ static void leave_finish(struct pp_http_job *job)
 
 void pp_http_lane_leave(struct pp_http_job *job)
 {
+    job->source = pp_http_exchange_connection(job->exchange);
     pp_http_job_work(job, leave_run, leave_finish);
 }
 

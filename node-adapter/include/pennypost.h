@@ -293,6 +293,10 @@ struct pp_signed_refund {
 /* Blocks until the refunds are on disk. All deletes are of one lane. */
 PP_MUST_CHECK enum pp_error pp_node_delete(struct pp_node *node, const struct pp_delete *deletes, size_t count,
                                            struct pp_delete_result *results, struct pp_signed_refund *out_refund);
+/* The same, for who is named by `source` (pp_request.source): BUSY for one that brought forged signatures; of a list that it has begun, what is left has BUSY in its results. */
+PP_MUST_CHECK enum pp_error pp_node_delete_from(struct pp_node *node, uint64_t source, const struct pp_delete *deletes,
+                                                size_t count, struct pp_delete_result *results,
+                                                struct pp_signed_refund *out_refund);
 
 /* The operator's signed lowering of a cap. */
 struct pp_signed_release {
@@ -309,6 +313,11 @@ struct pp_signed_release {
 PP_MUST_CHECK enum pp_error pp_node_leave(struct pp_node *node, const struct pp_channel_id *channel_id, uint32_t lane,
                                           const struct pp_signature *signature, struct pp_signed_refund *out_refund,
                                           struct pp_signed_release *out_release);
+/* The same, for who is named by `source`; BUSY as above. */
+PP_MUST_CHECK enum pp_error pp_node_leave_from(struct pp_node *node, uint64_t source,
+                                               const struct pp_channel_id *channel_id, uint32_t lane,
+                                               const struct pp_signature *signature, struct pp_signed_refund *out_refund,
+                                               struct pp_signed_release *out_release);
 
 /* ---- the chain, and time ---- */
 

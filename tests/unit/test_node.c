@@ -1,5 +1,6 @@
 /* The embedding interface, end to end over a real store: every call, and what it answers.
  * Method: a node in a temporary folder with an injected clock; balances are predicted by hand. */
+#include "engine/node.h"
 #include "node_fixture.h"
 #include "pp_fixture.h"
 #include "pp_test.h"
@@ -403,6 +404,58 @@ static void days_pass(struct world *world, unsigned days)
     ck_assert_ok(pp_node_tick(world->fixture.node));
 }
 
+/* NODE-038. Method: forged deletes and Leaves by one source as fast as it can, then a long forged list by a fresh one; another
+ * source deletes meanwhile. */
+START_TEST(delete_and_leave__forged_at_full_rate__bounded_and_others_served)
+{
+    enum { LIST = 256, FORGER = 21, LISTER = 22, HONEST = 23 };
+    struct world world;
+    struct pp_made_request made;
+    struct pp_answer answer;
+    struct pp_delete good, list[LIST];
+    struct pp_delete_result result, results[LIST];
+    struct pp_signed_refund refund;
+    struct pp_signed_release release;
+    struct pp_signature leave;
+    unsigned examined = 0, refused = 0, busy = 0;
+    world_open(&world, true);
+    pp_request_make(&made, &world.fixture, &world.sender, 2, (struct pp_parcel_of){100, 5}, 1);
+    pp_submit_wait(world.fixture.node, &made.request, &answer);
+    ck_assert_ok(answer.error);
+    pp_delete_make(&world.fixture, &world.sender, &made.envelopes[0].leaf, &made.ids[0], &good);
+    pp_leave_sign(&world.fixture, &world.sender, &leave);
+    leave.bytes[3] ^= 1;
+    for (unsigned i = 0; i < LIST; i++) {
+        list[i] = good;
+        list[i].signature.bytes[3] ^= 1;
+    }
+    uint64_t began_ms = pp_monotonic_ns() / 1000000;
+    while (refused < 200) {
+        enum pp_error error =
+            refused % 2 == 0
+                ? pp_node_delete_from(world.fixture.node, FORGER, list, 1, &result, &refund)
+                : pp_node_leave_from(world.fixture.node, FORGER, &world.sender.channel_id, FIXTURE_LANE, &leave,
+                                     &refund, &release);
+        ck_assert(error == PP_OK || error == PP_BAD_SIGNATURE || error == PP_BUSY);
+        examined += error != PP_BUSY;
+        refused += error == PP_BUSY;
+    }
+    uint64_t took_ms = pp_monotonic_ns() / 1000000 - began_ms;
+    ck_assert_uint_ge(examined, 4);
+    ck_assert_uint_le(examined, 4 + (PP_SUSPECT_TRICKLE_MAX + took_ms) / PP_SUSPECT_TRICKLE_CALL + 1);
+    ck_assert_ok(pp_node_delete_from(world.fixture.node, LISTER, list, LIST, results, &refund));
+    ck_assert_error(results[0].refusal.error, PP_BAD_SIGNATURE);
+    for (unsigned i = 0; i < LIST; i++)
+        busy += results[i].refusal.error == PP_BUSY;
+    ck_assert_uint_gt(busy, 0);
+    ck_assert_ok(pp_node_delete_from(world.fixture.node, HONEST, &good, 1, &result, &refund));
+    ck_assert_ok(result.refusal.error);
+    pp_request_done(&made);
+    pp_answer_done(&answer);
+    world_close(&world);
+}
+END_TEST
+
 /* NODE-035, NODE-036 */
 START_TEST(delete__on_day_two_of_five__the_three_days_left_come_back_once)
 {
@@ -718,6 +771,7 @@ PP_TEST(submit__the_same_leaf_twice_in_a_batch__charged_once)
 PP_TEST(submit__a_batch_with_one_fault__the_others_are_admitted)
 PP_TEST(submit__each_fault__its_own_error_and_no_charge)
 PP_TEST(delete__on_day_two_of_five__the_three_days_left_come_back_once)
+PP_TEST(delete_and_leave__forged_at_full_rate__bounded_and_others_served)
 PP_TEST(leave__with_deferred_postage__refunds_it_and_releases_the_rest)
 PP_TEST(envelope__stored_deleted_and_expired__bytes_then_not_found)
 PP_TEST(host__admit_commit_cancel_crash__each_ticket_resolved_once)
