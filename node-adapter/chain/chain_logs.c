@@ -72,6 +72,19 @@ static enum pp_error blooms_check(struct chain_poll *poll, uint64_t from, uint64
     return PP_OK;
 }
 
+/* The node says that it does not have a block that it called final, or one below: does it lag (another machine behind the same
+ * address answers), or did it drop the block? */
+static enum pp_error block_missing(struct chain_poll *poll, uint64_t number)
+{
+    struct pp_rpc *rpc = poll->contract.rpc;
+    struct pp_rpc_block latest;
+    PP_TRY(pp_rpc_block(rpc, PP_RPC_LATEST, &latest));
+    if (latest.block.number < number)
+        return rpc_fail(rpc, PP_CHAIN_STALE, "the latest block is %" PRIu64 " now, and was %" PRIu64,
+                        latest.block.number, poll->latest.number);
+    return rpc_fail(rpc, PP_CHAIN_PRUNED, "the node does not have block %" PRIu64, number);
+}
+
 /* Whether the node still has the entries of one old block, seen by a header that says that there are some. */
 static enum pp_error history_probe(struct chain_poll *poll, uint64_t number)
 {
@@ -80,7 +93,7 @@ static enum pp_error history_probe(struct chain_poll *poll, uint64_t number)
     size_t count;
     enum pp_error error = pp_rpc_block_at(rpc, number, &block);
     if (error == PP_NOT_FOUND)
-        return rpc_fail(rpc, PP_CHAIN_PRUNED, "the node does not have block %" PRIu64, number);
+        return block_missing(poll, number);
     PP_TRY(error);
     if (!chain_recent_has_entries(&block))
         return PP_OK;
