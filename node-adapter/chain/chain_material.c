@@ -82,6 +82,10 @@ static enum pp_error reports_gather(struct material *m)
         struct pp_claims_report *report;
         struct pp_chain_report chain;
         PP_TRY(pp_claims_report(m->claims, epochs[i - 1], &report));
+        if (report->report.signature_count < pp_quorum_needed(report->report.operator_count)) {
+            pp_claims_report_done(report); /* EPOCH-033: signed here, and not yet by enough */
+            continue;
+        }
         enum pp_error error = pp_contract_report(&m->contract, &report->hash, &chain);
         if (error != PP_OK || !is_of_use(m, report, &chain)) {
             pp_claims_report_done(report);

@@ -84,6 +84,8 @@ static const struct key keys[] = {
     {"tower_gas_gwei", NUMBER, AT(tower_gas_gwei), 1, 1000000, "200", "the most that it pays per gas"},
     {"tower_dust_units", NUMBER, AT(tower_dust_units), 1, UINT64_MAX, "1",
      "what is less is not worth posting"},
+    {"epoch_turn_ms", NUMBER, AT(epoch_turn_ms), 200, 3600000, "60000",
+     "how long an operator proposes a report before the next one does"},
     {"log_level", TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"clock_file", TEXT, AT(clock_file), 0, 0, "", "for tests: milliseconds added to the clock"},
 };

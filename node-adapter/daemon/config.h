@@ -40,7 +40,7 @@ struct pp_daemon_config {
     uint64_t payout_minimum_units, refund_bound_bps;
     uint64_t map_mib, lanes_max, verify_threads;
     uint64_t connections, poll_ms, tick_ms;
-    uint64_t peers_poll_ms, peers_map_mib, replication_seconds;
+    uint64_t peers_poll_ms, peers_map_mib, replication_seconds, epoch_turn_ms;
     char tower[PP_CONFIG_TEXT_MAX];     /* on or off */
     char tower_key[PP_CONFIG_TEXT_MAX]; /* "": none */
     uint64_t tower_gas_gwei, tower_dust_units;

@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include "daemon/clock_file.h"
+#include "daemon/epochs.h"
 #include "daemon/peers.h"
 #include "daemon/shard_list.h"
 #include "daemon/tower.h"
@@ -37,6 +38,7 @@ struct daemon {
     size_t watched_count;
     struct pp_daemon_peers *peers; /* NULL: none */
     struct pp_daemon_tower *tower; /* NULL: none */
+    struct pp_daemon_epochs *epochs; /* NULL: reports are this node's own */
     char address[PP_CONFIG_TEXT_MAX];
     uint16_t port;
 
@@ -381,6 +383,7 @@ static enum pp_error open_server(struct daemon *d)
         .chain_context = d,
         .tower_status = tower_status,
         .replicas = pp_daemon_peers_store(d->peers),
+        .council = pp_daemon_epochs_council(d->epochs),
     };
     PP_TRY(pp_http_api_open(&d->loop, &api, &d->api));
     const struct pp_http_app app = pp_http_api_app(d->api);
@@ -513,21 +516,61 @@ static enum pp_error open_tower(struct daemon *d)
     return error;
 }
 
+static enum pp_error open_epochs(struct daemon *d)
+{
+    char reason[PP_CONFIG_REASON_MAX];
+    const struct pp_daemon_epochs_config config = {
+        .config = d->config,
+        .node_config = &d->node_config,
+        .crypto = d->crypto,
+        .operator_address = d->operator_address,
+        .node = d->node,
+        .shards = d->shards,
+        .peers = d->peers,
+        .log = &d->log,
+    };
+    const enum pp_error error = pp_daemon_epochs_open(&config, &d->epochs, reason);
+    if (error != PP_OK)
+        say_error(d, "epochs", error, reason);
+    return error;
+}
+
+/* Before the node: whether it makes reports by itself depends on it. */
+static enum pp_error look_for_peers(struct daemon *d)
+{
+    char reason[PP_CONFIG_REASON_MAX];
+    struct pp_peer *list = NULL;
+    size_t count = 0;
+    if (d->config->peers_file[0] == '\0')
+        return PP_OK;
+    const enum pp_error error =
+        pp_daemon_peers_load(d->config->peers_file, (uint32_t)d->config->node_id, &list, &count, reason);
+    free(list);
+    if (error != PP_OK)
+        say_error(d, "peers", error, reason);
+    d->node_config.several_operators = count > 0;
+    return error;
+}
+
 static enum pp_error open_parts(struct daemon *d)
 {
     PP_TRY(prepare(d));
+    PP_TRY(look_for_peers(d));
     PP_TRY(open_nodes(d));
     enum pp_error error = open_watches(d);
     if (error != PP_OK)
         say_error(d, "chain watch", error, "rpc_url: one to eight addresses, http or https, separated by commas");
     if (error == PP_OK)
         error = open_peers(d);
+    if (error == PP_OK)
+        error = open_epochs(d);
     return error == PP_OK ? open_tower(d) : error;
 }
 
 static void close_parts(struct daemon *d)
 {
     pp_daemon_tower_close(d->tower);
+    pp_daemon_epochs_close(d->epochs);
     pp_daemon_peers_close(d->peers);
     for (size_t i = 0; i < d->watched_count; i++)
         pp_chain_watch_close(d->watched[i].watch);

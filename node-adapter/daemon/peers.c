@@ -8,12 +8,13 @@
 #include <string.h>
 
 #define PEERS_FILE_MAX_BYTES (256u << 10)
-#define PEERS_DIR "peers"
 
 struct pp_daemon_peers {
     struct pp_log *log;
     struct pp_replica_store *store;
     struct pp_puller *puller;
+    struct pp_peer *list;
+    size_t count;
 };
 
 /* ---- the file ---- */
@@ -184,10 +185,9 @@ static enum pp_error start(struct pp_daemon_peers *peers, const struct pp_daemon
                            const struct pp_node_config *node, const struct pp_crypto *crypto, char *reason)
 {
     char dir[2 * PP_CONFIG_TEXT_MAX], store_reason[PP_STORE_REASON_BYTES] = "";
-    struct pp_peer *list = NULL;
-    size_t count = 0;
-    PP_TRY(pp_daemon_peers_load(config->peers_file, (uint32_t)config->node_id, &list, &count, reason));
-    snprintf(dir, sizeof dir, "%s/" PEERS_DIR, config->data_dir);
+    PP_TRY(pp_daemon_peers_load(config->peers_file, (uint32_t)config->node_id, &peers->list, &peers->count,
+                                reason));
+    snprintf(dir, sizeof dir, "%s/" PP_DAEMON_PEERS_DIR, config->data_dir);
     enum pp_error error =
         pp_replica_store_open(dir, config->peers_map_mib << 20, &peers->store, store_reason);
     if (error != PP_OK)
@@ -196,8 +196,8 @@ static enum pp_error start(struct pp_daemon_peers *peers, const struct pp_daemon
         .crypto = crypto,
         .domain = &node->domain,
         .store = peers->store,
-        .peers = list,
-        .peer_count = count,
+        .peers = peers->list,
+        .peer_count = peers->count,
         .lanes_max = (uint32_t)config->lanes_max,
         .poll_ms = (uint32_t)config->peers_poll_ms,
         .key = &node->operator_key,
@@ -207,9 +207,8 @@ static enum pp_error start(struct pp_daemon_peers *peers, const struct pp_daemon
         .ack_told = on_ack_told,
         .context = peers,
     };
-    if (error == PP_OK && count > 0)
+    if (error == PP_OK && peers->count > 0)
         error = pp_puller_open(&puller, &peers->puller);
-    free(list);
     return error;
 }
 
@@ -240,10 +239,22 @@ void pp_daemon_peers_close(struct pp_daemon_peers *peers)
         return;
     pp_puller_close(peers->puller);
     pp_replica_store_close(peers->store);
+    free(peers->list);
     free(peers);
 }
 
 struct pp_replica_store *pp_daemon_peers_store(const struct pp_daemon_peers *peers)
 {
     return peers == NULL ? NULL : peers->store;
+}
+
+struct pp_puller *pp_daemon_peers_puller(const struct pp_daemon_peers *peers)
+{
+    return peers == NULL ? NULL : peers->puller;
+}
+
+const struct pp_peer *pp_daemon_peers_list(const struct pp_daemon_peers *peers, size_t *out_count)
+{
+    *out_count = peers == NULL ? 0 : peers->count;
+    return peers == NULL ? NULL : peers->list;
 }

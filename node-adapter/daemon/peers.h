@@ -15,6 +15,8 @@
 
 struct pp_daemon_peers;
 
+#define PP_DAEMON_PEERS_DIR "peers" /* in data_dir */
+
 /* NULL in *out when the configuration names no file. key: signs acknowledgements; the caller's, until _close. */
 PP_MUST_CHECK enum pp_error pp_daemon_peers_open(const struct pp_daemon_config *config,
                                                  const struct pp_node_config *node,
@@ -29,6 +31,9 @@ PP_MUST_CHECK enum pp_error pp_daemon_peers_operators(const struct pp_daemon_con
 void pp_daemon_peers_close(struct pp_daemon_peers *peers);
 /* NULL: nothing is held. */
 struct pp_replica_store *pp_daemon_peers_store(const struct pp_daemon_peers *peers);
+
+struct pp_puller *pp_daemon_peers_puller(const struct pp_daemon_peers *peers);
+const struct pp_peer *pp_daemon_peers_list(const struct pp_daemon_peers *peers, size_t *out_count);
 
 /* The file by itself; *out is the caller's (free). */
 PP_MUST_CHECK enum pp_error pp_daemon_peers_load(const char *path, uint32_t own_node_id, struct pp_peer **out,

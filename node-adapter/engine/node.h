@@ -356,6 +356,8 @@ struct pp_lane_leaf;
 /* The lanes that a report states: those that ever spent. Room for all. */
 PP_MUST_CHECK enum pp_error pp_report_leaves(const struct pp_ledger *ledger, struct pp_lane_leaf *out, size_t *out_count);
 PP_MUST_CHECK enum pp_error pp_report_epoch_end(struct pp_node *node);
+/* ---- epoch_end.c: the same in a network of several ---- */
+PP_MUST_CHECK enum pp_error pp_epoch_end_if_due(struct pp_node *node);
 /* Of a node that is part of shards, from any thread: whether an epoch is over that has no report, and that report, with the
  * leaves of the other shards. */
 PP_MUST_CHECK enum pp_error pp_report_is_due(struct pp_node *node, bool *out);

@@ -239,6 +239,8 @@ static enum pp_error report_if_due(struct pp_node *node, const struct pp_lane_le
 /* NODE-104: a shard never reports for itself alone. */
 enum pp_error pp_report_epoch_end(struct pp_node *node)
 {
+    if (node->config.several_operators)
+        return pp_epoch_end_if_due(node);
     return node->config.part_of_shards ? PP_OK : report_if_due(node, NULL, 0);
 }
 

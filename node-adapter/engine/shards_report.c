@@ -123,7 +123,7 @@ enum pp_error pp_shards_report(struct pp_shards *shards, char out_reason[PP_SHAR
     uint64_t now_ms = shards->clock.now_ms(shards->clock.context);
     bool due = false;
     out_reason[0] = '\0';
-    if (!first || now_ms < shards->fold_after_ms)
+    if (!first || now_ms < shards->fold_after_ms || first->config.several_operators)
         return PP_OK;
     PP_TRY(pp_report_is_due(first, &due));
     if (!due)

@@ -31,6 +31,10 @@ struct pull {
     bool has_ack_told;
     uint64_t due_ms;
     uint32_t retry_ms; /* 0: no trouble */
+    /* Behind what somebody else is said to hold: it is asked, too. Under lock. */
+    uint64_t want_sequence;
+    char want_url[PP_PEER_URL_MAX];
+    bool asks_other; /* the transfer under way does */
     enum pp_error told;
     bool has_told;
     struct pp_pull_status status; /* under lock */
@@ -278,17 +282,40 @@ static void transfer_end(struct pull *pull)
     pull->too_large = false;
 }
 
+/* EVID-079: the owner and whoever holds more are asked in turns. */
+static bool wants(struct pull *pull, char out_url[PP_PEER_URL_MAX])
+{
+    pthread_mutex_lock(&pull->puller->lock);
+    const bool want = pull->loaded && pull->want_sequence > pull->replica.head.next_sequence;
+    if (!want)
+        pull->want_sequence = 0;
+    memcpy(out_url, pull->want_url, PP_PEER_URL_MAX);
+    pthread_mutex_unlock(&pull->puller->lock);
+    return want;
+}
+
+/* What somebody else could not give says nothing about the owner. */
+static void other_failed(struct pull *pull)
+{
+    pthread_mutex_lock(&pull->puller->lock);
+    pull->want_sequence = 0;
+    pthread_mutex_unlock(&pull->puller->lock);
+    pull->due_ms = now_ms() + pull->puller->config.poll_ms;
+}
+
 /* EVID-070: it is asked for what is missing. */
 static enum pp_error transfer_begin(struct pull *pull)
 {
     char url[PP_PEER_URL_MAX + 64];
+    char base[PP_PEER_URL_MAX];
     pull->acknowledges = ack_is_due(pull);
+    pull->asks_other = !pull->acknowledges && wants(pull, base) && !pull->asks_other;
     if (pull->acknowledges) {
         snprintf(url, sizeof url, "%s/v1/evidence/%" PRIu32 "/acknowledgements", pull->peer.url, pull->peer.lane);
         PP_TRY(ack_make(pull));
     } else {
-        snprintf(url, sizeof url, "%s/v1/evidence/%" PRIu32 "?from=%" PRIu64, pull->peer.url, pull->peer.lane,
-                 pull->replica.head.next_sequence);
+        snprintf(url, sizeof url, "%s/v1/evidence/%" PRIu32 "?from=%" PRIu64,
+                 pull->asks_other ? base : pull->peer.url, pull->peer.lane, pull->replica.head.next_sequence);
     }
     pull->bytes = malloc(PP_SEGMENT_MAX_BYTES);
     pull->transfer = curl_easy_init();
@@ -329,12 +356,20 @@ static void transfer_done(struct pull *pull, CURLcode code)
     const enum pp_error error = answer_check(pull, code);
     if (error == PP_OK)
         segment_take(pull);
+    else if (pull->asks_other)
+        other_failed(pull);
     else
         ended(pull, error, false);
     transfer_end(pull);
 }
 
 /* ---- the thread ---- */
+
+static bool is_wanted(struct pull *pull)
+{
+    char url[PP_PEER_URL_MAX];
+    return wants(pull, url);
+}
 
 /* EVID-075: in turns, so that nobody is passed over while others are due again at once. */
 static void begin_due(struct pp_puller *puller)
@@ -343,7 +378,7 @@ static void begin_due(struct pp_puller *puller)
     const size_t count = puller->config.peer_count;
     for (size_t i = 0; i < count && puller->under_way < PP_PULLS_MAX && !is_stopping(puller); i++) {
         struct pull *pull = &puller->pulls[(puller->turn + i) % count];
-        if (pull->transfer || pull->due_ms > now || pull->status.stopped != PP_OK)
+        if (pull->transfer || pull->status.stopped != PP_OK || (pull->due_ms > now && !is_wanted(pull)))
             continue;
         if (!pull->loaded)
             replica_load(pull);
@@ -354,6 +389,22 @@ static void begin_due(struct pp_puller *puller)
             ended(pull, error, false);
     }
     puller->turn = (puller->turn + 1) % count;
+}
+
+void pp_puller_want(struct pp_puller *puller, uint32_t lane, uint64_t next_sequence, const char *url)
+{
+    for (size_t i = 0; i < puller->config.peer_count; i++) {
+        struct pull *pull = &puller->pulls[i];
+        if (pull->peer.lane != lane || strlen(url) >= sizeof pull->want_url)
+            continue;
+        pthread_mutex_lock(&puller->lock);
+        if (next_sequence > pull->status.next_sequence && next_sequence >= pull->want_sequence) {
+            pull->want_sequence = next_sequence;
+            memcpy(pull->want_url, url, strlen(url) + 1);
+        }
+        pthread_mutex_unlock(&puller->lock);
+        curl_multi_wakeup(puller->multi);
+    }
 }
 
 static int wait_of(const struct pp_puller *puller)

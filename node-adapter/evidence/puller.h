@@ -63,6 +63,9 @@ PP_MUST_CHECK enum pp_error pp_puller_open(const struct pp_puller_config *config
 /* Ends transfers where they are; what was taken is on disk. NULL: nothing. */
 void pp_puller_close(struct pp_puller *puller);
 
+/* Somebody else is said to hold more of a lane: it is asked, too, beside the owner, which may be gone. Any thread. */
+void pp_puller_want(struct pp_puller *puller, uint32_t lane, uint64_t next_sequence, const char *url);
+
 struct pp_pull_status {
     enum pp_error error;    /* of the last try; OK */
     enum pp_error stopped;  /* what its operator is convicted of; OK */

@@ -171,12 +171,16 @@ static enum pp_error records_take(struct pp_replica *replica, const struct pp_se
     pp_segment_walk_begin(segment, replica->room, &walk);
     if (joined)
         PP_TRY(joins(replica, &walk));
+    *out_head = replica->head;
     while ((error = pp_segment_walk_next(&walk, &record)) == PP_OK) {
+        if (replica->stop_at > 0 && walk.head.next_sequence > replica->stop_at)
+            return PP_OK;
         if (!joined && walk.head.next_sequence < replica->head.next_sequence)
             continue;
         if (!joined) {
             PP_TRY(joins(replica, &walk));
             joined = true;
+            *out_head = walk.head;
             continue;
         }
         if (record.time_ms < time_ms) {
@@ -186,6 +190,9 @@ static enum pp_error records_take(struct pp_replica *replica, const struct pp_se
         time_ms = record.time_ms;
         replica->spoiled = true; /* until all of it is taken */
         PP_TRY(record_take(replica, &record, verify));
+        if (verify && record.type == PP_RECORD_TYPE_EPOCH_ENDED)
+            PP_TRY(replica->past->epoch_ended(replica->past->context, record.epoch_ended.epoch, &walk.head));
+        *out_head = walk.head;
     }
     *out_head = walk.head;
     if (segment->head.first == segment->head.next)
@@ -248,6 +255,16 @@ enum pp_error pp_replica_replay(struct pp_replica *replica, const struct pp_segm
         return PP_CORRUPT;
     enum pp_error error = take_first(replica, segment, false);
     return error == PP_OK || is_our_own(error) ? error : PP_CORRUPT;
+}
+
+enum pp_error pp_replica_replay_to(struct pp_replica *replica, const struct pp_segment *segment,
+                                   uint64_t next_sequence)
+{
+    PP_ASSERT(next_sequence > 0);
+    replica->stop_at = next_sequence;
+    const enum pp_error error = pp_replica_replay(replica, segment);
+    replica->stop_at = 0;
+    return error;
 }
 
 enum pp_error pp_replica_lane(const struct pp_replica *replica, const struct pp_channel_id *channel_id,

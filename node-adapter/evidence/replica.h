@@ -26,6 +26,8 @@ struct pp_replica_past {
     enum pp_error (*segment)(void *context, uint64_t sequence, struct pp_segment *out);
     enum pp_error (*is_deleted)(void *context, uint64_t sequence, bool *out);
     enum pp_error (*set_deleted)(void *context, uint64_t sequence);
+    /* EPOCH-003: the replica stands at an epoch's end; head is behind that record. */
+    enum pp_error (*epoch_ended)(void *context, uint64_t epoch, const struct pp_journal_head *head);
     void *context;
 };
 
@@ -63,6 +65,7 @@ struct pp_replica {
     struct pp_stamp_id *ids; /* PP_LEAVES_MAX */
     struct pp_hash *scratch; /* PP_LEAVES_MAX */
     /* of the call that is running */
+    uint64_t stop_at; /* a replay ends at this sequence; 0: it does not */
     const struct pp_segment *segment;
     const struct pp_replica_past *past;
     struct pp_replica_fault *fault;
@@ -83,6 +86,11 @@ PP_MUST_CHECK enum pp_error pp_replica_take(struct pp_replica *replica, const st
 /* One that was taken before, from the caller's store, in the same order: the operator's signature and the steps are checked
  * again, the senders' signatures are not. CORRUPT. */
 PP_MUST_CHECK enum pp_error pp_replica_replay(struct pp_replica *replica, const struct pp_segment *segment);
+
+/* The same, but only of the records below a sequence, so that it stands at next_sequence, or before it where a record runs
+ * across. For a replica that nobody adds to. */
+PP_MUST_CHECK enum pp_error pp_replica_replay_to(struct pp_replica *replica, const struct pp_segment *segment,
+                                                 uint64_t next_sequence);
 
 /* Whether an error of pp_replica_take is about the operator, so that nothing behind it can count. */
 bool pp_replica_error_convicts(enum pp_error error);

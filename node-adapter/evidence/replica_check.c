@@ -411,6 +411,7 @@ enum pp_error pp_replica_check(struct pp_replica *replica, const struct pp_recor
     case PP_RECORD_TYPE_STORED:
     case PP_RECORD_TYPE_DAY:
     case PP_RECORD_TYPE_OPERATORS: /* that it is one, the step says; who they are, the contract's registry */
+    case PP_RECORD_TYPE_EPOCH_ENDED:
         return PP_OK;
     }
     return PP_EVIDENCE_IMPOSSIBLE;

@@ -17,10 +17,11 @@ enum table {
     TABLE_META,     /* "schema" -> u32 */
     TABLE_SEGMENTS, /* lane u32, next u64 -> a segment as it came */
     TABLE_DELETED,  /* lane u32, sequence u64 of a stamp -> nothing: its storage was given back */
+    TABLE_EPOCHS,   /* lane u32, epoch u64 -> the lanes at that epoch's end: epoch/cut.h */
     TABLE_STOPPED,  /* lane u32 -> error u32, kind u8, sequence_a u64, sequence_b u64, proof */
     TABLES,
 };
-static const char *const tables[TABLES] = {"meta", "segments", "deleted", "stopped"};
+static const char *const tables[TABLES] = {"meta", "segments", "deleted", "epochs", "stopped"};
 
 #define SCHEMA_NUMBER 1u
 #define STOP_HEAD_BYTES (4u + 1u + 8u + 8u)
@@ -264,11 +265,24 @@ static enum pp_error past_set_deleted(void *context, uint64_t sequence)
     return pp_txn_put(taking->txn, TABLE_DELETED, slice_of(&key), &part, 1);
 }
 
+/* EPOCH-003: in the transaction of its segment. */
+static enum pp_error past_epoch_ended(void *context, uint64_t epoch, const struct pp_journal_head *head)
+{
+    const struct taking *taking = context;
+    const struct key key = key_of(taking->replica->config.owner.lane, 0);
+    struct pp_cut cut;
+    PP_TRY(pp_cut_take(&taking->replica->ledger, head, epoch, &cut));
+    const enum pp_error error = pp_cut_put(taking->txn, TABLE_EPOCHS, pp_slice(key.bytes, 4), &cut);
+    pp_cut_done(&cut);
+    return error;
+}
+
 /* EVID-061: the segment, and what it deleted, in one transaction. */
 static enum pp_error take_run(void *context, struct pp_txn *txn)
 {
     struct taking *taking = context;
-    const struct pp_replica_past past = {past_segment, past_is_deleted, past_set_deleted, taking};
+    const struct pp_replica_past past = {past_segment, past_is_deleted, past_set_deleted, past_epoch_ended,
+                                         taking};
     const uint64_t before = taking->replica->head.next_sequence;
     taking->txn = txn;
     taking->reached = true;
@@ -424,6 +438,88 @@ enum pp_error pp_replica_store_proof(struct pp_replica_store *store, uint32_t la
     struct getting getting = {lane, 0, out, capacity, 0};
     PP_TRY(pp_store_read(store->store, proof_run, &getting));
     *out_length = getting.length;
+    return PP_OK;
+}
+
+/* ---- where a lane stood ---- */
+
+struct cut_look {
+    uint32_t lane;
+    uint64_t epoch;
+    const struct pp_cut_head *head; /* NULL: by epoch */
+    struct pp_cut *out;
+    struct pp_cut_head *out_head; /* instead of out */
+};
+
+static enum pp_error cut_run(void *context, struct pp_txn *txn)
+{
+    const struct cut_look *look = context;
+    const struct key key = key_of(look->lane, 0);
+    const struct pp_slice prefix = pp_slice(key.bytes, 4);
+    if (look->out_head)
+        return pp_cut_head_get(txn, TABLE_EPOCHS, prefix, look->epoch, look->out_head);
+    return look->head ? pp_cut_find(txn, TABLE_EPOCHS, prefix, look->head, look->out)
+                      : pp_cut_get(txn, TABLE_EPOCHS, prefix, look->epoch, look->out);
+}
+
+enum pp_error pp_replica_store_cut(struct pp_replica_store *store, uint32_t lane, uint64_t epoch,
+                                   struct pp_cut *out)
+{
+    struct cut_look look = {lane, epoch, NULL, out, NULL};
+    return pp_store_read(store->store, cut_run, &look);
+}
+
+enum pp_error pp_replica_store_cut_head(struct pp_replica_store *store, uint32_t lane, uint64_t epoch,
+                                        struct pp_cut_head *out)
+{
+    struct cut_look look = {lane, epoch, NULL, NULL, out};
+    return pp_store_read(store->store, cut_run, &look);
+}
+
+enum pp_error pp_replica_store_cut_find(struct pp_replica_store *store, const struct pp_cut_head *head,
+                                        struct pp_cut *out)
+{
+    struct cut_look look = {head->lane, 0, head, out, NULL};
+    return pp_store_read(store->store, cut_run, &look);
+}
+
+struct end_look {
+    struct pp_cut_head *out;
+    enum pp_error stopped;
+};
+
+static enum pp_error end_run(void *context, struct pp_txn *txn)
+{
+    struct end_look *look = context;
+    const struct key last = key_of(look->out->lane, UINT64_MAX);
+    struct pp_segment segment;
+    struct pp_scan scan;
+    struct stop stop = {0};
+    enum pp_error error = stop_get(txn, look->out->lane, &stop);
+    if (error != PP_NOT_FOUND)
+        PP_TRY(error);
+    look->stopped = (enum pp_error)stop.error;
+    PP_TRY(pp_scan_open(txn, TABLE_SEGMENTS, &scan));
+    error = pp_scan_last_to(&scan, slice_of(&last));
+    if (error == PP_OK && is_of_lane(scan.key, look->out->lane)) {
+        error = pp_segment_decode(scan.value, &segment) == PP_OK ? PP_OK : PP_CORRUPT;
+        if (error == PP_OK) {
+            look->out->next_sequence = segment.head.next;
+            memcpy(look->out->checksum, segment.head.after, sizeof look->out->checksum);
+        }
+    }
+    pp_scan_close(&scan);
+    return error == PP_NOT_FOUND ? PP_OK : error;
+}
+
+enum pp_error pp_replica_store_end(struct pp_replica_store *store, uint32_t lane, struct pp_cut_head *out,
+                                   enum pp_error *out_stopped)
+{
+    struct pp_cut_head head = {.lane = lane, .next_sequence = 1};
+    struct end_look look = {&head, PP_OK};
+    PP_TRY(pp_store_read(store->store, end_run, &look));
+    *out = head;
+    *out_stopped = look.stopped;
     return PP_OK;
 }
 

@@ -11,6 +11,7 @@
 #ifndef PP_EVIDENCE_REPLICA_STORE_H
 #define PP_EVIDENCE_REPLICA_STORE_H
 
+#include "epoch/cut.h"
 #include "evidence/replica.h"
 #include "store/store.h"
 
@@ -38,6 +39,17 @@ PP_MUST_CHECK enum pp_error pp_replica_store_get(struct pp_replica_store *store,
 /* The proof against a lane's operator. NOT_FOUND: it is not convicted, or by what cannot be shown in two entries. */
 PP_MUST_CHECK enum pp_error pp_replica_store_proof(struct pp_replica_store *store, uint32_t lane,
                                                    uint8_t *out, size_t capacity, size_t *out_length);
+
+/* Where a lane stood at an epoch's end, and at a head that is one. NOT_FOUND. pp_cut_done. */
+PP_MUST_CHECK enum pp_error pp_replica_store_cut(struct pp_replica_store *store, uint32_t lane,
+                                                 uint64_t epoch, struct pp_cut *out);
+PP_MUST_CHECK enum pp_error pp_replica_store_cut_head(struct pp_replica_store *store, uint32_t lane,
+                                                      uint64_t epoch, struct pp_cut_head *out);
+PP_MUST_CHECK enum pp_error pp_replica_store_cut_find(struct pp_replica_store *store,
+                                                      const struct pp_cut_head *head, struct pp_cut *out);
+/* How far the held journal comes, and whether its operator is convicted of something. */
+PP_MUST_CHECK enum pp_error pp_replica_store_end(struct pp_replica_store *store, uint32_t lane,
+                                                 struct pp_cut_head *out, enum pp_error *out_stopped);
 
 /* For tests: as pp_store_inject. */
 void pp_replica_store_inject(struct pp_replica_store *store, pp_store_fault *fault, void *context);

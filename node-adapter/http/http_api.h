@@ -20,6 +20,7 @@
 
 struct pp_http_api;
 struct pp_replica_store;
+struct pp_council;
 
 /* What a watch of the chain has to say; for /v1/status. */
 struct pp_http_chain_status {
@@ -42,6 +43,7 @@ struct pp_http_api_config {
     /* The watchtower's, where there is one; may be NULL. */
     bool (*tower_status)(void *context, struct pp_tower_status *out);
     void *chain_context;
+    struct pp_council *council; /* with whom reports are agreed on; NULL: with nobody */
     struct pp_replica_store *replicas; /* what is held of other operators' lanes; NULL: nothing */
 };
 

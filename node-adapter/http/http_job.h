@@ -150,7 +150,7 @@ void pp_http_print_refund(struct pp_text *out, const struct pp_signed_refund *re
 
 #define PP_HTTP_HANDLERS(H)                                                                                  \
     H(terms) H(quote) H(errors) H(status) H(health) H(submit) H(envelope) H(topic) H(lane) H(deletes) H(close)            \
-    H(sessions) H(roots) H(session) H(evidence) H(acknowledgements)
+    H(sessions) H(roots) H(session) H(evidence) H(acknowledgements) H(epoch) H(proposal) H(report) H(leaves)
 #define PP_HTTP_HANDLER(name)                                                                                \
     void pp_http_serve_##name(struct pp_http_job *job, const struct pp_http_params *params);
 PP_HTTP_HANDLERS(PP_HTTP_HANDLER)

@@ -54,6 +54,7 @@ struct pp_node_config {
     uint8_t shard;
     bool part_of_shards;        /* of pennypost_shards.h: reports are made for all shards together, not by this node alone */
     bool embedded_store;        /* keep the envelopes too */
+    bool several_operators;     /* reports are agreed on with others (specs/epochs.md): this node makes none by itself */
     uint32_t lanes_max;         /* pools are made for this many; 0: 65536 */
     uint32_t verify_threads;    /* 0: one per core */
     struct pp_domain domain;    /* chain id and contract */

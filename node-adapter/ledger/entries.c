@@ -1,4 +1,6 @@
 #include "ledger/entries.h"
+
+#include "epoch/keep.h"
 #include "engine/node.h"
 
 #include <pp/refund.h>
@@ -11,6 +13,7 @@ struct entries_look {
     struct pp_record_room *room;
     uint64_t epoch;
     bool found;
+    uint64_t stop_at; /* where a report that was agreed on with others has this lane; 0: at the report's record */
     size_t unsigned_first; /* no unsigned charge stands before it */
     struct pp_entries *out;
 };
@@ -240,6 +243,7 @@ static enum pp_error record_note(struct entries_look *look, const struct pp_reco
     case PP_RECORD_TYPE_CHAIN:
     case PP_RECORD_TYPE_DAY:
     case PP_RECORD_TYPE_SESSION_OPENED:
+    case PP_RECORD_TYPE_EPOCH_ENDED:
     case PP_RECORD_TYPE_SESSION_LAPSED: /* its leaves stay unsigned, and earn nothing */
     default:
         return PP_OK;
@@ -259,6 +263,16 @@ static enum pp_error record_take(struct entries_look *look, const struct pp_reco
     return error == PP_OK ? record_note(look, record) : error;
 }
 
+/* EPOCH-041 */
+static enum pp_error stop_look(struct entries_look *look, struct pp_txn *txn)
+{
+    struct pp_cut_head head = {.lane = 0};
+    const enum pp_error error =
+        pp_keep_signed_head(txn, look->epoch, pp_ledger_lane_id(&look->ledger), &head);
+    look->stop_at = head.next_sequence;
+    return error == PP_NOT_FOUND ? PP_OK : error;
+}
+
 static enum pp_error journal_walk(void *context, struct pp_txn *txn)
 {
     struct entries_look *look = context;
@@ -272,6 +286,9 @@ static enum pp_error journal_walk(void *context, struct pp_txn *txn)
         error = pp_journal_walk_next(&walk, &record);
         if (error == PP_OK)
             error = record_take(look, &record);
+        if (error == PP_OK && record.type == PP_RECORD_TYPE_OPENED && look->epoch > 0)
+            error = stop_look(look, txn);
+        look->found |= look->stop_at > 0 && walk.head.next_sequence >= look->stop_at;
     }
     pp_journal_walk_close(&walk);
     return error == PP_NOT_FOUND && look->epoch == 0 ? PP_OK : error;

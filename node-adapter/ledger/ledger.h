@@ -75,6 +75,7 @@ struct pp_ledger_head {
     uint32_t day;
     uint64_t report_epoch; /* of the newest report; 0: none */
     struct pp_hash report_hash;
+    uint64_t ended_epoch; /* of the newest EPOCH_ENDED; 0: none */
     struct pp_congestion congestion;
     struct pp_ledger_totals totals; /* earned: of all lanes, as of `day` */
     struct pp_earning_total earning;

@@ -492,6 +492,14 @@ static enum pp_error step_reported(struct pp_ledger *ledger, const struct pp_rec
     return PP_OK;
 }
 
+static enum pp_error step_epoch_ended(struct pp_ledger *ledger, const struct pp_record *record)
+{
+    if (record->epoch_ended.epoch <= ledger->head.ended_epoch)
+        return PP_INVARIANT;
+    ledger->head.ended_epoch = record->epoch_ended.epoch;
+    return PP_OK;
+}
+
 enum pp_error pp_ledger_step(struct pp_ledger *ledger, const struct pp_record *record)
 {
     if (!ledger->head.is_open && record->type != PP_RECORD_TYPE_OPENED)
@@ -532,6 +540,8 @@ enum pp_error pp_ledger_step(struct pp_ledger *ledger, const struct pp_record *r
         return pp_ledger_replicated(ledger, record);
     case PP_RECORD_TYPE_NOT_REPLICATED:
         return step_not_replicated(ledger, record);
+    case PP_RECORD_TYPE_EPOCH_ENDED:
+        return step_epoch_ended(ledger, record);
     }
     return PP_INVARIANT;
 }

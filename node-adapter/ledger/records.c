@@ -292,6 +292,7 @@ static bool head_is_in_range(const struct pp_record *record)
     case PP_RECORD_TYPE_DAY:
     case PP_RECORD_TYPE_REPORTED:
     case PP_RECORD_TYPE_NOT_REPLICATED:
+    case PP_RECORD_TYPE_EPOCH_ENDED:
         break;
     }
     return true;

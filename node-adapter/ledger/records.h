@@ -42,7 +42,8 @@
     R(REPLICATED, replicated, 15, PP_RECORD_REPLICATED, PP_ROWS_REPLICATED)                                  \
     R(NOT_REPLICATED, not_replicated, 16, PP_RECORD_NOT_REPLICATED, PP_ROWS_NOT_REPLICATED)                  \
     R(BOND_RETURNED, bond_returned, 17, PP_RECORD_BOND_RETURNED, PP_ROWS_BOND)                               \
-    R(BOND_FORFEITED, bond_forfeited, 18, PP_RECORD_BOND_FORFEITED, PP_ROWS_BOND)
+    R(BOND_FORFEITED, bond_forfeited, 18, PP_RECORD_BOND_FORFEITED, PP_ROWS_BOND)                            \
+    R(EPOCH_ENDED, epoch_ended, 19, PP_RECORD_EPOCH_ENDED, PP_ROWS_NONE)
 
 /* The first record: whose journal this is. */
 #define PP_RECORD_OPENED(F)                                                                                  \
@@ -225,6 +226,9 @@
 /* Bonds of one lane that are forfeited, each by the signed complaint in its row. */
 #define PP_RECORD_BOND_FORFEITED(F) F(CHANNEL, channel_id)
 
+/* By the chain's time an epoch is over: the lanes as they stand here are what its report states (specs/epochs.md). */
+#define PP_RECORD_EPOCH_ENDED(F) F(U64, epoch)
+
 #define PP_ROWS_NONE(F)
 
 #define PP_RECORD_C_U8 uint8_t
@@ -251,7 +255,7 @@ enum pp_record_type {
     PP_RECORDS(PP_X)
 #undef PP_X
 };
-#define PP_RECORD_TYPE_MAX 18u
+#define PP_RECORD_TYPE_MAX 19u
 
 #define PP_RECORD_MEMBER(kind, name) PP_RECORD_C_##kind name;
 /* struct pp_record_charged and so on: the head. */

@@ -140,6 +140,7 @@ enum pp_error pp_checkpoint_head_encode(const struct pp_checkpoint_head *head, u
     pp_write_u32(&w, ledger->day);
     pp_write_u64(&w, ledger->report_epoch);
     pp_write_bytes(&w, ledger->report_hash.bytes, sizeof ledger->report_hash.bytes);
+    pp_write_u64(&w, ledger->ended_epoch);
     pp_write_u64(&w, ledger->congestion.minute);
     for (unsigned i = 0; i < PP_CONGESTION_MINUTES; i++)
         pp_write_u32(&w, ledger->congestion.counts[i]);
@@ -173,6 +174,7 @@ static void ledger_head_read(struct pp_reader *r, struct pp_ledger_head *ledger)
     ledger->day = pp_read_u32(r);
     ledger->report_epoch = pp_read_u64(r);
     pp_read_bytes(r, ledger->report_hash.bytes, sizeof ledger->report_hash.bytes);
+    ledger->ended_epoch = pp_read_u64(r);
     ledger->congestion.minute = pp_read_u64(r);
     for (unsigned i = 0; i < PP_CONGESTION_MINUTES; i++)
         ledger->congestion.counts[i] = pp_read_u32(r);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const journal_tables[PP_JOURNAL_TABLES] = {"meta", "records", "envelopes", "stamps", "reports"};
+static const char *const journal_tables[PP_JOURNAL_TABLES] = {"meta", "records", "envelopes", "stamps", "reports",
+                                                              "epochs"};
 static const char *const derived_tables[PP_DERIVED_TABLES] = {"checkpoint", "index_head", "index_stamp", "index_topic",
                                                               "index_expiry"};
 

@@ -15,6 +15,7 @@ enum pp_journal_table {
     PP_TABLE_ENVELOPES, /* sequence u64 -> topic length u8, topic, payload */
     PP_TABLE_STAMPS,    /* sequence u64 -> what happened to a stamp since: reasons u8, refunded u96, stored day u32 */
     PP_TABLE_REPORTS,   /* epoch u64 -> bundle */
+    PP_TABLE_EPOCHS,    /* kind u8, epoch u64 -> what is kept of the newest epochs: epoch/keep.h */
     PP_JOURNAL_TABLES,
 };
 
@@ -28,7 +29,7 @@ enum pp_derived_table {
 };
 
 #define PP_SCHEMA_NUMBER 1u
-#define PP_DERIVED_NUMBER 5u /* of derived.mdb: one of another form is emptied, and built again */
+#define PP_DERIVED_NUMBER 6u /* of derived.mdb: one of another form is emptied, and built again */
 
 #define PP_PATH_MAX 4096u
 /* "DIR/NAME"; BAD_CONFIG when it does not fit. */

@@ -190,6 +190,8 @@ static enum pp_error walk_on(struct pp_verify_run *run, struct pp_journal_walk *
         PP_TRY(error);
         PP_TRY(record_take(run, &record));
         run->head = walk->head;
+        if (!run->stopped)
+            PP_TRY(pp_verify_epochs_after(run, &record));
     }
     return PP_OK;
 }
@@ -249,6 +251,7 @@ static enum pp_error journal_pass(void *context, struct pp_txn *txn)
     run->journal = txn;
     run->is_last = pass->last;
     PP_TRY(end_look(run));
+    PP_TRY(pp_verify_epochs_look(run));
     PP_TRY(walk(run, pass->last ? UINT64_MAX : pp_monotonic_ns() + run->step_ns));
     return pass->last && !run->stopped ? ends_compare(run) : PP_OK;
 }
@@ -350,6 +353,7 @@ static void run_close(struct pp_verify_run *run)
     free(run->scratch);
     free(run->marks);
     free(run->reports);
+    pp_verify_epochs_close(run);
     pp_verify_checkpoint_close(run);
     pp_verify_index_close(run);
 }

@@ -149,6 +149,7 @@ enum pp_error pp_verify_lane_book(struct pp_verify_run *run, const struct pp_rec
     case PP_RECORD_TYPE_DELETED:
     case PP_RECORD_TYPE_DAY:
     case PP_RECORD_TYPE_REPORTED:
+    case PP_RECORD_TYPE_EPOCH_ENDED:
         break;
     }
     return PP_OK;

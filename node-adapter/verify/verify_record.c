@@ -384,6 +384,7 @@ enum pp_error pp_verify_record_before(struct pp_verify_run *run, const struct pp
         bonds_before(run, record);
         return PP_OK;
     case PP_RECORD_TYPE_DAY:
+    case PP_RECORD_TYPE_EPOCH_ENDED:
         return PP_OK;
     case PP_RECORD_TYPE_REPORTED:
         return pp_verify_report(run, record);
@@ -556,6 +557,8 @@ void pp_verify_record_after(struct pp_verify_run *run, const struct pp_record *r
         break;
     case PP_RECORD_TYPE_REPORTED:
         summary->reports++;
+        break;
+    case PP_RECORD_TYPE_EPOCH_ENDED:
         break;
     }
 }

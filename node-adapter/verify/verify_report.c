@@ -1,5 +1,6 @@
 /* Reports: recomputed from the ledger as it stands at their record, and compared with the record and the bundle. */
 #include "engine/node.h"
+#include "epoch/keep.h"
 #include "verify/verify_run.h"
 
 #include <pp/assert.h>
@@ -19,6 +20,8 @@ struct bundle {
 struct comparing {
     struct bundle ours, stored, before;
     bool has_stored, has_before;
+    bool several;             /* it was agreed on with others: */
+    const struct pp_cut *cut; /* this lane as the report has it; NULL: not known any more */
 };
 
 static void bundle_done(struct bundle *bundle)
@@ -82,10 +85,42 @@ static enum pp_error stored_take(struct pp_verify_run *run, const struct pp_reco
                     digest.bytes, 32);
     run->summary->signatures += report->signature_count;
     error = pp_report_verify(report, &run->domain, run->crypto);
+    if (error == PP_NO_QUORUM && comparing->several && report->signature_count > 0)
+        return PP_OK; /* EPOCH-024: signed here, and not by enough: it binds this node, and nobody else */
     if (error != PP_OK)
         pp_verify_tell(run, PP_VERIFY_REPORTS, PP_INVARIANT, "report quorum", PP_SLOT_NONE,
                        "%zu signatures: %s", report->signature_count, pp_error_sentence(error));
     return PP_OK;
+}
+
+/* EPOCH-030: one that a quorum signed without this node. */
+struct others_look {
+    struct pp_verify_run *run;
+    const struct pp_record_reported *reported;
+    struct comparing *comparing;
+};
+
+static enum pp_error others_visit(void *context, uint64_t epoch, struct pp_slice bytes, bool *out_done)
+{
+    struct others_look *look = context;
+    struct pp_hash digest;
+    if (epoch >= look->reported->epoch)
+        return PP_OK;
+    const enum pp_error error = bundle_decode(&look->comparing->before, bytes);
+    if (error == PP_NO_MEMORY)
+        return error;
+    if (error != PP_OK)
+        return PP_OK; /* told where it is looked at by itself */
+    pp_report_digest(&look->run->domain, &look->comparing->before.report, &digest);
+    *out_done = look->comparing->has_before = pp_hash_eq(&digest, &look->reported->previous);
+    return PP_OK;
+}
+
+static enum pp_error before_of_others(struct pp_verify_run *run, const struct pp_record_reported *reported,
+                                      struct comparing *comparing)
+{
+    struct others_look look = {run, reported, comparing};
+    return pp_keep_bundles(run->journal, others_visit, &look);
 }
 
 /* The one that `previous` names: of it the payouts go on. */
@@ -104,6 +139,10 @@ static enum pp_error before_take(struct pp_verify_run *run, const struct pp_reco
         comparing->has_before = error == PP_OK;
         return fault; /* a bad bundle was told at its own record */
     }
+    if (comparing->several)
+        PP_TRY(before_of_others(run, reported, comparing));
+    if (comparing->has_before)
+        return PP_OK;
     pp_verify_tell(run, PP_VERIFY_REPORTS, PP_INVARIANT, "report before", PP_SLOT_NONE,
                    "%s is none of the earlier ones", pp_hex_print(reported->previous.bytes, 32, hex));
     return PP_OK;
@@ -146,11 +185,13 @@ static size_t others_take(const struct pp_verify_run *run, const struct comparin
 {
     const struct pp_record_opened *opened = &run->ledger.head.opened;
     size_t count = 0;
-    if (!run->part || !comparing->has_stored)
+    if (!(run->part || comparing->several) || !comparing->has_stored)
         return 0;
     for (size_t i = 0; i < comparing->stored.report.lane_count; i++) {
         const struct pp_lane_leaf *leaf = &comparing->stored.report.lanes[i];
-        if (pp_lane_node(leaf->lane) == opened->node_id && pp_lane_shard(leaf->lane) != opened->shard)
+        const bool same_node = pp_lane_node(leaf->lane) == opened->node_id;
+        const bool own = same_node && pp_lane_shard(leaf->lane) == opened->shard;
+        if (comparing->several ? !own || !comparing->cut : same_node && !own)
             out[count++] = *leaf;
     }
     return count;
@@ -176,6 +217,8 @@ static enum pp_error ours_build(struct pp_verify_run *run, const struct pp_recor
         .operators = operators,
         .weights = stored ? stored->weights : NULL,
         .operator_count = operators_of(run, reported, comparing, operators),
+        .drawn = stored ? stored->drawn : NULL,
+        .drawn_count = stored ? stored->drawn_count : 0,
         .before = comparing->has_before ? &comparing->before.report.pool : NULL,
         .version = stored ? stored->version : 0,
     };
@@ -184,7 +227,12 @@ static enum pp_error ours_build(struct pp_verify_run *run, const struct pp_recor
     membership_compare(run, reported, operators, terms.operator_count);
     PP_TRY(bundle_room(ours, run->ledger.head.lane_count +
                                  (comparing->has_stored ? comparing->stored.report.lane_count : 0)));
-    PP_TRY(pp_report_leaves(&run->ledger, ours->lanes, &count));
+    if (!comparing->several) {
+        PP_TRY(pp_report_leaves(&run->ledger, ours->lanes, &count));
+    } else if (comparing->cut) {
+        count = comparing->cut->count;
+        memcpy(ours->lanes, comparing->cut->leaves, count * sizeof *ours->lanes);
+    }
     count += others_take(run, comparing, ours->lanes + count);
     return pp_report_build(&terms, ours->lanes, count, ours->nodes, &ours->report);
 }
@@ -293,6 +341,7 @@ static enum pp_error report_keep(struct pp_verify_run *run, const struct pp_reco
 static enum pp_error compare(struct pp_verify_run *run, const struct pp_record_reported *reported,
                              struct comparing *comparing)
 {
+    PP_TRY(pp_verify_epochs_cut(run, reported->epoch, &comparing->several, &comparing->cut));
     PP_TRY(stored_take(run, reported, comparing));
     PP_TRY(before_take(run, reported, comparing));
     enum pp_error error = ours_build(run, reported, comparing);

@@ -84,6 +84,8 @@ struct pp_verify_run {
     struct pp_verify_report *reports; /* in order */
     size_t report_count, report_capacity;
 
+    struct pp_verify_epochs *epochs; /* verify_epoch.c */
+
     uint64_t step_ns;
     /* of the transactions that are open */
     bool is_last; /* they are the last ones */
@@ -145,6 +147,17 @@ PP_MUST_CHECK enum pp_error pp_verify_voucher(struct pp_verify_run *run, const s
 
 /* ---- verify_replication.c ---- */
 PP_MUST_CHECK enum pp_error pp_verify_replicated(struct pp_verify_run *run, const struct pp_record *record);
+
+/* ---- verify_epoch.c ---- */
+struct pp_cut;
+/* What reports have of this lane, as far as it is on disk now. */
+PP_MUST_CHECK enum pp_error pp_verify_epochs_look(struct pp_verify_run *run);
+/* The head is behind the record. */
+PP_MUST_CHECK enum pp_error pp_verify_epochs_after(struct pp_verify_run *run, const struct pp_record *record);
+/* Whether a report was agreed on with others, and the lane as it has it; NULL: it is not known any more. */
+PP_MUST_CHECK enum pp_error pp_verify_epochs_cut(struct pp_verify_run *run, uint64_t epoch, bool *out_several,
+                                                 const struct pp_cut **out);
+void pp_verify_epochs_close(struct pp_verify_run *run);
 
 /* ---- verify_session.c ---- */
 PP_MUST_CHECK enum pp_error pp_verify_session_before(struct pp_verify_run *run, const struct pp_record *record);

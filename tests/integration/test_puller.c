@@ -457,8 +457,38 @@ START_TEST(puller__a_peer_that_comes_back__goes_on_where_it_was)
 }
 END_TEST
 
+/* EVID-079: the owner is gone, somebody else has its journal */
+START_TEST(puller__a_lane_that_another_holds_more_of__asked_of_both)
+{
+    struct world world;
+    char url[64];
+    world_open(&world);
+    journal_make(&world, &world.forge, &world.bad, 3);
+    struct peer third;
+    memcpy(&third, &world.bad, sizeof third);
+    world.bad.count = 0; /* they are the third's now */
+    peer_start(&world.good, GOOD);
+    peer_start(&world.bad, CLOSED);
+    peer_start(&third, GOOD);
+    pull_start(&world);
+    both_until(&world, PP_NODE_DOWN);
+    const uint64_t end = third.segments[third.count - 1].next;
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", third.port);
+    pp_puller_want(world.puller, FIXTURE_LANE, end, "http://127.0.0.1:1"); /* who does not answer is given up */
+    for (unsigned i = 0; i < 3000 && status_of(&world, FIXTURE_LANE).next_sequence < end; i++) {
+        if (i % 10 == 0)
+            pp_puller_want(world.puller, FIXTURE_LANE, end, url);
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    ck_assert_uint_eq(status_of(&world, FIXTURE_LANE).next_sequence, end);
+    peer_stop(&third);
+    world_close(&world);
+}
+END_TEST
+
 PP_TESTS("puller")
 PP_TEST(puller__each_bad_peer__told_by_name_and_kept_from_nobody)
 PP_TEST(puller__impossible_contents__convict_and_stop_only_that_lane)
 PP_TEST(puller__a_peer_that_comes_back__goes_on_where_it_was)
+PP_TEST(puller__a_lane_that_another_holds_more_of__asked_of_both)
 PP_TESTS_END

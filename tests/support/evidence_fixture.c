@@ -249,6 +249,14 @@ static enum pp_error shelf_is_deleted(void *context, uint64_t sequence, bool *ou
     return PP_OK;
 }
 
+static enum pp_error shelf_epoch_ended(void *context, uint64_t epoch, const struct pp_journal_head *head)
+{
+    (void)context;
+    (void)epoch;
+    (void)head;
+    return PP_OK;
+}
+
 static enum pp_error shelf_set_deleted(void *context, uint64_t sequence)
 {
     struct pp_shelf *shelf = context;
@@ -302,7 +310,7 @@ static void shelf_rebuild(struct pp_shelf *shelf)
 
 enum pp_error pp_shelf_take(struct pp_shelf *shelf, struct pp_slice bytes, struct pp_replica_fault *out_fault)
 {
-    const struct pp_replica_past past = {shelf_segment, shelf_is_deleted, shelf_set_deleted, shelf};
+    const struct pp_replica_past past = {shelf_segment, shelf_is_deleted, shelf_set_deleted, shelf_epoch_ended, shelf};
     struct pp_segment segment;
     const uint64_t before = shelf->replica.head.next_sequence;
     enum pp_error error = pp_segment_decode(bytes, &segment);

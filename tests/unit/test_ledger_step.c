@@ -240,6 +240,7 @@ static void print_take(const struct world *w, struct print *out)
     add(out, &head->day, sizeof head->day);
     add(out, &head->report_epoch, sizeof head->report_epoch);
     add(out, head->report_hash.bytes, 32);
+    add(out, &head->ended_epoch, sizeof head->ended_epoch);
     add(out, &head->congestion.minute, sizeof head->congestion.minute);
     add(out, head->congestion.counts, sizeof head->congestion.counts);
     add(out, &head->totals.spent, sizeof head->totals.spent);
@@ -645,6 +646,10 @@ START_TEST(step__days_reports_and_chains_that_cannot_be__refused)
                                      .reported = {.epoch = 4}};
     take(&w, report);
     ck_impossible(&w, &report, "the same epoch again");
+    const struct pp_record ended = {.type = PP_RECORD_TYPE_EPOCH_ENDED, .sequence = w.next, .time_ms = w.now_ms,
+                                    .epoch_ended = {.epoch = 4}};
+    take(&w, ended);
+    ck_impossible(&w, &ended, "the end of the same epoch again");
     bad = chain(&w, PP_CHAIN_LANE_FINAL, 1);
     bad.chain.lane++;
     ck_impossible(&w, &bad, "another node's lane");
