@@ -8,7 +8,7 @@ target_compile_options(pp_llhttp PRIVATE -w -O2)
 
 # libpennypost: the node's engine over its store. The daemon's main.c is a program of its own.
 pp_library(node-adapter pp_node PUBLIC pp_settlement pp_rewards pp_fees pp_channels PkgConfig::lmdb PkgConfig::uv
-  PkgConfig::curl PkgConfig::jansson pp_llhttp Threads::Threads)
+  PkgConfig::curl PkgConfig::jansson PkgConfig::crypto pp_llhttp Threads::Threads)
 
 add_executable(pennypostd node-adapter/daemon/main.c)
 target_include_directories(pennypostd PRIVATE node-adapter)

@@ -1,3 +1,5 @@
+#include "store/keyfile_web3.h"
+
 #include <pp/assert.h>
 #include <pp/keyfile.h>
 #include <pp/wire.h>
@@ -360,7 +362,8 @@ static enum pp_error envelope_take(const json_t *object, struct envelope *out)
     return PP_OK;
 }
 
-static enum pp_error envelope_read(const char *path, struct envelope *out)
+/* One JSON object; json_decref() it. */
+static enum pp_error object_read(const char *path, json_t **out)
 {
     char text[FILE_MAX_BYTES];
     size_t length = 0;
@@ -377,9 +380,12 @@ static enum pp_error envelope_read(const char *path, struct envelope *out)
     if (length == sizeof text)
         return PP_TOO_LONG;
     json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    enum pp_error error = json_is_object(object) ? envelope_take(object, out) : PP_BAD_FORMAT;
-    json_decref(object);
-    return error;
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return PP_BAD_FORMAT;
+    }
+    *out = object;
+    return PP_OK;
 }
 
 static enum pp_error write_all(int descriptor, const char *text, size_t length)
@@ -447,13 +453,29 @@ enum pp_error pp_keyfile_write(const char *path, const struct pp_key *key,
     return error;
 }
 
-enum pp_error pp_keyfile_read(const struct pp_crypto *crypto, const char *path, enum pp_key_kind kind,
-                              const struct pp_passphrase *passphrase, struct pp_key *out)
+enum pp_error pp_keyfile_write_web3(const char *path, const struct pp_key *key,
+                                    const struct pp_passphrase *passphrase, struct pp_key_cost cost)
+{
+    char *text;
+    PP_ASSERT(cost.memory_kib >= MEMORY_LEAST_KIB && cost.memory_kib <= MEMORY_MOST_KIB);
+    if (key->kind != PP_KEY_SECP256K1)
+        return PP_BAD_TYPE;
+    if (access(path, F_OK) == 0)
+        return PP_EXISTS;
+    PP_TRY(web3_make(key, passphrase, cost, &text));
+    enum pp_error error = file_create(path, text);
+    free(text);
+    return error;
+}
+
+static enum pp_error envelope_open(const struct pp_crypto *crypto, const json_t *object,
+                                   enum pp_key_kind kind, const struct pp_passphrase *passphrase,
+                                   struct pp_key *out)
 {
     struct envelope e;
     struct pp_key key;
     uint8_t secret[32], public_bytes[PUBLIC_MAX_BYTES];
-    PP_TRY(envelope_read(path, &e));
+    PP_TRY(envelope_take(object, &e));
     if (e.kind != kind)
         return PP_BAD_TYPE;
     PP_TRY(unseal(&e, passphrase, secret));
@@ -469,10 +491,43 @@ enum pp_error pp_keyfile_read(const struct pp_crypto *crypto, const char *path, 
     return error;
 }
 
-enum pp_error pp_keyfile_read_public(const char *path, struct pp_key *out)
+/* KEY-013: the MAC covers neither the IV nor the address, so the address, where there is one, must be that of the secret. */
+static enum pp_error web3_open(const struct pp_crypto *crypto, const json_t *object, enum pp_key_kind kind,
+                               const struct pp_passphrase *passphrase, struct pp_key *out)
+{
+    struct web3_file file;
+    struct pp_key key;
+    uint8_t secret[32];
+    PP_TRY(web3_take(object, &file));
+    if (kind != PP_KEY_SECP256K1)
+        return PP_BAD_TYPE;
+    PP_TRY(web3_unseal(&file, passphrase, secret));
+    enum pp_error error = pp_key_from_secret(crypto, kind, secret, &key);
+    sodium_memzero(secret, sizeof secret);
+    PP_TRY(error);
+    if (file.has_address && !pp_address_eq(&file.address, &key.address))
+        error = PP_BAD_KEY;
+    else
+        *out = key;
+    pp_key_done(&key);
+    return error;
+}
+
+enum pp_error pp_keyfile_read(const struct pp_crypto *crypto, const char *path, enum pp_key_kind kind,
+                              const struct pp_passphrase *passphrase, struct pp_key *out)
+{
+    json_t *object;
+    PP_TRY(object_read(path, &object));
+    enum pp_error error = web3_is(object) ? web3_open(crypto, object, kind, passphrase, out)
+                                          : envelope_open(crypto, object, kind, passphrase, out);
+    json_decref(object);
+    return error;
+}
+
+static enum pp_error envelope_public(const json_t *object, struct pp_key *out)
 {
     struct envelope e;
-    PP_TRY(envelope_read(path, &e));
+    PP_TRY(envelope_take(object, &e));
     struct pp_key key = {.kind = e.kind};
     if (e.kind == PP_KEY_SECP256K1)
         memcpy(key.address.bytes, e.public_part, sizeof key.address.bytes);
@@ -480,4 +535,21 @@ enum pp_error pp_keyfile_read_public(const char *path, struct pp_key *out)
         memcpy(key.receipt_key.bytes, e.public_part, sizeof key.receipt_key.bytes);
     *out = key;
     return PP_OK;
+}
+
+static enum pp_error web3_public(const json_t *object, struct pp_key *out)
+{
+    struct web3_file file;
+    PP_TRY(web3_take(object, &file));
+    *out = (struct pp_key){.kind = PP_KEY_SECP256K1, .address = file.address};
+    return PP_OK;
+}
+
+enum pp_error pp_keyfile_read_public(const char *path, struct pp_key *out)
+{
+    json_t *object;
+    PP_TRY(object_read(path, &object));
+    enum pp_error error = web3_is(object) ? web3_public(object, out) : envelope_public(object, out);
+    json_decref(object);
+    return error;
 }

@@ -3,9 +3,10 @@
  * Shape:  JSON, one object (specs/cli.md, key files). What stands in the clear (version, kind, public part, cost, salt) is
  *         authenticated with the ciphertext, so no byte of the file can be changed unnoticed. Argon2id, then
  *         XChaCha20-Poly1305, both by libsodium.
+ *         Files of Web3 Secret Storage, version 3, are read and written too: what other Ethereum tools have (KEY-010 and following).
  * Own:    the caller's structs; secrets and passphrases are wiped by _done. Files are made with mode 0600, whole or not
  *         at all, and never overwritten.
- * Errors: BAD_PASSPHRASE (or the file was changed: the two cannot be told apart), BAD_FORMAT, BAD_VERSION, BAD_TYPE (another
+ * Errors: OUT_OF_RANGE (a Web3 file that costs more than is spent on one), BAD_KEY, BAD_PASSPHRASE (or the file was changed: the two cannot be told apart), BAD_FORMAT, BAD_VERSION, BAD_TYPE (another
  *         kind of key), EXPOSED (others may read it), EXISTS, NOT_FOUND, TOO_LONG, IO.
  *         A passphrase comes from a file, a descriptor or a terminal; never from an argument, the environment, or a log.
  * Source: specs/cli.md (KEY-001 and following).
@@ -64,11 +65,16 @@ const char *pp_key_kind_name(enum pp_key_kind kind); /* "secp256k1", "ed25519" *
 
 PP_MUST_CHECK enum pp_error pp_keyfile_write(const char *path, const struct pp_key *key,
                                              const struct pp_passphrase *passphrase, struct pp_key_cost cost);
-/* The stored public part must be that of the decrypted secret. */
+/* In the format of other Ethereum tools, by scrypt over so much memory, a power of two. BAD_TYPE: not secp256k1. */
+PP_MUST_CHECK enum pp_error pp_keyfile_write_web3(const char *path, const struct pp_key *key,
+                                                  const struct pp_passphrase *passphrase,
+                                                  struct pp_key_cost cost);
+/* Of either format. The stored public part must be that of the decrypted secret. */
 PP_MUST_CHECK enum pp_error pp_keyfile_read(const struct pp_crypto *crypto, const char *path,
                                             enum pp_key_kind kind, const struct pp_passphrase *passphrase,
                                             struct pp_key *out);
-/* Without the passphrase: kind and public part as the file claims them, secret zero. Not authenticated. */
+/* Without the passphrase: kind and public part as the file claims them, secret zero. Not authenticated. A file of another tool may
+ * not say its address: zero. */
 PP_MUST_CHECK enum pp_error pp_keyfile_read_public(const char *path, struct pp_key *out);
 
 #endif
