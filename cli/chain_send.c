@@ -28,25 +28,34 @@ static enum pp_error journal_dir(const struct cli_wallet *wallet, const struct c
     return length >= (int)CLI_PATH_MAX ? PP_TOO_LONG : PP_OK;
 }
 
-static bool job_open(struct cli_payer *payer, const struct cli_wallet *wallet, const struct pp_key *key)
+static bool job_open(struct cli_payer *payer, const struct cli_wallet *wallet, const struct pp_key *key,
+                     const struct pp_chain_signer *signer)
 {
     char dir[CLI_PATH_MAX], reason[PP_RPC_TEXT_MAX] = "";
     struct pp_secret_key secret;
-    pp_key_secret_copy(key, &secret);
+    if (!signer)
+        pp_key_secret_copy(key, &secret);
     const struct pp_chain_job_config config = {.dir = dir,
                                                .rpc_url = payer->cli->rpc_url,
                                                .chain_id = payer->contract->chain_id,
                                                .contract = payer->contract->address,
-                                               .key = &secret,
+                                               .key = signer ? NULL : &secret,
+                                               .signer = signer,
                                                .fees = payer->fees};
     enum pp_error error = journal_dir(wallet, payer->contract, &key->address, dir);
     if (error == PP_OK)
         error = pp_chain_job_open(&config, &payer->job, reason);
-    pp_secret_key_done(&secret);
+    if (!signer)
+        pp_secret_key_done(&secret);
     if (error != PP_OK)
         cli_fail(payer->cli, error, "the payer's journal in %s: %s", cli_wallet_path(wallet),
                  reason[0] ? reason : pp_error_sentence(error));
     return error == PP_OK;
+}
+
+bool cli_payer_given(const struct cli_payer_options *options)
+{
+    return options->key_file || options->signer.command;
 }
 
 bool cli_payer_key_open(struct cli *cli, const struct cli_payer_options *options, struct pp_key *out)
@@ -57,6 +66,22 @@ bool cli_payer_key_open(struct cli *cli, const struct cli_payer_options *options
     bool opened = cli_key_open(cli, options->key_file, PP_KEY_SECP256K1, out);
     cli->passphrase_file = common;
     return opened;
+}
+
+static bool key_open(struct cli *cli, struct cli_payer_options *options, struct pp_key *out)
+{
+    const char *wrong = cli_signer_wrong(&options->signer, options->key_file);
+    if (wrong) {
+        cli_usage(cli, "%s", wrong);
+        return false;
+    }
+    if (options->signer.command) {
+        *out = (struct pp_key){.kind = PP_KEY_SECP256K1};
+        bool made = cli_signer_make(cli, &options->signer);
+        out->address = options->signer.made.account;
+        return made;
+    }
+    return cli_payer_key_open(cli, options, out);
 }
 
 static bool key_is(struct cli *cli, const struct pp_key *key, const struct pp_address *expected)
@@ -71,7 +96,7 @@ static bool key_is(struct cli *cli, const struct pp_key *key, const struct pp_ad
     return false;
 }
 
-bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, const struct cli_payer_options *options,
+bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, struct cli_payer_options *options,
                     const struct cli_contract *contract, const struct pp_address *expected,
                     struct cli_payer *out)
 {
@@ -80,10 +105,11 @@ bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, const stru
                               .fees = {(pp_u128)options->max_gas_price * GWEI, STUCK_BLOCKS},
                               .wait_s = options->wait_s};
     struct pp_key key;
-    if (!cli_payer_key_open(cli, options, &key))
+    if (!key_open(cli, options, &key))
         return false;
     payer.address = key.address;
-    bool opened = key_is(cli, &key, expected) && job_open(&payer, wallet, &key);
+    bool opened = key_is(cli, &key, expected) &&
+                  job_open(&payer, wallet, &key, options->signer.command ? &options->signer.signer : NULL);
     pp_key_done(&key);
     if (opened)
         *out = payer;

@@ -12,6 +12,7 @@
 #define CLI_CHAIN_SEND_H
 
 #include "contract.h"
+#include "signer.h"
 
 #include <pp/chain_job.h>
 
@@ -21,20 +22,24 @@ struct cli_payer_options {
     const char *passphrase_file; /* NULL: as for the other key */
     uint64_t max_gas_price;      /* gwei: 10^9 wei */
     uint64_t wait_s;             /* how long for a final block */
+    struct cli_signer signer;    /* instead of key_file */
 };
+/* A key file or a signer's command was given. */
+bool cli_payer_given(const struct cli_payer_options *options);
 #define CLI_PAYER_DEFAULTS                                                                                   \
     {                                                                                                        \
-        .max_gas_price = 200, .wait_s = 1800                                                                 \
+        .max_gas_price = 200, .wait_s = 1800, .signer = CLI_SIGNER_DEFAULTS                                  \
     }
 #define CLI_PAYER_OPTIONS(payer)                                                                             \
-    {"payer-key",                                                                                            \
-     "FILE",                                                                                                 \
-     CLI_TEXT,                                                                                               \
-     &(payer).key_file,                                                                                      \
-     0,                                                                                                      \
-     0,                                                                                                      \
-     "the payer's key file: its account holds the tokens and pays for gas",                                  \
-     NULL},                                                                                                  \
+    CLI_SIGNER_OPTIONS((payer).signer),                                                                      \
+        {"payer-key",                                                                                        \
+         "FILE",                                                                                             \
+         CLI_TEXT,                                                                                           \
+         &(payer).key_file,                                                                                  \
+         0,                                                                                                  \
+         0,                                                                                                  \
+         "the payer's key file: its account holds the tokens and pays for gas",                              \
+         NULL},                                                                                              \
         {"payer-passphrase-file",                                                                            \
          "FILE",                                                                                             \
          CLI_TEXT,                                                                                           \
@@ -68,8 +73,9 @@ struct cli_payer {
     uint64_t wait_s;
 };
 
-/* On a failure it has told the user, and returns false. expected: the account it must be, or NULL. */
-bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, const struct cli_payer_options *options,
+/* On a failure it has told the user, and returns false. expected: the account it must be, or NULL. The options must stay: a signer is
+ * in them. */
+bool cli_payer_open(struct cli *cli, const struct cli_wallet *wallet, struct cli_payer_options *options,
                     const struct cli_contract *contract, const struct pp_address *expected,
                     struct cli_payer *out);
 void cli_payer_close(struct cli_payer *payer);

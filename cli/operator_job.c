@@ -103,7 +103,9 @@ static enum pp_error job_open(struct cli_operator_job *o, const struct pp_key *k
                           o->job_dir ? "" : "/settlement");
     if ((size_t)length >= sizeof journal)
         return PP_TOO_LONG;
-    pp_key_secret_copy(key, &secret);
+    bool signs = !o->dry && !o->signer.command;
+    if (signs)
+        pp_key_secret_copy(key, &secret);
     const struct pp_chain_signer looker = {.account = key->address};
     const struct pp_chain_job_config config = {
         .dir = journal,
@@ -111,8 +113,8 @@ static enum pp_error job_open(struct cli_operator_job *o, const struct pp_key *k
         .timeout_ms = TIMEOUT_MS,
         .chain_id = o->head.domain.chain_id,
         .contract = o->head.domain.contract,
-        .key = o->dry ? NULL : &secret,
-        .signer = o->dry ? &looker : NULL,
+        .key = signs ? &secret : NULL,
+        .signer = o->dry ? &looker : &o->signer.signer,
         .read_only = o->dry,
         .fees = {.most = (pp_u128)o->gas_price_gwei * GWEI,
                  .stuck_after = (uint32_t)o->stuck_blocks,
@@ -122,16 +124,27 @@ static enum pp_error job_open(struct cli_operator_job *o, const struct pp_key *k
         .context = o,
     };
     enum pp_error error = pp_chain_job_open(&config, &o->job, reason);
-    pp_secret_key_done(&secret);
+    if (signs)
+        pp_secret_key_done(&secret);
     return error;
 }
 
 /* PLAN-040: to look, the account is enough. */
 static bool key_get(struct cli_operator_job *o, struct pp_key *out)
 {
+    static const struct pp_address none;
+    if (o->signer.command) {
+        *out = (struct pp_key){.kind = PP_KEY_SECP256K1};
+        bool made = cli_signer_make(o->cli, &o->signer);
+        out->address = o->signer.made.account;
+        return made;
+    }
     if (!o->dry)
         return cli_key_open(o->cli, o->cli->key_file, PP_KEY_SECP256K1, out);
     enum pp_error error = pp_keyfile_read_public(o->cli->key_file, out);
+    if (error == PP_OK &&
+        pp_address_eq(&out->address, &none)) /* another tool's file, which does not say it */
+        return cli_key_open(o->cli, o->cli->key_file, PP_KEY_SECP256K1, out);
     if (error == PP_OK && out->kind != PP_KEY_SECP256K1)
         error = PP_BAD_TYPE;
     if (error != PP_OK)

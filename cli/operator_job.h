@@ -9,6 +9,7 @@
 
 #include "options.h"
 #include "output.h"
+#include "signer.h"
 
 #include <pp/chain_settle.h>
 
@@ -17,6 +18,7 @@ struct cli_operator_job {
     const char *data_dir, *job_dir, *metrics_file;
     uint64_t dust, gas_limit, gas_price_gwei, patience_s, stuck_blocks, coin_units, profit_times, urgent_s;
     bool dry, payouts_only;
+    struct cli_signer signer;
     uint64_t until_ms;
     struct pp_claims *claims; /* borrowed from the verb */
     struct pp_claims_head head;
@@ -31,10 +33,16 @@ struct cli_operator_job {
 
 #define CLI_OPERATOR_JOB_DEFAULTS                                                                            \
     .dust = 1, .gas_limit = PP_TX_GAS_MAX, .gas_price_gwei = 200, .patience_s = 1800, .stuck_blocks = 10,    \
-    .profit_times = 2, .urgent_s = 21600
+    .profit_times = 2, .urgent_s = 21600, .signer = CLI_SIGNER_DEFAULTS
 #define CLI_OPERATOR_JOB_OPTIONS(o)                                                                          \
-    {"data", "DIR", CLI_TEXT, &(o)->data_dir, 0, 0, "the node's data folder, of all its shards; it may run", \
-     NULL},                                                                                                  \
+    CLI_SIGNER_OPTIONS((o)->signer), {"data",                                                                \
+                                      "DIR",                                                                 \
+                                      CLI_TEXT,                                                              \
+                                      &(o)->data_dir,                                                        \
+                                      0,                                                                     \
+                                      0,                                                                     \
+                                      "the node's data folder, of all its shards; it may run",               \
+                                      NULL},                                                                 \
         {"journal",                                                                                          \
          "DIR",                                                                                              \
          CLI_TEXT,                                                                                           \

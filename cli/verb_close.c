@@ -35,7 +35,7 @@ struct lane {
 
 struct closing {
     struct cli *cli;
-    const struct arguments *arguments;
+    struct arguments *arguments;
     struct cli_wallet *wallet;
     struct cli_channel channel;
     struct cli_contract contract;
@@ -117,7 +117,7 @@ static enum pp_error payer_need(struct closing *c)
     if (c->has_payer)
         return PP_OK;
     c->told = true;
-    if (!c->arguments->payer.key_file) {
+    if (!cli_payer_given(&c->arguments->payer)) {
         cli_fail(c->cli, PP_MISSING_FIELD, "there is something to send now: --payer-key FILE is needed");
         return PP_MISSING_FIELD;
     }
@@ -467,7 +467,7 @@ static int state_go(struct closing *c)
 /* What an earlier run decided comes first; then the chain says how things stand. */
 static int rest_go(struct closing *c)
 {
-    if (c->chain.state == PP_CHANNEL_CHAIN_CLOSED || !c->arguments->payer.key_file)
+    if (c->chain.state == PP_CHANNEL_CHAIN_CLOSED || !cli_payer_given(&c->arguments->payer))
         return state_go(c);
     if (payer_need(c) != PP_OK || cli_send_rest(&c->payer, &c->carried_on, &c->problem) != PP_OK ||
         chain_look(c) != PP_OK)

@@ -29,7 +29,7 @@ struct arguments {
 
 struct opening {
     struct cli *cli;
-    const struct arguments *arguments;
+    struct arguments *arguments;
     struct cli_wallet *wallet;
     struct cli_terms terms; /* of --node */
     struct cli_contract contract;
@@ -464,7 +464,7 @@ static enum pp_error opening_go(struct opening *o)
 
 static int opening_run(struct opening *o)
 {
-    const struct arguments *arguments = o->arguments;
+    struct arguments *arguments = o->arguments;
     struct cli_open_check check = {.cli = o->cli,
                                    .wallet = o->wallet,
                                    .terms = &o->terms,
@@ -497,7 +497,7 @@ static int opening_run(struct opening *o)
     return cli_authorized_print(o->cli, &authorization, o->valid_before_s);
 }
 
-static int arguments_check(struct cli *cli, const struct arguments *arguments)
+static int arguments_check(struct cli *cli, struct arguments *arguments)
 {
     if (!arguments->deposit)
         return cli_usage(cli, "--deposit AMOUNT is needed");
@@ -507,7 +507,7 @@ static int arguments_check(struct cli *cli, const struct arguments *arguments)
         return cli_usage(cli, "--node: an address of at most %u bytes", CLI_URL_MAX - 1);
     if (!cli->rpc_url)
         return cli_usage(cli, "--rpc URL is needed: the chain's JSON-RPC");
-    if (!arguments->payer.key_file)
+    if (!cli_payer_given(&arguments->payer))
         return cli_usage(cli, "--payer-key FILE is needed: `pennypost keygen` makes one");
     return CLI_OK;
 }

@@ -181,7 +181,7 @@ static int claim_and_tell(struct payout *p)
 {
     struct cli_answer answer;
     int status = CLI_OK;
-    bool claims = p->job->cli->key_file != NULL;
+    bool claims = p->job->cli->key_file != NULL || p->job->signer.command;
     if (!claimed_know(p) || (claims && !cli_operator_job_run(p->job, &status)))
         return status == CLI_OK ? CLI_FAILED : status;
     cli_answer_init(&answer, p->job->cli);
@@ -232,12 +232,15 @@ int cli_verb_payout(struct cli *cli, int argc, char **argv)
                                           "With --rpc it also says what was claimed; with --rpc and --key "
                                           "(which pays for gas) it claims what is due."};
         if (cli_parse(cli, &syntax, argc, argv, &operands, &count, &status)) {
-            bool whole = o->data_dir && (!cli->key_file || cli->rpc_url),
+            const char *wrong = cli_signer_wrong(&o->signer, cli->key_file);
+            bool claims = cli->key_file || o->signer.command;
+            bool whole = o->data_dir && (!claims || cli->rpc_url),
                  fits = p->of_operator ? !cli->rpc_url && !(p->csv && cli->json) : !p->csv;
-            status = !whole  ? cli_usage(cli, "--data DIR is needed, and --rpc URL with --key FILE")
-                     : !fits ? cli_usage(cli, "--csv is for --operator and not with --json; --operator is "
-                                              "without --rpc")
-                             : run(p);
+            status = wrong    ? cli_usage(cli, "%s", wrong)
+                     : !whole ? cli_usage(cli, "--data DIR is needed, and --rpc URL with --key FILE")
+                     : !fits  ? cli_usage(cli, "--csv is for --operator and not with --json; --operator is "
+                                                "without --rpc")
+                              : run(p);
         }
     } else {
         cli_fail(cli, PP_NO_MEMORY, NULL);

@@ -40,8 +40,11 @@ int cli_verb_settle(struct cli *cli, int argc, char **argv)
                                       "its way or waiting, run it again; 1: trouble that may "
                                       "pass; 5: a human is needed. Safe to stop and run again at any time."};
     if (cli_parse(cli, &syntax, argc, argv, &operands, &count, &status)) {
-        bool whole = o->data_dir && cli->key_file && cli->rpc_url;
-        status = whole ? settle(o) : cli_usage(cli, "--data DIR, --rpc URL and --key FILE are needed");
+        bool whole = o->data_dir && (cli->key_file || o->signer.command) && cli->rpc_url;
+        const char *wrong = cli_signer_wrong(&o->signer, cli->key_file);
+        status = wrong   ? cli_usage(cli, "%s", wrong)
+                 : whole ? settle(o)
+                         : cli_usage(cli, "--data DIR, --rpc URL and --key FILE are needed");
     }
     cli_operator_job_free(o);
     return status;

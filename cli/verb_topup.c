@@ -40,7 +40,7 @@ struct wish {
 
 struct topup {
     struct cli *cli;
-    const struct arguments *arguments;
+    struct arguments *arguments;
     struct cli_wallet *wallet;
     struct cli_channel channel;
     size_t at; /* which of its lanes */
@@ -357,7 +357,7 @@ int cli_verb_topup(struct cli *cli, int argc, char **argv)
     int status;
     if (!cli_parse(cli, &syntax, argc, argv, &operands, &count, &status))
         return status;
-    if (!arguments.amount || !cli->rpc_url || !arguments.payer.key_file)
+    if (!arguments.amount || !cli->rpc_url || !cli_payer_given(&arguments.payer))
         return cli_usage(cli, "%s is needed",
                          !arguments.amount ? "--amount AMOUNT"
                          : !cli->rpc_url   ? "--rpc URL"

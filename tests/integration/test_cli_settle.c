@@ -423,6 +423,40 @@ START_TEST(settle__payouts_have_a_limit__paid_in_parts)
 }
 END_TEST
 
+/* A key that the job never sees: another implementation makes the same digest of the fields, and signs (KEY-021, KEY-024). */
+START_TEST(settle__signed_by_a_command__posted)
+{
+    struct world world;
+    char *command, account[43] = "0x", key[67] = "0x";
+    int status = 3;
+    world_make(&world);
+    envelopes_send(&world, 3);
+    pp_hex_print(world.w.anvil.accounts[3].bytes, 20, account + 2);
+    pp_hex_print(world.w.anvil.keys[3].bytes, 32, key + 2);
+    ck_assert_int_gt(asprintf(&command, "node '%s/tests/support/chain/sign.mjs' %s", PP_SOURCE_DIR, key), 0);
+    EXPECT_ERROR(&world, 2, "USAGE", "settle", "--data", world.data, "--rpc", world.w.anvil.url,
+                 "--signer-command", command);
+    EXPECT_ERROR(&world, 2, "USAGE", "settle", "--data", world.data, "--rpc", world.w.anvil.url,
+                 "--signer-command", command, "--signer-address", account, "--key", world.gas_key);
+    EXPECT_ERROR(&world, 5, "BAD_FORMAT", "settle", "--data", world.data, "--rpc", world.w.anvil.url,
+                 "--signer-command", command, "--signer-address", "0x12");
+    for (unsigned i = 0; i < TURNS_MAX && status == 3; i++) {
+        payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
+        operator_rest();
+        payer_world_pass(&world.w, 1);
+        json_t *answer = VERB(&world, &status, "settle", "--data", world.data, "--rpc", world.w.anvil.url,
+                              "--signer-command", command, "--signer-address", account);
+        if (status == 0)
+            ck_assert_uint_eq(operator_count(answer, "done", "postReport"), 1);
+        json_decref(answer);
+    }
+    ck_assert_int_eq(status, 0);
+    ck_assert_uint_eq(sent_by_gas_key(&world), 1);
+    payer_world_done(&world.w);
+    free(command);
+}
+END_TEST
+
 static char *metrics_read(const char *path)
 {
     static char text[16384];
@@ -488,6 +522,7 @@ END_TEST
 PP_TESTS("cli_settle")
 PP_TEST(settle__payouts_have_a_limit__paid_in_parts)
 PP_TEST(settle__price_of_gas__weighed_and_told)
+PP_TEST(settle__signed_by_a_command__posted)
 PP_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
 PP_TEST(settle__killed_between_any_two_steps__settles_once)
 PP_TEST(settle__earned_postage__reaches_operator_and_treasury)
