@@ -60,6 +60,10 @@ bool cli_payer_given(const struct cli_payer_options *options)
 
 bool cli_payer_key_open(struct cli *cli, const struct cli_payer_options *options, struct pp_key *out)
 {
+    if (!options->key_file) {
+        cli_usage(cli, "what is signed here, and sent by another account, needs --payer-key");
+        return false;
+    }
     const char *common = cli->passphrase_file;
     if (options->passphrase_file)
         cli->passphrase_file = options->passphrase_file;

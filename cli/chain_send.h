@@ -61,7 +61,7 @@ bool cli_payer_given(const struct cli_payer_options *options);
             "how long to wait until a transaction is final (1800)", NULL                                     \
     }
 
-/* The key of --payer-key. False: told. */
+/* The key of --payer-key, for what is signed here and sent by somebody else. False: told. */
 bool cli_payer_key_open(struct cli *cli, const struct cli_payer_options *options, struct pp_key *out);
 
 struct cli_payer {
