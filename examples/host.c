@@ -62,6 +62,28 @@ static enum pp_error recover(const struct host *host)
     }
 }
 
+/* In a network of several: what no quorum held in time was refunded. Sessions and lanes end, too (pennypost.h); a host finds their
+ * envelopes by what it keeps beside them. */
+static bool drop(void *context, const struct pp_lapse *lapse)
+{
+    const struct host *host = context;
+    char name[32];
+    snprintf(name, sizeof name, "%llu", (unsigned long long)lapse->ticket);
+    if (lapse->kind == PP_LAPSE_STAMP && unlinkat(host->store, name, 0) == 0)
+        printf("drop %s\n", name);
+    return true;
+}
+
+static enum pp_error drop_lapsed(struct host *host)
+{
+    uint64_t after = 0, from; /* yours is kept on disk: the journal is long */
+    do {
+        from = after;
+        PP_TRY(pp_node_lapsed(host->node, from, drop, host, &after));
+    } while (after != from);
+    return PP_OK;
+}
+
 static enum pp_error serve(struct host *host, size_t length)
 {
     struct pp_request request;
@@ -103,7 +125,7 @@ int main(int count, char **arguments)
         .kind = PP_CHAIN_HEAD, .block_number = 1, .time_s = (uint64_t)time(NULL)};
     char reason[256] = "";
     enum pp_error error = pp_node_open(&config, &host->node, reason);
-    if (error == PP_OK && (error = recover(host)) == PP_OK)
+    if (error == PP_OK && (error = recover(host)) == PP_OK && (error = drop_lapsed(host)) == PP_OK)
         error = pp_node_chain_events(host->node, &head, 1);
     for (int i = 3; i < count && error == PP_OK; i++) {
         FILE *file = fopen(arguments[i], "rb");

@@ -21,6 +21,8 @@ struct watched {
     struct daemon *daemon;
     struct pp_node *node;
     struct pp_chain_watch *watch;
+    bool lost, told_lost; /* the quorum */
+    struct pp_replication_status replication;
 };
 
 struct daemon {
@@ -310,6 +312,28 @@ static void tick_run(uv_work_t *work)
     struct daemon *d = work->data;
     d->tick_error = d->shards != NULL ? pp_shards_tick(d->shards, &d->report_error, d->report_reason)
                                       : pp_node_tick(d->node);
+    for (size_t i = 0; i < d->watched_count && d->peers != NULL; i++) {
+        pp_node_replication(d->watched[i].node, &d->watched[i].replication);
+        d->watched[i].lost = d->watched[i].replication.lost;
+    }
+}
+
+/* EVID-097: whose acknowledgements do not reach the oldest stamp that waits. */
+static void say_quorum(struct daemon *d, struct watched *watched)
+{
+    const struct pp_replication_status *status = &watched->replication;
+    char missing[256] = "";
+    size_t length = 0;
+    if (watched->lost == watched->told_lost)
+        return;
+    watched->told_lost = watched->lost;
+    for (size_t i = 0; i < status->heard_count && watched->lost && length + 12 < sizeof missing; i++)
+        if (status->heard[i].next <= status->oldest_sequence)
+            length += (size_t)snprintf(missing + length, sizeof missing - length, "%s%u", length == 0 ? "" : " ",
+                                       status->heard[i].node_id);
+    pp_log(&d->log, watched->lost ? PP_LOG_ERROR : PP_LOG_INFO, watched->lost ? "quorum lost" : "quorum regained",
+           pp_log_number("waiting", status->waiting), pp_log_number("oldest_age_ms", status->oldest_age_ms),
+           pp_log_number("needed", status->needed), pp_log_text("missing", missing));
 }
 
 /* A ledger that is not what it must be takes no more work: better no node than a wrong one. */
@@ -349,6 +373,8 @@ static void tick_done(uv_work_t *work, int status)
         d->told_error = d->tick_error;
     }
     say_report(d);
+    for (size_t i = 0; i < d->watched_count; i++)
+        say_quorum(d, &d->watched[i]);
     if (d->tick_error == PP_FENCED)
         say_fenced(d);
     if (is_fatal(d->tick_error))

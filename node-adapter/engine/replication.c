@@ -420,3 +420,39 @@ enum pp_error pp_replication_tick(struct pp_node *node)
     PP_TRY(replicated_some(node));
     return grace_is_over(node) ? late_some(node) : PP_OK;
 }
+
+/* ---- looking ---- */
+
+static enum pp_error status_run(struct pp_node *node, struct pp_txn *txn, void *context)
+{
+    struct pp_replication_status *out = context;
+    const struct pp_ledger *ledger = &node->ledger;
+    uint64_t position = 0;
+    const struct pp_ticket *oldest = pp_waiting_next(&ledger->waiting, &position);
+    (void)txn;
+    out->operators = ledger->operators.count;
+    out->needed = ledger->head.acks_needed;
+    out->deadline_ms = ledger->head.deadline_ms;
+    out->waiting = ledger->waiting.count;
+    if (!oldest)
+        return PP_OK;
+    const uint64_t time_ms = pp_writer_time(node);
+    out->oldest_sequence = oldest->ready;
+    out->oldest_age_ms = time_ms > oldest->time_ms ? time_ms - oldest->time_ms : 0;
+    out->lost = out->oldest_age_ms > out->deadline_ms / 2;
+    return PP_OK;
+}
+
+void pp_node_replication(struct pp_node *node, struct pp_replication_status *out)
+{
+    struct pp_replication *replication = &node->replication;
+    *out = (struct pp_replication_status){0};
+    (void)!pp_pipeline_call(node, PP_ITEM_LOOK, status_run, out); /* stopping: all zero */
+    pthread_mutex_lock(&replication->lock);
+    for (uint32_t i = 0; i < replication->set.count; i++)
+        if (replication->set.list[i].node_id != node->config.node_id)
+            out->heard[out->heard_count++] =
+                (struct pp_replication_heard){replication->set.list[i].node_id,
+                                              replication->peers[i].ack.next, replication->peers[i].came_ms};
+    pthread_mutex_unlock(&replication->lock);
+}

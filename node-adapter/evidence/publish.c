@@ -16,61 +16,6 @@ struct publishing {
     struct pp_segment segment;
 };
 
-/* ---- where to begin ---- */
-
-static enum pp_error last_sequence(struct pp_txn *txn, uint64_t *out)
-{
-    struct pp_scan scan;
-    PP_TRY(pp_scan_open(txn, PP_TABLE_RECORDS, &scan));
-    enum pp_error error = pp_scan_last(&scan);
-    if (error == PP_OK && scan.key.length != 8)
-        error = PP_CORRUPT;
-    if (error == PP_OK)
-        *out = pp_key8_number(scan.key.bytes);
-    pp_scan_close(&scan);
-    return error;
-}
-
-static enum pp_error head_behind(struct pp_txn *txn, const struct pp_record *record,
-                                 struct pp_journal_head *out)
-{
-    const struct pp_key8 key = pp_key8_of(record->sequence);
-    struct pp_slice value;
-    PP_TRY(pp_txn_get(txn, PP_TABLE_RECORDS, pp_slice(key.bytes, sizeof key.bytes), &value));
-    if (value.length < sizeof out->checksum)
-        return PP_CORRUPT;
-    out->next_sequence = record->sequence + pp_record_span(record);
-    out->time_ms = record->time_ms;
-    memcpy(out->checksum, value.bytes + value.length - sizeof out->checksum, sizeof out->checksum);
-    return PP_OK;
-}
-
-/* The head of the journal as it was before the record that covers `from`, or as it is now. */
-static enum pp_error head_at(struct pp_txn *txn, uint64_t from, struct pp_record_room *room,
-                             struct pp_journal_head *out)
-{
-    struct pp_record record;
-    uint64_t last;
-    pp_journal_head_init(out);
-    if (from <= 1)
-        return PP_OK;
-    enum pp_error error = pp_journal_find(txn, from - 1, room, &record, NULL);
-    if (error == PP_NOT_FOUND) { /* behind the end */
-        error = last_sequence(txn, &last);
-        if (error == PP_NOT_FOUND)
-            return PP_OK;
-        PP_TRY(error);
-        error = pp_journal_find(txn, last, room, &record, NULL);
-    }
-    PP_TRY(error);
-    if (record.sequence + pp_record_span(&record) <= from)
-        return head_behind(txn, &record, out);
-    if (record.sequence == 1) /* inside the first record */
-        return PP_OK;
-    PP_TRY(pp_journal_find(txn, record.sequence - 1, room, &record, NULL));
-    return head_behind(txn, &record, out);
-}
-
 /* ---- reading ---- */
 
 static enum pp_error records_add(struct publishing *publishing, struct pp_journal_walk *walk,
@@ -95,7 +40,7 @@ static enum pp_error publish_run(void *context, struct pp_txn *txn)
     struct pp_segment_head *out = &publishing->segment.head;
     struct pp_journal_walk walk;
     struct pp_journal_head head;
-    PP_TRY(head_at(txn, publishing->from, publishing->room, &head));
+    PP_TRY(pp_journal_head_before(txn, publishing->from, publishing->room, &head));
     out->first = head.next_sequence;
     memcpy(out->before, head.checksum, sizeof out->before);
     PP_TRY(pp_journal_walk_open(txn, &head, publishing->room, &walk));

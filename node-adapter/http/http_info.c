@@ -135,6 +135,38 @@ static void print_endpoints(const struct pp_http_chain_status *chain, struct pp_
     pp_text_add(out, chain->endpoint_count > 0 ? "]" : ",\"endpoints\":[]");
 }
 
+static void print_replication(struct pp_node *node, uint32_t lane, bool first, struct pp_text *out)
+{
+    struct pp_replication_status status;
+    pp_node_replication(node, &status);
+    print_number(out, first ? "{\"lane\":" : ",{\"lane\":", lane);
+    print_number(out, ",\"operators\":", status.operators);
+    print_number(out, ",\"needed\":", status.needed);
+    print_number(out, ",\"deadline_ms\":", status.deadline_ms);
+    print_number(out, ",\"waiting\":", status.waiting);
+    print_number(out, ",\"oldest_age_ms\":", status.oldest_age_ms);
+    print_bool(out, ",\"lost\":", status.lost);
+    pp_text_add(out, ",\"peers\":[");
+    for (size_t i = 0; i < status.heard_count; i++) {
+        print_number(out, i == 0 ? "{\"node_id\":" : ",{\"node_id\":", status.heard[i].node_id);
+        print_number(out, ",\"next\":", status.heard[i].next);
+        print_number(out, ",\"told_ms\":", status.heard[i].told_ms);
+        pp_text_add(out, "}");
+    }
+    pp_text_add(out, "]}");
+}
+
+/* HTTP-114: which peer is missing. */
+static void print_replications(const struct pp_http_api *api, struct pp_text *out)
+{
+    pp_text_add(out, ",\"replication\":[");
+    if (api->config.shards == NULL)
+        print_replication(api->config.node, api->lane, true, out);
+    for (size_t i = 0; api->config.shards != NULL && i < pp_shards_count(api->config.shards); i++)
+        print_replication(pp_shards_node(api->config.shards, i), pp_shards_lane(api->config.shards, i), i == 0, out);
+    pp_text_add(out, "]");
+}
+
 static void status_run(struct pp_http_job *job)
 {
     struct pp_node_status node;
@@ -172,6 +204,7 @@ static void status_run(struct pp_http_job *job)
     print_bool(out, ",\"full\":", node.store_full);
     pp_text_add(out, "}");
     print_tower(api, out);
+    print_replications(api, out);
     if (api->config.shards != NULL)
         print_shards(api->config.shards, out);
 }

@@ -22,6 +22,7 @@
 #include <pp/chain_event.h>
 #include <pp/distribution.h>
 #include <pp/eip712.h>
+#include <pp/limits.h>
 #include <pp/quote.h>
 #include <pp/rates.h>
 #include <pp/receipt.h>
@@ -164,6 +165,26 @@ struct pp_open_ticket {
 PP_MUST_CHECK enum pp_error pp_node_open_tickets(struct pp_node *node,
                                                  bool (*visit)(void *context, const struct pp_open_ticket *ticket),
                                                  void *context);
+
+/* What ended before its time, in the order of the journal: a host may drop these envelopes. */
+enum pp_lapse_kind {
+    PP_LAPSE_STAMP = 1, /* no quorum held it in time: refunded whole */
+    PP_LAPSE_SESSION,   /* nobody signed these stamps: what the host stored under the session and no root covers */
+    PP_LAPSE_LANE,      /* its sender left, or its channel closed: all of the channel, from the day after last_day on */
+};
+struct pp_lapse {
+    enum pp_lapse_kind kind;
+    uint64_t sequence; /* of the record that says so */
+    struct pp_channel_id channel_id;
+    uint64_t ticket;           /* STAMP */
+    struct pp_hash session_id; /* SESSION */
+    uint32_t last_day;         /* LANE: days since 1970; open and waiting tickets of it are over at once */
+};
+/* From the record behind `after` on (0: from the first), until visit returns false, or some ten thousand sequence numbers were read. *out_after
+ * is where to go on: keep it with what was dropped. *out_after = after: there is nothing more yet. Any thread. */
+PP_MUST_CHECK enum pp_error pp_node_lapsed(struct pp_node *node, uint64_t after,
+                                           bool (*visit)(void *context, const struct pp_lapse *lapse), void *context,
+                                           uint64_t *out_after);
 
 /* ---- sessions (specs/sessions.md) ---- */
 
@@ -370,6 +391,25 @@ struct pp_node_status {
     uint64_t store_used_bytes, store_map_bytes;
 };
 void pp_node_status(struct pp_node *node, struct pp_node_status *out);
+
+/* How far the other operators hold the lane's journal, and what waits for them. */
+struct pp_replication_heard {
+    uint32_t node_id;
+    uint64_t next;    /* the first sequence that it has not acknowledged; 0: it said nothing since the start */
+    uint64_t told_ms; /* when it last said something new */
+};
+struct pp_replication_status {
+    uint32_t operators; /* of the network, this one among them; 0 or 1: nobody is waited for */
+    uint32_t needed;    /* of the others */
+    uint64_t deadline_ms;
+    uint64_t waiting;         /* stamps */
+    uint64_t oldest_sequence; /* behind which record the oldest of them stands; 0: none waits */
+    uint64_t oldest_age_ms;   /* how long it has waited */
+    bool lost;                /* for longer than half of the deadline: the quorum is not there */
+    size_t heard_count;
+    struct pp_replication_heard heard[PP_OPERATORS_MAX];
+};
+void pp_node_replication(struct pp_node *node, struct pp_replication_status *out);
 
 /* Embedded store: reads a stored envelope back; NOT_FOUND after deletion or expiry. The callback borrows the bytes,
  * which were checked against the stamp's envelope hash. */

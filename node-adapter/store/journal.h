@@ -30,7 +30,10 @@ PP_MUST_CHECK enum pp_error pp_journal_append(struct pp_txn *txn, struct pp_jour
 
 /* NOT_FOUND: this journal never stood there; the head is another one's. The checksum depends on all records before. */
 PP_MUST_CHECK enum pp_error pp_journal_has(struct pp_txn *txn, const struct pp_journal_head *head);
-/* The same, and that a record ends there: NOT_FOUND when it runs across. time_ms is not looked at. */
+/* The head as it was before the record that covers `from`, or as it is now when `from` is behind the end. */
+PP_MUST_CHECK enum pp_error pp_journal_head_before(struct pp_txn *txn, uint64_t from, struct pp_record_room *room,
+                                                   struct pp_journal_head *out);
+/* The same as pp_journal_has, and that a record ends there: NOT_FOUND when it runs across. time_ms is not looked at. */
 PP_MUST_CHECK enum pp_error pp_journal_ends_at(struct pp_txn *txn, const struct pp_journal_head *head,
                                                struct pp_record_room *room);
 

@@ -626,6 +626,104 @@ START_TEST(waiting__as_many_as_may_wait__new_stamps_are_busy)
 }
 END_TEST
 
+/* ---- what the host is told ---- */
+
+struct told {
+    struct pp_lapse list[16];
+    unsigned count, most;
+};
+
+static bool lapse_note(void *context, const struct pp_lapse *lapse)
+{
+    struct told *told = context;
+    ck_assert_uint_lt(told->count, 16);
+    told->list[told->count++] = *lapse;
+    return told->count < told->most;
+}
+
+/* NODE-057: from any place on, again the same; a record is told whole. */
+START_TEST(lapsed__in_order_and_resumable__each_record_once)
+{
+    struct world w;
+    struct told told = {.most = 16}, again = {.most = 1};
+    struct pp_result results[3];
+    struct pp_refusal refusal;
+    struct pp_receipt receipt;
+    struct pp_signature signature;
+    struct pp_signed_refund refund;
+    struct pp_signed_release release;
+    uint64_t after = 0, from = 0;
+    world_open_as(&w, 2, false);
+    ck_assert_ok(pp_node_lapsed(w.fixture.node, 0, lapse_note, &told, &after));
+    ck_assert_uint_eq(told.count, 0);
+    ck_assert_uint_eq(after, w.fixture.node->head.next_sequence - 1);
+    pp_request_make(&w.made, &w.fixture, &w.sender, 3, (struct pp_parcel_of){SIZE, DAYS}, 1);
+    ck_assert_ok(pp_node_admit(w.fixture.node, &w.made.request, results, &refusal));
+    const uint64_t tickets[2] = {results[0].sequence, results[1].sequence};
+    ck_assert_ok(pp_node_commit(w.fixture.node, tickets, 2, &receipt));
+    later(&w, DEADLINE_MS);
+    pp_leave_sign(&w.fixture, &w.sender, &signature);
+    ck_assert_ok(pp_node_leave(w.fixture.node, &w.sender.channel_id, FIXTURE_LANE, &signature, &refund, &release));
+    chain_tell(&w, PP_CHAIN_CLOSED);
+    from = after;
+    ck_assert_ok(pp_node_lapsed(w.fixture.node, from, lapse_note, &told, &after));
+    ck_assert_uint_eq(told.count, 4);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(told.list[i].kind, PP_LAPSE_STAMP);
+        ck_assert_uint_eq(told.list[i].ticket, tickets[i]);
+    }
+    for (unsigned i = 2; i < 4; i++) {
+        ck_assert_int_eq(told.list[i].kind, PP_LAPSE_LANE);
+        ck_assert_mem_eq(&told.list[i].channel_id, &w.sender.channel_id, 32);
+        ck_assert_uint_eq(told.list[i].last_day, FIXTURE_START_MS / FIXTURE_DAY_MS);
+    }
+    /* One at a time: the record of two is told whole. */
+    for (unsigned expected = 2; expected <= 4; expected++) {
+        again.most = again.count + 1;
+        ck_assert_ok(pp_node_lapsed(w.fixture.node, from, lapse_note, &again, &from));
+        ck_assert_uint_eq(again.count, expected);
+        ck_assert_mem_eq(&again.list[expected - 1], &told.list[expected - 1], sizeof told.list[0]);
+    }
+    again.most = 16;
+    ck_assert_ok(pp_node_lapsed(w.fixture.node, after, lapse_note, &again, &from)); /* the end, and behind it */
+    ck_assert_uint_eq(from, after);
+    ck_assert_ok(pp_node_lapsed(w.fixture.node, UINT64_MAX, lapse_note, &again, &from));
+    ck_assert_uint_eq(again.count, 4);
+    world_close(&w);
+}
+END_TEST
+
+/* HTTP-114, EVID-097: what is shown of it. */
+START_TEST(status__while_stamps_wait__who_is_missing_and_for_how_long)
+{
+    struct world w;
+    struct pp_replication_status status;
+    world_open(&w, 3);
+    send(&w, 2);
+    pp_node_replication(w.fixture.node, &status);
+    ck_assert_uint_eq(status.operators, 4);
+    ck_assert_uint_eq(status.needed, 2);
+    ck_assert_uint_eq(status.waiting, 2);
+    ck_assert_uint_eq(status.oldest_sequence, w.sequence);
+    ck_assert_uint_eq(status.heard_count, 3);
+    ck_assert(!status.lost);
+    ck_assert_ok(pp_fixture_ack(&w.fixture, 1, 0));
+    later(&w, DEADLINE_MS / 2 + 1);
+    pp_node_replication(w.fixture.node, &status);
+    ck_assert(status.lost);
+    ck_assert_uint_eq(status.oldest_age_ms, DEADLINE_MS / 2 + 1);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_uint_eq(status.heard[i].node_id, FIXTURE_PEER_ID + i);
+        ck_assert_uint_eq(status.heard[i].next, i == 1 ? w.sequence + 2 : 0);
+    }
+    ck_assert_ok(pp_fixture_ack(&w.fixture, 0, 0));
+    later(&w, 0);
+    pp_node_replication(w.fixture.node, &status);
+    ck_assert(!status.lost && status.waiting == 0 && status.oldest_sequence == 0);
+    world_close(&w);
+}
+END_TEST
+
 static unsigned findings_of_acks;
 
 static void on_finding(void *context, const struct pp_verify_finding *finding)
@@ -870,6 +968,8 @@ START_TEST(replica__given_back_that_cannot_be__impossible)
 END_TEST
 
 PP_TESTS("replication")
+PP_TEST(lapsed__in_order_and_resumable__each_record_once)
+PP_TEST(status__while_stamps_wait__who_is_missing_and_for_how_long)
 PP_TEST(verify__acknowledgements_that_nobody_signed__told)
 PP_TEST(replica__replicated_that_cannot_be__impossible)
 PP_TEST(replica__given_back_that_cannot_be__impossible)
