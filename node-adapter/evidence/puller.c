@@ -282,7 +282,7 @@ static void transfer_end(struct pull *pull)
     pull->too_large = false;
 }
 
-/* EVID-097: the owner and whoever holds more are asked in turns. */
+/* EVID-099: the owner and whoever holds more are asked in turns. */
 static bool wants(struct pull *pull, char out_url[PP_PEER_URL_MAX])
 {
     pthread_mutex_lock(&pull->puller->lock);

@@ -457,7 +457,7 @@ START_TEST(puller__a_peer_that_comes_back__goes_on_where_it_was)
 }
 END_TEST
 
-/* EVID-097: the owner is gone, somebody else has its journal */
+/* EVID-099: the owner is gone, somebody else has its journal */
 START_TEST(puller__a_lane_that_another_holds_more_of__asked_of_both)
 {
     struct world world;
