@@ -30,6 +30,7 @@ static const struct field head_fields[] = {
     {"day", 4},
     {"report epoch", 8},
     {"report hash", 32},
+    {"ended epoch", 8},
     {"minute of the load", 8},
     {"load", 4 * PP_CONGESTION_MINUTES},
     {"total spent", 12},

@@ -258,7 +258,7 @@ START_TEST(verify__one_fault_anywhere__found_and_named)
          "it is missing"},
         {true, PP_TABLE_CHECKPOINT, ADD, 0, 0, false, PP_VERIFY_CHECKPOINT, "checkpoint row",
          "620000000100000040 belongs to no"},
-        {true, PP_TABLE_CHECKPOINT, RESEAL, 1, 202, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
+        {true, PP_TABLE_CHECKPOINT, RESEAL, 1, 210, false, PP_VERIFY_CHECKPOINT, "checkpoint head",
          "total spent: expected 60000, found 60001"},
         {true, PP_TABLE_CHECKPOINT, RESEAL, 0, 95, false, PP_VERIFY_CHECKPOINT, "checkpoint lane",
          "spent: expected 30000, found 30001"},
