@@ -32,7 +32,7 @@ struct facts {
 };
 
 struct doing {
-    const struct cli_channel_act *act;
+    struct cli_channel_act *act;
     const struct action *action;
     struct cli *cli;
     struct cli_wallet *wallet;
@@ -335,7 +335,7 @@ static const struct action *action_find(const char *name)
     return NULL;
 }
 
-int cli_channel_act(const struct cli_channel_act *act)
+int cli_channel_act(struct cli_channel_act *act)
 {
     const struct action *action = action_find(act->action);
     if (!action)
@@ -346,8 +346,8 @@ int cli_channel_act(const struct cli_channel_act *act)
         return cli_usage(act->cli, "%s %s --index", action->name, act->has_index ? "takes no" : "needs");
     if (!action->needs_lane && act->lane)
         return cli_usage(act->cli, "%s takes no --lane", action->name);
-    if (action->kind != 0 && !act->payer.key_file)
-        return cli_usage(act->cli, "--payer-key FILE is needed");
+    if (action->kind != 0 && !cli_payer_given(&act->payer))
+        return cli_usage(act->cli, "--payer-key FILE or --signer-command is needed");
     struct doing *d = calloc(1, sizeof *d);
     if (!d)
         return cli_fail(act->cli, PP_NO_MEMORY, "%s", action->name);

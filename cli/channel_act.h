@@ -23,7 +23,7 @@ struct cli_channel_act {
 };
 
 /* Returns the exit status; all was told. */
-int cli_channel_act(const struct cli_channel_act *act);
+int cli_channel_act(struct cli_channel_act *act);
 /* For the help: a line each. */
 extern const char *const cli_channel_actions_help;
 

@@ -13,7 +13,7 @@
 #define CALL_MAX 1024u
 
 struct doing {
-    const struct cli_escrow_act *act;
+    struct cli_escrow_act *act;
     const struct action *action;
     struct cli *cli;
     struct cli_wallet *wallet;
@@ -279,7 +279,7 @@ static bool place_of_data(struct doing *d, struct place *out)
 
 static bool place_find(struct doing *d, struct place *out, int *out_status)
 {
-    const struct cli_escrow_act *act = d->act;
+    struct cli_escrow_act *act = d->act;
     *out_status = CLI_FAILED;
     if (act->data_dir)
         return place_of_data(d, out);
@@ -314,19 +314,19 @@ static int doing_run(struct doing *d)
     return act_go(d);
 }
 
-static int usage_check(const struct action *action, const struct cli_escrow_act *act)
+static int usage_check(const struct action *action, struct cli_escrow_act *act)
 {
     bool stakes = strcmp(action->name, "stake") == 0, schedules = strcmp(action->name, "schedule") == 0;
     if (stakes != (act->amount != NULL))
         return cli_usage(act->cli, "%s %s --amount", action->name, stakes ? "needs" : "takes no");
     if (schedules != (act->sets.count > 0))
         return cli_usage(act->cli, "%s %s --set NAME=NUMBER", action->name, schedules ? "needs" : "takes no");
-    if (action->kind != 0 && !act->payer.key_file)
-        return cli_usage(act->cli, "--payer-key FILE is needed");
+    if (action->kind != 0 && !cli_payer_given(&act->payer))
+        return cli_usage(act->cli, "--payer-key FILE or --signer-command is needed");
     return CLI_OK;
 }
 
-int cli_escrow_act(const char *verb, const struct cli_escrow_act *act)
+int cli_escrow_act(const char *verb, struct cli_escrow_act *act)
 {
     const struct action *action = NULL;
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
