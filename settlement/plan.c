@@ -401,6 +401,30 @@ static void plan_release(const struct pp_plan_input *input, struct pp_plan *plan
     }
 }
 
+/* ---- debts ---- */
+
+/* PLAN-050 ... PLAN-052: whatever of it was netted before, the next report gives back. */
+static void plan_debts(const struct pp_plan_input *input, size_t index, struct pp_plan *plan)
+{
+    const uint64_t least = input->dust.raw > 0 ? input->dust.raw : 1;
+    for (size_t i = 0; i < input->debt_count; i++) {
+        struct pp_units due;
+        if (!pp_plan_is_debt(input->reports[index].report, input->debts[i].leaf) ||
+            !pp_plan_debt_due(&input->debts[i], &due))
+            continue;
+        const struct pp_plan_wait wait = {.kind = PP_JOB_COLLECT_OWED,
+                                          .reason = PP_PLAN_DUST,
+                                          .count = 1,
+                                          .value = due,
+                                          .epoch = input->reports[index].report->fields.epoch};
+        if (due.raw < least)
+            wait_for(plan, &wait);
+        else
+            act(plan, &(struct pp_plan_action){
+                          .kind = PP_JOB_COLLECT_OWED, .report = index, .debt = i, .value = due});
+    }
+}
+
 /* ---- payouts ---- */
 
 /* PLAN-030: by the newest report past its window, and only what the pool has. */
@@ -452,6 +476,8 @@ void pp_plan(const struct pp_plan_input *input, struct pp_plan *plan)
     plan_vesting(input, plan);
     plan_refund(input, plan);
     plan_release(input, plan);
+    if (has_vested)
+        plan_debts(input, vested, plan);
     if (has_vested)
         plan_payouts(input, vested, plan);
 }

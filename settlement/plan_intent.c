@@ -158,6 +158,22 @@ static enum pp_error claim_payout(const struct pp_plan_report *report, uint32_t 
     return PP_OK;
 }
 
+/* PLAN-014 */
+static enum pp_error collect_owed(const struct pp_plan_debt *debt, const struct pp_plan_report *report,
+                                  struct pp_writer *w, struct pp_job_intent *intent)
+{
+    const struct pp_lane_leaf *leaf = debt->leaf;
+    struct pp_lane_proof proof;
+    PP_TRY(pp_lane_tree_prove(report->tree, leaf, &proof));
+    PP_TRY(pp_lane_proof_verify(&report->report->fields.lanes_root, leaf, &proof));
+    pp_abi_write_collect_owed(w, &report->report->fields, &debt->config, leaf, &proof);
+    expect_event(&intent->expectation, PP_LOG_OWED_COLLECTED);
+    expect_topic(&intent->expectation, 1, leaf->channel_id.bytes);
+    LABEL(intent, "what node %" PRIu32 " owes for lane %" PRIu32 ", from its stake", pp_lane_node(leaf->lane),
+          leaf->lane);
+    return PP_OK;
+}
+
 static enum pp_error write_action(const struct pp_plan_input *input, const struct pp_plan *plan,
                                   const struct pp_plan_action *action, struct pp_writer *w,
                                   struct pp_job_intent *intent)
@@ -176,6 +192,8 @@ static enum pp_error write_action(const struct pp_plan_input *input, const struc
         return PP_OK;
     case PP_JOB_CLAIM_PAYOUT:
         return claim_payout(&input->reports[action->report], input->payees[action->payee].node_id, w, intent);
+    case PP_JOB_COLLECT_OWED:
+        return collect_owed(&input->debts[action->debt], &input->reports[action->report], w, intent);
     case PP_JOB_APPROVE:
     case PP_JOB_OPEN:
     case PP_JOB_TOP_UP:
@@ -214,6 +232,8 @@ static void key_make(const struct pp_plan_input *input, const struct pp_plan *pl
     pp_writer_init(&w, before, sizeof before);
     if (action->kind == PP_JOB_CLAIM_PAYOUT)
         pp_write_u64(&w, input->payees[action->payee].claimed.raw);
+    if (action->kind == PP_JOB_COLLECT_OWED)
+        pp_write_u64(&w, input->debts[action->debt].collected.raw);
     for (size_t i = 0; action->kind == PP_JOB_SETTLE && i < action->lanes_count; i++) {
         pp_u128 vested = input->lanes[plan->lanes[action->lanes_at + i]].chain.vested.raw;
         pp_write_u64(&w, (uint64_t)(vested >> 64));

@@ -232,5 +232,6 @@ enum pp_error material_gather(struct material *m)
 {
     PP_TRY(pp_chain_job_told(m->job, chain_gather(m)));
     PP_TRY(reports_gather(m));
+    PP_TRY(material_debts(m));
     return lanes_gather(m);
 }

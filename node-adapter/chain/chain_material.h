@@ -8,6 +8,9 @@
 #define MATERIAL_REPORTS_MAX                                                                                 \
     8u /* kept of a folder: what may be posted, the last one, those whose window is open or just over */
 
+#define MATERIAL_DEBTS_MAX 16u       /* stakes drawn from in one plan */
+#define MATERIAL_DEBTS_ASKED_MAX 256u /* lanes that are asked about: each costs four questions */
+
 struct material {
     struct pp_chain_job *job;
     const struct pp_claims *claims;
@@ -18,6 +21,7 @@ struct material {
     size_t held_count;
     struct pp_plan_report reports[MATERIAL_REPORTS_MAX];
     struct pp_plan_payee payees[2];
+    struct pp_plan_debt debts[MATERIAL_DEBTS_MAX];
     struct pp_plan_lane *lanes;
     size_t lane_capacity;
     struct pp_plan_input input;
@@ -33,6 +37,8 @@ struct material {
 PP_MUST_CHECK enum pp_error material_make(struct pp_chain_job *job, const struct pp_claims *claims,
                                           struct material **out);
 void material_free(struct material *m);
+/* Of the newest report past its window: m->input.debts. chain_debts.c */
+PP_MUST_CHECK enum pp_error material_debts(struct material *m);
 /* Into m->input, with room for a plan of it. */
 PP_MUST_CHECK enum pp_error material_gather(struct material *m);
 

@@ -534,6 +534,106 @@ START_TEST(plan_intent__every_kind__call_and_event)
 }
 END_TEST
 
+/* A report of one operator, where node 6 has left and owes 20 units of its lane, which closed with 50 spent, 40 earned and
+ * 30 refunded, of which 20 vested; 90 are in its stake, 3 were collected. */
+static void debt_make(struct world *world, struct pp_plan_debt *debt, uint64_t carry)
+{
+    static struct pp_pool_table before;
+    before.count = 2;
+    before.rows[0] = (struct pp_pool_row){.node_id = 0};
+    before.rows[1] = (struct pp_pool_row){.node_id = 6, .carry = pp_units(carry)};
+    world->leaves[0][0] = (struct pp_lane_leaf){.channel_id = {{7}},
+                                                .lane = pp_lane_make(6, 0),
+                                                .spent = pp_grains(50 * UNIT),
+                                                .refunded = pp_grains(30 * UNIT),
+                                                .earned = pp_grains(40 * UNIT),
+                                                .owed = pp_grains(20 * UNIT + 1)};
+    world->bodies[0] = calloc(1, sizeof *world->bodies[0]);
+    const struct pp_report_terms terms = {.epoch = 97,
+                                          .block_number = 50,
+                                          .end_time_s = 9800,
+                                          .received_total = pp_units(100),
+                                          .policy = PP_POLICY_EQUAL,
+                                          .operators = &world->operator,
+                                          .operator_count = 1,
+                                          .before = &before};
+    ck_assert_ok(pp_report_build(&terms, world->leaves[0], 1, world->nodes[0], world->bodies[0]));
+    world->trees[0] = (struct pp_lane_tree){world->nodes[0], 1};
+    world->reports[0] = (struct pp_plan_report){
+        .report = world->bodies[0], .tree = &world->trees[0], .hash = {{1}}, .chain = {.vests_at_s = NOW}};
+    world->input.report_count = 1;
+    world->input.payee_count = 0;
+    *debt = (struct pp_plan_debt){.leaf = &world->leaves[0][0],
+                                  .channel = {.state = PP_CHANNEL_CHAIN_CLOSED},
+                                  .chain = {.spent = pp_grains(50 * UNIT),
+                                            .refunded = pp_grains(30 * UNIT),
+                                            .cap = pp_units(60),
+                                            .vested = pp_grains(20 * UNIT)},
+                                  .collected = pp_units(3),
+                                  .stake = pp_units(90)};
+    world->input.debts = debt;
+    world->input.debt_count = 1;
+}
+
+/* Goal: the stake is drawn for what no payout covers, as the contract would, once. Method: one debt, one condition at a time.
+ * PLAN-050, PLAN-051, PLAN-052, JOB-009 */
+START_TEST(plan_debts__each_condition__collected_or_not)
+{
+    struct world *world = world_make();
+    struct pp_plan_debt debt;
+    struct pp_job_intent intent, again;
+    struct pp_address contract = {{9}};
+    static uint8_t buffer[4096];
+    uint8_t selector[4];
+    debt_make(world, &debt, 5); /* 5 of 20 are netted of the carry */
+    plan_make(world);
+    expect(world, 1, 0);
+    ck_assert_int_eq(world->plan.actions[0].kind, PP_JOB_COLLECT_OWED);
+    ck_assert_uint_eq(world->plan.actions[0].value.raw, 17);
+    ck_assert_ok(pp_plan_intent(&world->input, &world->plan, &world->plan.actions[0], &contract, buffer,
+                                sizeof buffer, &intent));
+    pp_abi_selector(PP_ABI_COLLECT_OWED, selector);
+    ck_assert_mem_eq(intent.data, selector, 4);
+    debt.collected = pp_units(4); /* the same call does something again */
+    ck_assert_ok(pp_plan_intent(&world->input, &world->plan, &world->plan.actions[0], &contract, buffer,
+                                sizeof buffer, &again));
+    ck_assert(!pp_hash_eq(&intent.key, &again.key));
+#define NONE_WHEN(change)                                                                                    \
+    do {                                                                                                     \
+        free(world->bodies[0]);                                                                              \
+        debt_make(world, &debt, 5);                                                                          \
+        change;                                                                                              \
+        plan_make(world);                                                                                    \
+        expect(world, 0, 0);                                                                                 \
+    } while (0)
+    NONE_WHEN(debt.channel.state = PP_CHANNEL_CHAIN_CLOSING);
+    NONE_WHEN(debt.collected = pp_units(20));
+    NONE_WHEN(debt.collected = pp_units(21));
+    NONE_WHEN(debt.stake = pp_units(0));
+    NONE_WHEN(debt.chain.vested = pp_grains(40 * UNIT)); /* by the contract's numbers nothing is owed */
+    free(world->bodies[0]);
+    debt_make(world, &debt, 5);
+    world->reports[0].chain.vests_at_s = NOW + 1;
+    plan_make(world);
+    expect(world, 0, 1);
+    expect_wait(world, 0, PP_PLAN_VESTING, NOW + 1);
+    free(world->bodies[0]);
+    debt_make(world, &debt, 20); /* its carry covers it */
+    plan_make(world);
+    expect(world, 0, 0);
+    free(world->bodies[0]);
+    debt_make(world, &debt, 5);
+    debt.stake = pp_units(7);
+    world->input.dust = pp_units(8);
+    plan_make(world);
+    expect(world, 0, 1);
+    expect_wait(world, 0, PP_PLAN_DUST, 0);
+    ck_assert_uint_eq(world->plan.waits[0].value.raw, 7);
+    world_free(world);
+#undef NONE_WHEN
+}
+END_TEST
+
 /* Goal: the page and the code have the same reasons. */
 START_TEST(plan_reasons__table__as_in_the_specification)
 {
@@ -641,5 +741,6 @@ PP_TEST(plan_refund__closing__posted_where_it_counts)
 PP_TEST(plan_refund__leaving__posted_before_the_release)
 PP_TEST(plan_payouts__pool_and_claims__due_or_wait)
 PP_TEST(plan_intent__every_kind__call_and_event)
+PP_TEST(plan_debts__each_condition__collected_or_not)
 PP_TEST(plan_reasons__table__as_in_the_specification)
 PP_TESTS_END

@@ -48,6 +48,20 @@ struct pp_plan_payee {
     struct pp_units claimed;
 };
 
+/* A lane of the newest report past its window whose operator owes more than its payouts cover. */
+struct pp_plan_debt {
+    const struct pp_lane_leaf *leaf; /* of that report */
+    struct pp_channel_config config;
+    struct pp_chain_channel channel; /* on chain */
+    struct pp_chain_lane chain;
+    struct pp_units collected; /* of this lane, in all */
+    struct pp_units stake;     /* of its operator, now */
+};
+/* PLAN-050: by what the report says. */
+bool pp_plan_is_debt(const struct pp_report *report, const struct pp_lane_leaf *leaf);
+/* PLAN-051: what would be drawn now; false: nothing. */
+bool pp_plan_debt_due(const struct pp_plan_debt *debt, struct pp_units *out);
+
 struct pp_plan_input {
     struct pp_chain_block latest;
     struct pp_chain_timers timers;
@@ -59,17 +73,20 @@ struct pp_plan_input {
     size_t report_count;
     const struct pp_plan_payee *payees;
     size_t payee_count;
+    const struct pp_plan_debt *debts;
+    size_t debt_count;
     struct pp_units dust; /* less than this is not worth a claim; at least one unit */
     uint64_t gas_most;    /* of one transaction; 0: PP_TX_GAS_MAX */
 };
 
 struct pp_plan_action {
-    enum pp_job_kind kind;        /* POST_REPORT, SETTLE, RELEASE, POST_REFUND, CLAIM_PAYOUT */
-    size_t report;                /* POST_REPORT, SETTLE, CLAIM_PAYOUT: index into input.reports */
+    enum pp_job_kind kind;        /* POST_REPORT, SETTLE, RELEASE, POST_REFUND, COLLECT_OWED, CLAIM_PAYOUT */
+    size_t report;                /* POST_REPORT, SETTLE, COLLECT_OWED, CLAIM_PAYOUT: index into input.reports */
     size_t lanes_at, lanes_count; /* SETTLE, RELEASE, POST_REFUND: part of plan.lanes */
     size_t payee;                 /* CLAIM_PAYOUT: index into input.payees */
+    size_t debt;                  /* COLLECT_OWED: index into input.debts */
     struct pp_units
-        value; /* what it moves: SETTLE to the pool, CLAIM_PAYOUT to the payee, RELEASE to the payer; what a report lets settle and claim */
+        value; /* what it moves: SETTLE and COLLECT_OWED to the pool, CLAIM_PAYOUT to the payee, RELEASE to the payer; what a report lets settle and claim */
     uint64_t deadline_s; /* by the chain's time: afterwards the value is lost, or the call is refused; 0: none */
 };
 
