@@ -116,6 +116,7 @@ static enum pp_error job_open(struct cli_operator_job *o, const struct pp_key *k
         .key = signs ? &secret : NULL,
         .signer = o->dry ? &looker : &o->signer.signer,
         .read_only = o->dry,
+        .take_over = o->take_over,
         .fees = {.most = (pp_u128)o->gas_price_gwei * GWEI,
                  .stuck_after = (uint32_t)o->stuck_blocks,
                  .times = (uint32_t)o->profit_times,

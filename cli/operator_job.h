@@ -17,7 +17,7 @@ struct cli_operator_job {
     struct cli *cli;
     const char *data_dir, *job_dir, *metrics_file;
     uint64_t dust, gas_limit, gas_price_gwei, patience_s, stuck_blocks, coin_units, profit_times, urgent_s;
-    bool dry, payouts_only;
+    bool dry, payouts_only, take_over;
     struct cli_signer signer;
     uint64_t until_ms;
     struct pp_claims *claims; /* borrowed from the verb */
@@ -35,14 +35,23 @@ struct cli_operator_job {
     .dust = 1, .gas_limit = PP_TX_GAS_MAX, .gas_price_gwei = 200, .patience_s = 1800, .stuck_blocks = 10,    \
     .profit_times = 2, .urgent_s = 21600, .signer = CLI_SIGNER_DEFAULTS
 #define CLI_OPERATOR_JOB_OPTIONS(o)                                                                          \
-    CLI_SIGNER_OPTIONS((o)->signer), {"data",                                                                \
-                                      "DIR",                                                                 \
-                                      CLI_TEXT,                                                              \
-                                      &(o)->data_dir,                                                        \
-                                      0,                                                                     \
-                                      0,                                                                     \
-                                      "the node's data folder, of all its shards; it may run",               \
-                                      NULL},                                                                 \
+    CLI_SIGNER_OPTIONS((o)->signer),                                                                         \
+        {"take-over",                                                                                        \
+         NULL,                                                                                               \
+         CLI_FLAG,                                                                                           \
+         &(o)->take_over,                                                                                    \
+         0,                                                                                                  \
+         0,                                                                                                  \
+         "no other machine and no other program uses this journal and account: replace what is in the way",  \
+         NULL},                                                                                              \
+        {"data",                                                                                             \
+         "DIR",                                                                                              \
+         CLI_TEXT,                                                                                           \
+         &(o)->data_dir,                                                                                     \
+         0,                                                                                                  \
+         0,                                                                                                  \
+         "the node's data folder, of all its shards; it may run",                                            \
+         NULL},                                                                                              \
         {"journal",                                                                                          \
          "DIR",                                                                                              \
          CLI_TEXT,                                                                                           \

@@ -104,7 +104,7 @@ static enum pp_error nonce_choose(struct pp_chain_job *job, uint64_t *out)
     PP_TRY(told(job, pp_rpc_nonce(job->rpc, &job->account, PP_RPC_PENDING, &pending)));
     if (job->mined_count < own)
         return fail(job, PP_CHAIN_STALE, "the node does not know yet of transactions that were mined");
-    if (pending > job->mined_count)
+    if (pending > job->mined_count && !job->config.take_over) /* JOB-011 */
         return fail(job, PP_TX_UNKNOWN,
                     "the account has a transaction on its way that is not in the journal");
     *out = job->mined_count;
@@ -549,7 +549,8 @@ static enum pp_error parts_open(struct pp_chain_job *job)
     job->raw = malloc(PP_TX_MAX_BYTES);
     if (!job->data || !job->raw)
         return PP_NO_MEMORY;
-    const struct chain_journal_owner owner = {job->config.chain_id, job->config.contract, job->account};
+    const struct chain_journal_owner owner = {job->config.chain_id, job->config.contract, job->account,
+                                              job->config.take_over};
     if (!job->config.read_only)
         return chain_journal_open(job->config.dir, &owner, 0, &job->journal);
     enum pp_error error = chain_journal_open_read(job->config.dir, &owner, &job->journal);
@@ -560,7 +561,8 @@ static const char *why_not(enum pp_error error)
 {
     switch ((int)error) {
     case PP_LOCKED:
-        return "another process works with this journal";
+        return "another process works with this journal, or one of another machine that did not end in order "
+               "(--take-over)";
     case PP_WRONG_DOMAIN:
         return "this journal was made for another chain, contract or account";
     case PP_BAD_CONFIG:

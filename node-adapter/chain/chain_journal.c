@@ -16,6 +16,7 @@
 
 #define MAP_BYTES_DEFAULT (UINT64_C(1) << 30) /* address space, not disk: some thousand transactions */
 #define HEAD_VERSION 1u
+#define MACHINE_MAX 72u
 #define HEAD_BYTES (1u + 8u + 20u + 20u + 8u + 8u)
 
 enum table {
@@ -33,6 +34,7 @@ struct chain_journal {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     int lock_file;
+    bool claimed; /* our machine's name is in it */
     struct chain_journal_owner owner;
 };
 
@@ -208,6 +210,38 @@ static enum pp_error begin(struct chain_journal *journal, MDB_txn *txn, void *co
     return same_owner(&head.owner, &journal->owner) ? PP_OK : PP_WRONG_DOMAIN; /* JOB-003 */
 }
 
+/* Of this machine, whatever process: the id that systemd made for it, else its name. */
+static void machine_name(char out[MACHINE_MAX])
+{
+    memset(out, 0, MACHINE_MAX);
+    int file = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+    ssize_t got = file >= 0 ? read(file, out, MACHINE_MAX - 1) : -1;
+    if (file >= 0)
+        close(file);
+    if (got <= 1 && gethostname(out, MACHINE_MAX - 1) != 0)
+        out[0] = '?';
+    out[strcspn(out, "\n")] = '\0';
+}
+
+/* JOB-010: a lock of the file system holds off processes of this machine; on a folder that machines share it may not hold off
+ * others. A claim that was not taken back is of one that runs, or crashed: only its owner knows. */
+static enum pp_error machine_claim(struct chain_journal *journal)
+{
+    char ours[MACHINE_MAX], there[MACHINE_MAX] = "";
+    machine_name(ours);
+    ssize_t got = pread(journal->lock_file, there, sizeof there - 1, 0);
+    if (got < 0)
+        return PP_IO;
+    if (got > 0 && strcmp(there, ours) != 0 && !journal->owner.takes_over)
+        return PP_LOCKED;
+    size_t length = strlen(ours);
+    if (ftruncate(journal->lock_file, 0) != 0 ||
+        pwrite(journal->lock_file, ours, length, 0) != (ssize_t)length || fsync(journal->lock_file) != 0)
+        return PP_IO;
+    journal->claimed = true;
+    return PP_OK;
+}
+
 static enum pp_error folder_open(struct chain_journal *journal, const char *dir)
 {
     char path[PATH_MAX];
@@ -218,7 +252,9 @@ static enum pp_error folder_open(struct chain_journal *journal, const char *dir)
     journal->lock_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (journal->lock_file < 0)
         return PP_IO;
-    return flock(journal->lock_file, LOCK_EX | LOCK_NB) == 0 ? PP_OK : PP_LOCKED;
+    if (flock(journal->lock_file, LOCK_EX | LOCK_NB) != 0)
+        return PP_LOCKED;
+    return machine_claim(journal);
 }
 
 static enum pp_error environment_open(struct chain_journal *journal, const char *dir, uint64_t map_bytes)
@@ -303,6 +339,8 @@ void chain_journal_close(struct chain_journal *journal)
         return;
     if (journal->env)
         mdb_env_close(journal->env);
+    if (journal->claimed && ftruncate(journal->lock_file, 0) == 0)
+        (void)fsync(journal->lock_file); /* else it stays claimed: no more than a question to the owner */
     if (journal->lock_file >= 0)
         close(journal->lock_file);
     free(journal);

@@ -4,7 +4,8 @@
  *         records  id u64 -> record (pp/job.h)          live  id u64 -> nothing, while it is not over
  *         data     id u64 -> calldata                    keys  key 32 -> id u64 of the newest record with it
  *         raw      id u64 | attempt u8 -> signed bytes
- * Own:    one process at a time (LOCKED). Buffers are the caller's.
+ * Own:    one process at a time, and one machine: whoever opens it leaves its machine's name in job.lock, and takes it away at the
+ *         end (LOCKED). Buffers are the caller's.
  * Errors: LOCKED, SCHEMA, WRONG_DOMAIN (made for another chain, contract or account), CORRUPT, STORE_FULL, IO, NOT_FOUND.
  */
 #ifndef CHAIN_JOURNAL_H
@@ -18,6 +19,7 @@ struct chain_journal_owner {
     uint64_t chain_id;
     struct pp_address contract;
     struct pp_address account;
+    bool takes_over; /* JOB-010: another machine's claim on the folder is void */
 };
 
 /* map_bytes: the most that the store may grow to; 0: 1 GiB. */

@@ -694,6 +694,134 @@ START_TEST(job__another_owner__replaced_when_final)
 }
 END_TEST
 
+/* Goal: a node that forgets its pool gets the same bytes again, not others (JOB-002). */
+START_TEST(job__pool_forgotten__the_same_bytes_again)
+{
+    struct world world;
+    struct pp_job_record record;
+    world_start(&world);
+    automine(&world, false);
+    job_open(&world);
+    ck_assert_ok(queue_approve(&world, DEPOSIT, &record));
+    ck_assert_ok(pp_chain_job_round(world.job));
+    expect_state(&world, record.id, PP_JOB_STATE_SENT);
+    for (unsigned i = 0; i < 3; i++) {
+        json_decref(pp_anvil_rpc(&world.anvil, "anvil_dropAllTransactions", "[]"));
+        ck_assert_ok(pp_chain_job_round(world.job));
+        expect_state(&world, record.id, PP_JOB_STATE_SENT);
+    }
+    job_finish(&world);
+    record = record_get(&world, record.id);
+    ck_assert_int_eq(record.state, PP_JOB_STATE_FINAL);
+    ck_assert_uint_eq(record.attempt_count, 1);
+    ck_assert_uint_eq(sent_count(&world), 1);
+    pp_chain_job_close(world.job);
+    world_stop(&world);
+}
+END_TEST
+
+/* Goal: without its journal the job signs nothing beside what it had on its way; when that is mined it goes on behind it (JOB-005).
+ * What it did is for the chain to say: cli_settle's test loses the journal at every step. */
+START_TEST(job__journal_lost__waits_for_what_was_on_its_way)
+{
+    struct world world;
+    struct pp_job_record record;
+    char lost[330];
+    world_start(&world);
+    automine(&world, false);
+    job_open(&world);
+    ck_assert_ok(queue_approve(&world, 7, &record));
+    ck_assert_ok(pp_chain_job_round(world.job));
+    pp_chain_job_close(world.job);
+    snprintf(lost, sizeof lost, "%.280s/lost", world.dir.path);
+    ck_assert_int_eq(rename(world.journal, lost), 0);
+
+    job_open(&world);
+    ck_assert_ok(queue_approve(&world, 8, &record));
+    ck_assert_error(pp_chain_job_round(world.job), PP_TX_UNKNOWN);
+    expect_state(&world, record.id, PP_JOB_STATE_QUEUED);
+    job_finish(&world);
+    ck_assert_uint_eq(record_get(&world, record.id).nonce, 1);
+    ck_assert_uint_eq(sent_count(&world), 2);
+    pp_chain_job_close(world.job);
+    world_stop(&world);
+}
+END_TEST
+
+/* Goal: what is in the way and is never mined may be replaced, when the owner says so (JOB-011). Method: a transaction of the same
+ * account that pays too little for this chain's blocks. */
+START_TEST(job__foreign_transaction_stuck__replaced_only_on_request)
+{
+    struct world world;
+    struct pp_job_record record;
+    char params[256], hex[41];
+    world_start(&world);
+    automine(&world, false);
+    pp_hex_print(world.anvil.accounts[PAYER].bytes, 20, hex);
+    snprintf(params, sizeof params,
+             "[{\"from\":\"0x%s\",\"to\":\"0x%s\",\"value\":\"0x1\",\"maxFeePerGas\":\"0x77359400\","
+             "\"maxPriorityFeePerGas\":\"0x1\"}]",
+             hex, hex);
+    next_base_fee(&world, 1);
+    pp_anvil_mine(&world.anvil, 1, 1);
+    json_decref(pp_anvil_rpc(&world.anvil, "eth_sendTransaction", params));
+    job_open(&world);
+    ck_assert_ok(queue_approve(&world, DEPOSIT, &record));
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_error(pp_chain_job_round(world.job), PP_TX_UNKNOWN);
+    pp_chain_job_close(world.job);
+
+    world.config.take_over = true;
+    job_open(&world);
+    job_finish(&world);
+    record = record_get(&world, record.id);
+    ck_assert_int_eq(record.state, PP_JOB_STATE_FINAL);
+    ck_assert_uint_eq(record.nonce, 0);
+    ck_assert_uint_eq(sent_count(&world), 1);
+    pp_chain_job_close(world.job);
+    world_stop(&world);
+}
+END_TEST
+
+/* Goal: two jobs with one key and two journals (a watchtower beside the settlement job) take turns: everything is done once, nothing is
+ * lost (JOB-005, JOB-008). */
+START_TEST(job__two_journals_of_one_account__both_finish)
+{
+    struct world world, other;
+    struct pp_job_record mine[3], theirs[3];
+    world_start(&world);
+    other = world;
+    snprintf(other.journal, sizeof other.journal, "%.280s/other", world.dir.path);
+    other.config.dir = other.journal;
+    world.config.dir = world.journal;
+    other.config.context = &other;
+    job_open(&world);
+    job_open(&other);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_ok(queue_approve(&world, 100 + i, &mine[i]));
+        ck_assert_ok(queue_approve(&other, 200 + i, &theirs[i]));
+    }
+    bool done = false;
+    for (unsigned turn = 0; turn < 60 && !done; turn++) {
+        struct pp_job_record next;
+        (void)!pp_chain_job_round(world.job); /* TX_UNKNOWN while the other's is on its way */
+        (void)!pp_chain_job_round(other.job);
+        pp_anvil_mine(&world.anvil, 1, 1);
+        done = pp_chain_job_next(world.job, 0, true, &next) == PP_NOT_FOUND &&
+               pp_chain_job_next(other.job, 0, true, &next) == PP_NOT_FOUND;
+    }
+    ck_assert(done);
+    for (unsigned i = 0; i < 3; i++) {
+        expect_state(&world, mine[i].id, PP_JOB_STATE_FINAL);
+        expect_state(&other, theirs[i].id, PP_JOB_STATE_FINAL);
+    }
+    ck_assert_uint_eq(sent_count(&world), 6);
+    pp_chain_job_close(world.job);
+    pp_chain_job_close(other.job);
+    world_stop(&world);
+}
+END_TEST
+
 /* Goal: an answer that is lost is UNKNOWN, never a failure, and nothing is sent twice (JOB-002, JOB-006). */
 START_TEST(job__answer_lost__unknown_then_final)
 {
@@ -766,6 +894,10 @@ PP_TEST(job__gas_above_the_budget__dropped_until_the_deadline_comes_near)
 PP_TEST(job__mined_without_effect__dropped_with_the_reason)
 PP_TEST(job__reorganized__sent_again)
 PP_TEST(job__another_owner__replaced_when_final)
+PP_TEST(job__pool_forgotten__the_same_bytes_again)
+PP_TEST(job__journal_lost__waits_for_what_was_on_its_way)
+PP_TEST(job__foreign_transaction_stuck__replaced_only_on_request)
+PP_TEST(job__two_journals_of_one_account__both_finish)
 PP_TEST(job__answer_lost__unknown_then_final)
 PP_TEST(job__chain_down__waits_and_goes_on)
 PP_TESTS_END

@@ -8,6 +8,7 @@
 #include <pp/abi.h>
 #include <pp/chain_settle.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -343,10 +344,16 @@ static void snapshot_take(const struct world *world, char out[80])
     json_decref(id);
 }
 
-/* Goal: the whole job, killed at its first step, its second, ..., and run again, sends each transaction once, and the lane is
- * settled to the same grain (JOB-001, JOB-002). Method: the node has made a report and is stopped; the chain goes back to there
- * for every kill. */
-START_TEST(settle__killed_between_any_two_steps__settles_once)
+/* Lost: the folder is renamed, as if a disk had gone. */
+static void journal_lose(const char *journal)
+{
+    char lost[350];
+    snprintf(lost, sizeof lost, "%.330s-lost", journal);
+    ck_assert(rename(journal, lost) == 0 || errno == ENOENT);
+}
+
+/* The job killed at every step and run again, with its journal or without. */
+static void kill_at_every_step(bool lose)
 {
     struct world world;
     char snapshot[80], journal[330];
@@ -376,6 +383,8 @@ START_TEST(settle__killed_between_any_two_steps__settles_once)
         snapshot_take(&world, snapshot);
         uint64_t before = sent_by_gas_key(&world);
         finished = job_in_child(&world, journal, kill_at);
+        if (!finished && lose)
+            journal_lose(journal);
         if (!finished)
             ck_assert(job_in_child(&world, journal, 0));
         ck_assert_msg(sent_by_gas_key(&world) == before + 2, "killed at step %u: %d transactions", kill_at,
@@ -387,6 +396,21 @@ START_TEST(settle__killed_between_any_two_steps__settles_once)
     }
     ck_assert_uint_gt(kill_at, 15);
     payer_world_done(&world.w);
+}
+
+/* Goal: the whole job, killed at its first step, its second, ..., and run again, sends each transaction once, and the lane is
+ * settled to the same grain (JOB-001, JOB-002). Method: the node has made a report and is stopped; the chain goes back to there
+ * for every kill. */
+START_TEST(settle__killed_between_any_two_steps__settles_once)
+{
+    kill_at_every_step(false);
+}
+END_TEST
+
+/* Goal: the same without the journal of the run that was killed: the chain says what was done (JOB-011). */
+START_TEST(settle__killed_and_journal_lost_at_any_step__settles_once)
+{
+    kill_at_every_step(true);
 }
 END_TEST
 
@@ -525,5 +549,6 @@ PP_TEST(settle__price_of_gas__weighed_and_told)
 PP_TEST(settle__signed_by_a_command__posted)
 PP_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
 PP_TEST(settle__killed_between_any_two_steps__settles_once)
+PP_TEST(settle__killed_and_journal_lost_at_any_step__settles_once)
 PP_TEST(settle__earned_postage__reaches_operator_and_treasury)
 PP_TESTS_END

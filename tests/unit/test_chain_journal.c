@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct chain_journal_owner owner = {.chain_id = 5, .contract = {{1}}, .account = {{2}}};
 
@@ -149,7 +150,78 @@ START_TEST(journal_add__no_room__store_full_and_unchanged)
 }
 END_TEST
 
+static void claim_write(const struct pp_temp_dir *dir, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%.280s/job.lock", dir->path);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Goal: a folder that machines share belongs to the one that opened it, until that one closes it or its owner says otherwise (JOB-010).
+ * Method: the name of another machine in the lock's file. */
+START_TEST(journal__claimed_by_another_machine__locked_until_taken_over)
+{
+    struct pp_temp_dir dir;
+    struct chain_journal *journal;
+    struct chain_journal_owner taker = owner;
+    char path[300];
+    struct stat about;
+    pp_temp_dir_make(&dir);
+    snprintf(path, sizeof path, "%.280s/job.lock", dir.path);
+    ck_assert_ok(chain_journal_open(dir.path, &owner, 0, &journal));
+    ck_assert_int_eq(stat(path, &about), 0);
+    ck_assert_int_gt(about.st_size, 0); /* claimed */
+    chain_journal_close(journal);
+    ck_assert_int_eq(stat(path, &about), 0);
+    ck_assert_int_eq(about.st_size, 0); /* and given back */
+
+    claim_write(&dir, "0123456789abcdef0123456789abcdef");
+    ck_assert_error(chain_journal_open(dir.path, &owner, 0, &journal), PP_LOCKED);
+    ck_assert_error(chain_journal_open(dir.path, &owner, 0, &journal),
+                    PP_LOCKED); /* refusing it changed nothing */
+    taker.takes_over = true;
+    ck_assert_ok(chain_journal_open(dir.path, &taker, 0, &journal));
+    ck_assert_error(chain_journal_open(dir.path, &taker, 0, &journal),
+                    PP_LOCKED); /* never from one that runs here */
+    chain_journal_close(journal);
+    ck_assert_ok(chain_journal_open(dir.path, &owner, 0, &journal));
+    chain_journal_close(journal);
+    pp_temp_dir_remove(&dir);
+}
+END_TEST
+
+/* Goal: looking needs no lock, makes nothing and changes nothing (PLAN-040). */
+START_TEST(journal__read_beside_its_owner__as_it_is)
+{
+    struct pp_temp_dir dir;
+    struct chain_journal *journal, *looking;
+    struct chain_journal_owner other = owner;
+    struct pp_job_record first, back;
+    struct pp_job_intent intent = intent_of(1);
+    char path[300];
+    pp_temp_dir_make(&dir);
+    snprintf(path, sizeof path, "%.280s/none", dir.path);
+    ck_assert_error(chain_journal_open_read(path, &owner, &looking), PP_NOT_FOUND);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert_ok(chain_journal_open(dir.path, &owner, 0, &journal));
+    ck_assert_ok(chain_journal_add(journal, &intent, &first));
+    chain_journal_close(journal); /* LMDB: one environment of a file in a process */
+    ck_assert_ok(chain_journal_open_read(dir.path, &owner, &looking));
+    ck_assert_ok(chain_journal_find(looking, &intent.key, &back));
+    ck_assert_uint_eq(back.id, first.id);
+    chain_journal_close(looking);
+    other.account.bytes[3] ^= 1;
+    ck_assert_error(chain_journal_open_read(dir.path, &other, &looking), PP_WRONG_DOMAIN);
+    pp_temp_dir_remove(&dir);
+}
+END_TEST
+
 PP_TESTS("chain_journal")
+PP_TEST(journal__claimed_by_another_machine__locked_until_taken_over)
+PP_TEST(journal__read_beside_its_owner__as_it_is)
 PP_TEST(journal__close_and_open__all_there)
 PP_TEST(journal_after__live_and_all__in_order)
 PP_TEST(journal_open__another_owner_or_process__refused)

@@ -39,7 +39,9 @@ struct pp_chain_job_config {
     struct pp_address contract;
     const struct pp_secret_key *key;      /* NULL: the signer's */
     const struct pp_chain_signer *signer; /* must stay; without key */
-    bool read_only;   /* looks, and writes and sends nothing: then signer.sign may be NULL, and a missing journal is an empty one */
+    bool take_over; /* JOB-010, JOB-011: the owner says that nobody else uses this journal and account */
+    bool
+        read_only; /* looks, and writes and sends nothing: then signer.sign may be NULL, and a missing journal is an empty one */
     struct pp_fee_policy fees;
     uint32_t poll_ms; /* between two rounds; 0: 1000 */
 
