@@ -9,6 +9,7 @@ import { Chain, until } from './chain.mjs';
 import { makeEnvelopes } from './envelopes.mjs';
 import { hostile, operatorSecret, prepare } from './hostile.mjs';
 import { Network, NODE_ID, PROTOCOL_SHARE_BPS, TIMERS } from './network.mjs';
+import { runOperators } from './operators.mjs';
 import { Thief } from './thief.mjs';
 
 const { values: options } = parseArgs({
@@ -17,9 +18,17 @@ const { values: options } = parseArgs({
     contracts: { type: 'string', default: 'build/contracts' },
     messages: { type: 'string', default: '10000' },
     hostile: { type: 'boolean', default: false },
+    operators: { type: 'string' }, // so many that do not trust each other; --senders and --envelopes go with it
+    senders: { type: 'string', default: '50' },
+    envelopes: { type: 'string', default: '20000' },
     keep: { type: 'boolean', default: false },
   },
 });
+
+if (options.operators !== undefined) {
+  const [operators, senders, envelopes] = [options.operators, options.senders, options.envelopes].map(Number);
+  process.exit(await runOperators({ ...options, operators, senders, envelopes }));
+}
 
 const GRAINS_PER_UNIT = 1000000n;
 const DAY = 86400;

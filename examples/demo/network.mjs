@@ -15,7 +15,7 @@ export const PROTOCOL_SHARE_BPS = 250;
 export const TIMERS = { freshness: 60, replication: 5, epoch: 30, missedEpochs: 1, signing: 900, vesting: 20, claimMargin: 30, challenge: 1200 };
 
 // Grains (a million millionth of a dollar): 0.0002 a message, 0.000000002 a byte and day.
-const RATES = [{ version: 1, start_ms: 0, base: '200000000', storage: '2000', congestion: '50000', target_per_minute: 3000, bonds: [] }];
+export const RATES = [{ version: 1, start_ms: 0, base: '200000000', storage: '2000', congestion: '50000', target_per_minute: 3000, bonds: [] }];
 
 /** Runs a program to its end: { status, stdout, stderr }. */
 export function run(program, args, { onStart } = {}) {
@@ -63,7 +63,7 @@ export class Network {
 
   /** A key file of a secret that the demo knows. */
   async importKey(name, secret) {
-    const plain = this.file('secret');
+    const plain = this.file(`secret-of-${name.replaceAll('/', '-')}`);
     fs.writeFileSync(plain, `${secret}\n`, { mode: 0o600 });
     const made = await this.pennypost('keygen', ['--quick', '--import', plain, this.file(name)]);
     fs.rmSync(plain);
