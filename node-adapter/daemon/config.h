@@ -36,6 +36,7 @@ struct pp_daemon_config {
     uint64_t token_decimals;
     uint64_t epoch_seconds, freshness_seconds, clock_skew_seconds;
     uint64_t protocol_share_bps, retention_max_days;
+    uint64_t bond_window_min_seconds, bond_window_max_seconds;
     char payout_policy[PP_CONFIG_TEXT_MAX];
     uint64_t payout_minimum_units, refund_bound_bps;
     uint64_t map_mib, lanes_max, verify_threads;

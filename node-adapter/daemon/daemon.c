@@ -139,6 +139,8 @@ static enum pp_error prepare(struct daemon *d)
     d->node_config.epoch_seconds = c->epoch_seconds;
     d->node_config.freshness_ms = c->freshness_seconds * 1000;
     d->node_config.clock_skew_max_ms = c->clock_skew_seconds * 1000;
+    d->node_config.bond_window_min_ms = c->bond_window_min_seconds * 1000;
+    d->node_config.bond_window_max_ms = c->bond_window_max_seconds * 1000;
     d->node_config.protocol_share_bps = (uint16_t)c->protocol_share_bps;
     PP_TRY(pp_policy_find(c->payout_policy, &d->node_config.payouts.policy));
     d->node_config.payouts.minimum_payout = pp_units(c->payout_minimum_units);

@@ -17,7 +17,6 @@
 #define MAP_BYTES_MIN (UINT64_C(1) << 20)
 #define LANES_MAX_DEFAULT 65536u
 #define LANES_MAX_MOST (1u << 24)
-#define BOND_WINDOW_DAYS_DEFAULT 30u
 
 /* ---- configuration ---- */
 
@@ -49,7 +48,7 @@ static enum pp_error bond_window_take(struct pp_node *node, char *reason)
     if (config->bond_window_min_ms == 0)
         config->bond_window_min_ms = PP_DAY_MS;
     if (config->bond_window_max_ms == 0)
-        config->bond_window_max_ms = BOND_WINDOW_DAYS_DEFAULT * PP_DAY_MS;
+        config->bond_window_max_ms = PP_BOND_WINDOW_DAYS_DEFAULT * PP_DAY_MS;
     if (config->bond_window_max_ms > PP_BOND_WINDOW_MAX_DAYS * PP_DAY_MS ||
         config->bond_window_max_ms < config->bond_window_min_ms)
         return bad_config(reason, "bond_window_min_ms, bond_window_max_ms: at most 400 days, the first the lower one");

@@ -5,6 +5,7 @@
 
 #include <pp/assert.h>
 #include <pp/fields.h>
+#include <pp/time.h>
 
 #include <sodium.h>
 #include <stdio.h>
@@ -28,6 +29,11 @@ static const struct route {
     {PP_HTTP_GET, "/v1/terms", 0, false, pp_http_serve_terms},
     {PP_HTTP_GET, "/v1/envelopes/*", 0, true, pp_http_serve_envelope},
     {PP_HTTP_GET, "/v1/topics/*/envelopes", 0, true, pp_http_serve_topic},
+    {PP_HTTP_GET, "/v1/topics/*/quote", 0, false, pp_http_serve_topic_quote},
+    {PP_HTTP_GET, "/v1/topics/*/key", 0, false, pp_http_serve_topic_key},
+    {PP_HTTP_POST, "/v1/registrations", SMALL_BODY_MAX, false, pp_http_serve_registrations},
+    {PP_HTTP_POST, "/v1/acceptances", SMALL_BODY_MAX, false, pp_http_serve_acceptances},
+    {PP_HTTP_POST, "/v1/complaints", SMALL_BODY_MAX, false, pp_http_serve_complaints},
     {PP_HTTP_POST, "/v1/deletes", DELETES_BODY_MAX, false, pp_http_serve_deletes},
     {PP_HTTP_GET, "/v1/channels/*/lanes/*", 0, false, pp_http_serve_lane},
     {PP_HTTP_POST, "/v1/channels/*/lanes/*/close", SMALL_BODY_MAX, false, pp_http_serve_close},
@@ -237,9 +243,9 @@ void pp_http_node_status(const struct pp_http_api *api, struct pp_node_status *o
 
 /* ---- answers ---- */
 
-enum pp_error pp_http_offer(struct pp_http_api *api)
+enum pp_error pp_http_challenge_of(const struct pp_http_api *api, const uint8_t *quote_bytes, size_t quote_length,
+                                   const struct pp_quote *quote, struct pp_challenge *out)
 {
-    const uint64_t now_ms = pp_http_now_ms(api);
     struct pp_challenge_terms terms = {
         .chain_id = api->domain.chain_id,
         .contract = api->domain.contract,
@@ -247,17 +253,26 @@ enum pp_error pp_http_offer(struct pp_http_api *api)
         .operator_address = api->config.operator_address,
         .node_id = api->node_id,
         .lane = api->lane,
+        .amount_grains = quote->base_grains,
+        .quote_length = quote_length,
     };
+    memcpy(terms.quote, quote_bytes, quote_length);
+    return pp_challenge_make(&api->challenge_key, api->realm, &terms, quote->expires_ms, out);
+}
+
+enum pp_error pp_http_offer(struct pp_http_api *api)
+{
+    const uint64_t now_ms = pp_http_now_ms(api);
+    uint8_t bytes[PP_QUOTE_MAX_BYTES];
+    size_t length;
     if (api->has_offer && now_ms >= api->offer_ms && now_ms - api->offer_ms < OFFER_LIFE_MS)
         return PP_OK;
     PP_TRY(api->config.shards != NULL
-               ? pp_shards_quote(api->config.shards, terms.quote, &terms.quote_length, &api->quote)
-               : pp_node_quote(api->config.node, terms.quote, &terms.quote_length, &api->quote));
-    terms.amount_grains = api->quote.base_grains;
-    PP_TRY(
-        pp_challenge_make(&api->challenge_key, api->realm, &terms, api->quote.expires_ms, &api->challenge));
-    memcpy(api->quote_bytes, terms.quote, terms.quote_length);
-    api->quote_length = terms.quote_length;
+               ? pp_shards_quote(api->config.shards, bytes, &length, &api->quote)
+               : pp_node_quote(api->config.node, bytes, &length, &api->quote));
+    PP_TRY(pp_http_challenge_of(api, bytes, length, &api->quote, &api->challenge));
+    memcpy(api->quote_bytes, bytes, length);
+    api->quote_length = length;
     api->offer_ms = now_ms;
     api->has_offer = true;
     return PP_OK;
@@ -415,6 +430,11 @@ static void print_terms(struct pp_http_api *api, const struct pp_node_config *no
     print_number(out, ",\"epoch_seconds\":", node->epoch_seconds);
     print_number(out, ",\"freshness_ms\":", node->freshness_ms);
     print_number(out, ",\"protocol_share_bps\":", node->protocol_share_bps);
+    print_number(out, ",\"bond_window\":{\"min_ms\":",
+                 node->bond_window_min_ms == 0 ? PP_DAY_MS : node->bond_window_min_ms);
+    print_number(out, ",\"max_ms\":",
+                 node->bond_window_max_ms == 0 ? PP_BOND_WINDOW_DAYS_DEFAULT * PP_DAY_MS : node->bond_window_max_ms);
+    pp_text_add(out, "}");
     print_number(out, ",\"retention_max_days\":",
                  node->retention_max_days == 0 ? PP_RETENTION_MAX_DAYS : node->retention_max_days);
     pp_text_add(out, ",\"rates\":[");

@@ -36,22 +36,14 @@ static void print_bool(struct pp_text *out, const char *name, bool value)
     pp_text_add(out, value ? "true" : "false");
 }
 
-void pp_http_serve_quote(struct pp_http_job *job, const struct pp_http_params *params)
+void pp_http_print_quote(struct pp_text *out, const uint8_t *quote_bytes, size_t quote_length,
+                         const struct pp_quote *quote, const struct pp_challenge *challenge)
 {
-    const struct pp_http_api *api = job->api;
-    const struct pp_quote *quote = &api->quote;
-    struct pp_text *out = pp_http_exchange_answer(job->exchange);
     struct pp_hash id;
-    char challenge[PP_CHALLENGE_HEADER_MAX];
-    (void)params;
-    const enum pp_error error = pp_http_offer(job->api);
-    if (error != PP_OK) {
-        pp_http_job_refuse_error(job, error, "quote");
-        return;
-    }
+    char header[PP_CHALLENGE_HEADER_MAX];
     pp_quote_id(quote, &id);
     pp_text_add(out, "{\"quote\":\"");
-    pp_text_base64(out, api->quote_bytes, api->quote_length);
+    pp_text_base64(out, quote_bytes, quote_length);
     pp_text_add(out, "\",\"quote_id\":");
     pp_text_hex(out, id.bytes, sizeof id.bytes);
     print_number(out, ",\"rate_version\":", quote->rate_version);
@@ -65,7 +57,20 @@ void pp_http_serve_quote(struct pp_http_job *job, const struct pp_http_params *p
     print_number(out, "],\"issued_ms\":", quote->issued_ms);
     print_number(out, ",\"expires_ms\":", quote->expires_ms);
     pp_text_add(out, ",\"challenge\":");
-    pp_text_string(out, pp_challenge_print(&api->challenge, challenge));
+    pp_text_string(out, pp_challenge_print(challenge, header));
+}
+
+void pp_http_serve_quote(struct pp_http_job *job, const struct pp_http_params *params)
+{
+    const struct pp_http_api *api = job->api;
+    struct pp_text *out = pp_http_exchange_answer(job->exchange);
+    (void)params;
+    const enum pp_error error = pp_http_offer(job->api);
+    if (error != PP_OK) {
+        pp_http_job_refuse_error(job, error, "quote");
+        return;
+    }
+    pp_http_print_quote(out, api->quote_bytes, api->quote_length, &api->quote, &api->challenge);
     pp_text_add(out, "}");
     pp_text_add(pp_http_exchange_headers(job->exchange), "Cache-Control: no-store\r\n");
     pp_http_job_answer(job);
@@ -185,6 +190,7 @@ static void status_run(struct pp_http_job *job)
     print_number(out, ",\"lanes\":", node.lanes);
     print_number(out, ",\"stamps\":", node.stamps);
     print_number(out, ",\"open_tickets\":", node.open_tickets);
+    print_number(out, ",\"bonds\":", node.bonds);
     print_number(out, ",\"epoch\":", node.epoch);
     print_number(out, ",\"day\":", node.day);
     print_amount(out, ",\"spent\":", node.spent);

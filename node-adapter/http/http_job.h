@@ -115,6 +115,16 @@ struct pp_http_job {
     struct pp_session_status session;
     struct pp_hash session_id;
     struct pp_stamp_id *unsigned_ids; /* heap */
+    /* bonds */
+    struct pp_hash topic_hash;
+    struct pp_quote topic_quote; /* its bytes: quote */
+    size_t quote_length;
+    struct pp_topic_registration registration;
+    struct pp_topic_key topic_key;
+    struct pp_bond_word *words;          /* heap */
+    struct pp_bond_result *word_results; /* heap */
+    size_t words_count;
+    bool accepts; /* else they complain */
 };
 
 struct pp_http_job *pp_http_job_of(struct pp_http_api *api, struct pp_http_exchange *exchange);
@@ -143,6 +153,13 @@ void pp_http_node_status(const struct pp_http_api *api, struct pp_node_status *o
 
 /* A quote and a challenge that are good for about a minute. */
 PP_MUST_CHECK enum pp_error pp_http_offer(struct pp_http_api *api);
+/* The challenge with another quote. */
+PP_MUST_CHECK enum pp_error pp_http_challenge_of(const struct pp_http_api *api, const uint8_t *quote_bytes,
+                                                 size_t quote_length, const struct pp_quote *quote,
+                                                 struct pp_challenge *out);
+/* A quote with its challenge, but for the object's end. */
+void pp_http_print_quote(struct pp_text *out, const uint8_t *quote_bytes, size_t quote_length,
+                         const struct pp_quote *quote, const struct pp_challenge *challenge);
 
 void pp_http_print_refund(struct pp_text *out, const struct pp_signed_refund *refund);
 
@@ -150,7 +167,8 @@ void pp_http_print_refund(struct pp_text *out, const struct pp_signed_refund *re
 
 #define PP_HTTP_HANDLERS(H)                                                                                  \
     H(terms) H(quote) H(errors) H(status) H(health) H(submit) H(envelope) H(topic) H(lane) H(deletes) H(close)            \
-    H(sessions) H(roots) H(session) H(evidence) H(acknowledgements) H(epoch) H(proposal) H(report) H(leaves)
+    H(sessions) H(roots) H(session) H(evidence) H(acknowledgements) H(epoch) H(proposal) H(report) H(leaves)         \
+    H(topic_quote) H(topic_key) H(registrations) H(acceptances) H(complaints)
 #define PP_HTTP_HANDLER(name)                                                                                \
     void pp_http_serve_##name(struct pp_http_job *job, const struct pp_http_params *params);
 PP_HTTP_HANDLERS(PP_HTTP_HANDLER)

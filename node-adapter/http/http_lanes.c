@@ -89,6 +89,10 @@ static void print_lane(const struct pp_http_job *job, struct pp_text *out)
     print_amount(out, ",\"earned\":", status->earned);
     print_amount(out, ",\"vested\":", status->vested);
     print_amount(out, ",\"deferred\":", status->deferred);
+    print_amount(out, ",\"bonds\":{\"held\":", status->bonds_held);
+    print_amount(out, ",\"returned\":", status->bonds_returned);
+    print_amount(out, ",\"forfeited\":", status->forfeited);
+    pp_text_add(out, "}");
     print_amount(out, ",\"free\":", status->free);
     print_amount(out, ",\"head\":", status->consumed_head);
     pp_text_add(out, ",\"holes\":[");

@@ -22,7 +22,7 @@ import { domainOf, types } from '../support/vectors/eip712_types.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'pennypost-daemon-'));
 const file = (name) => join(folder, name);
-const keys = { operator: keccak256(stringToHex('operator')), receipt: keccak256(stringToHex('receipt')), signer: keccak256(stringToHex('signer')) };
+const keys = { operator: keccak256(stringToHex('operator')), receipt: keccak256(stringToHex('receipt')), signer: keccak256(stringToHex('signer')), recipient: keccak256(stringToHex('recipient')) };
 const passphrase = 'correct horse battery staple';
 const LANE = 256;
 
@@ -72,7 +72,7 @@ async function makeKeys() {
 }
 
 function writeConfig(deployment, rpc) {
-  writeFileSync(file('rates.json'), JSON.stringify({ rates: [{ version: 1, start_ms: 0, base: '1000', storage: '2', congestion: '0', target_per_minute: 100000, bonds: [] }] }));
+  writeFileSync(file('rates.json'), JSON.stringify({ rates: [{ version: 1, start_ms: 0, base: '1000', storage: '2', congestion: '0', target_per_minute: 100000, bonds: ['0', '5000'] }] }));
   writeFileSync(file('node.conf'), `
     data_dir = ${file('data')}
     listen = 127.0.0.1:0
@@ -91,6 +91,8 @@ function writeConfig(deployment, rpc) {
     epoch_seconds = 60
     freshness_seconds = 30
     protocol_share_bps = 500
+    bond_window_min_seconds = 4
+    bond_window_max_seconds = 100
     map_mib = 256
     poll_ms = 100
     tick_ms = 100
@@ -131,7 +133,7 @@ class Sender {
   }
 
   // The stamp for a payload at the end of the line, by the quote of a challenge.
-  async stamp(challenge, topic, payload, days = 10) {
+  async stamp(challenge, topic, payload, { days = 10, kind = 0, deadlineMs = 0 } = {}) {
     const details = challenge.request.methodDetails;
     const signed = Buffer.from(details.quote, 'base64url');
     const quote = signed.subarray(0, signed.length - 64);
@@ -139,12 +141,14 @@ class Sender {
     const leaf = {
       envelopeHash: hash('pp.envelope.v1', concat([uint(topic.length, 2), toHex(topic), toHex(payload)])),
       from: this.at, base: price(8), storage: price(16) * BigInt(payload.length) * BigInt(days),
-      congestion: price(24) * BigInt(quote[32]), quoteId: hash('pp.quote.v1', toHex(quote)),
+      congestion: price(24) * BigInt(quote[32]), quoteId: hash(quote[0] ? 'pp.quote.v2' : 'pp.quote.v1', toHex(quote)),
+      bond: kind < quote[33] ? price(34 + 8 * kind) : 0n, acceptKey: `0x${'00'.repeat(20)}`,
       notAfter: BigInt(Date.now() + 3_600_000),
     };
-    const bytes = concat([this.channelId, uint(LANE, 4), leaf.envelopeHash, uint(leaf.from, 12), uint(leaf.base, 8), uint(leaf.storage, 8), uint(leaf.congestion, 8), uint(0, 8), uint(payload.length, 4), uint(days, 2), '0x00', leaf.quoteId, uint(leaf.notAfter, 8), uint(0, 20), uint(0, 8)]);
+    if (leaf.bond > 0n) leaf.acceptKey = quote[0] ? toHex(quote.subarray(82 + 8 * quote[33], 102 + 8 * quote[33])) : addressOf(keys.signer).toLowerCase();
+    const bytes = concat([this.channelId, uint(LANE, 4), leaf.envelopeHash, uint(leaf.from, 12), uint(leaf.base, 8), uint(leaf.storage, 8), uint(leaf.congestion, 8), uint(leaf.bond, 8), uint(payload.length, 4), uint(days, 2), uint(kind, 1), leaf.quoteId, uint(leaf.notAfter, 8), leaf.acceptKey, uint(deadlineMs, 8)]);
     const stampId = hash('pp.leaf.v1', bytes);
-    const spent = leaf.from + leaf.base + leaf.storage + leaf.congestion;
+    const spent = leaf.from + leaf.base + leaf.storage + leaf.congestion + leaf.bond;
     const context = hash('pp.context.v1', concat(['0x01', uint(1, 4), stampId]));
     const message = { channelId: this.channelId, lane: LANE, spent, refundAck: 0n, context };
     const digest = hashTypedData({ domain: this.domain, types: { Voucher: types.Voucher }, primaryType: 'Voucher', message });
@@ -155,8 +159,8 @@ class Sender {
         action: 'voucher', channel_id: this.channelId, lane: LANE, signature, spent: String(spent), refund_ack: '0', topic: base64(topic),
         stamp: {
           envelope_hash: leaf.envelopeHash, from: String(leaf.from), base: String(leaf.base), storage: String(leaf.storage),
-          congestion: String(leaf.congestion), bond: '0', size: payload.length, retention_days: days, kind: 0,
-          not_after_ms: Number(leaf.notAfter), accept_key: `0x${'00'.repeat(20)}`, accept_deadline_ms: 0,
+          congestion: String(leaf.congestion), bond: String(leaf.bond), size: payload.length, retention_days: days, kind,
+          not_after_ms: Number(leaf.notAfter), accept_key: leaf.acceptKey, accept_deadline_ms: deadlineMs,
         },
       },
     };
@@ -323,6 +327,76 @@ try {
     const answer = await response.json();
     assert.deepEqual(answer.results[0], { ...kept.answer.results[0], status: 'known' });
     assert.equal(answer.spent, kept.answer.spent);
+  });
+
+  // HTTP-120, HTTP-121, FEE-063, REW-142, REW-143, REW-144: a recipient with an implementation of its own, and a node that is killed
+  await check('bonds__accepted_complained_of_and_left_alone__over_kills', async () => {
+    const recipient = keys.recipient, stranger = keys.operator;
+    const typed = async (key, name, message) =>
+      serializeSignature(await sign({ hash: hashTypedData({ domain, types: { [name]: types[name] }, primaryType: name, message }), privateKey: key }));
+    const json = async (path, body) => {
+      const response = await post(node, path, JSON.stringify(body), { 'content-type': 'application/json' });
+      return { status: response.status, ...(await response.json()) };
+    };
+    const get = async (path) => (await fetch(node.url + path)).json();
+    const again = async () => {
+      node.child.kill('SIGKILL');
+      await node.ended;
+      node = await startNode();
+      seen.push(node);
+      await until('fresh', async () => (await get('/v1/status')).chain.fresh);
+    };
+    const name = 'first contact', path = toHex(name).slice(2), topicHash = hash('pp.topic.v1', toHex(name));
+    const bytes = new TextEncoder().encode(name);
+    const none = await get(`/v1/topics/${path}/quote`);
+    assert.deepEqual([none.accept_key, none.bonds], [null, []]);
+    const registration = { nodeId: 1, topic: topicHash, key: addressOf(recipient), number: 1n };
+    const register = async (key) => json('/v1/registrations', { topic_hash: topicHash, key: registration.key.toLowerCase(), number: 1, signature: await typed(key, 'RegisterTopic', registration) });
+    assert.equal((await register(stranger)).code, 'BAD_SIGNATURE');
+    assert.equal((await register(recipient)).number, 1);
+    await again();
+    assert.equal((await get(`/v1/topics/${path}/key`)).key, registration.key.toLowerCase());
+    assert.equal((await register(recipient)).number, 1); // the same again
+
+    const sequences = [], stamps = [];
+    const put = async (kind, deadlineMs, quoted) => {
+      const challenge = Challenge.deserialize(quoted.challenge);
+      const payload = Buffer.from(`hello ${sequences.length}`);
+      const stamp = await sender.stamp(challenge, bytes, payload, { kind, deadlineMs });
+      const response = await post(node, '/v1/envelopes', payload, { authorization: Credential.serialize({ challenge, payload: stamp.payload }) });
+      return { stamp, answer: await response.json() };
+    };
+    const ordinary = await put(1, 1, await get('/v1/quote'));
+    assert.equal(ordinary.answer.code, 'BOND_TOPIC');
+    for (const [i, windowMs] of [90_000, 90_000, 4_000].entries()) {
+      const quote = await get(`/v1/topics/${path}/quote`);
+      assert.deepEqual([quote.accept_key, quote.bonds[1]], [registration.key.toLowerCase(), '5000']);
+      if (i === 0) assert.equal((await put(1, quote.deadline_to_ms + 1, quote)).answer.code, 'BOND_DEADLINE');
+      const { stamp, answer } = await put(1, quote.issued_ms + windowMs, quote);
+      assert.equal(answer.results?.[0].status, 'admitted', JSON.stringify(answer));
+      sender.at = stamp.spent;
+      stamps.push(stamp.stampId);
+      sequences.push(answer.results[0].sequence);
+    }
+    await again();
+    const lane = () => get(`/v1/channels/${channelId}/lanes/${LANE}`);
+    assert.equal((await get('/v1/status')).bonds, 3);
+    const word = async (kind, i, key) => (await json(kind === 'Accept' ? '/v1/acceptances' : '/v1/complaints', {
+      lane: LANE,
+      words: [{ channel_id: channelId, stamp_id: stamps[i], sequence: sequences[i], signature: await typed(key, kind, { channelId, lane: LANE, stampId: stamps[i] }) }],
+    })).results[0];
+    assert.equal((await word('Accept', 0, stranger)).problem.code, 'BAD_SIGNATURE');
+    assert.deepEqual(await word('Accept', 0, recipient), { status: 'returned', known: false, bond: '5000' });
+    assert.deepEqual(await word('Complain', 1, recipient), { status: 'forfeited', known: false, bond: '5000' });
+    await again();
+    assert.deepEqual(await word('Accept', 0, recipient), { status: 'returned', known: true, bond: '5000' });
+    assert.equal((await word('Complain', 0, recipient)).problem.code, 'BOND_RETURNED');
+    assert.equal((await word('Accept', 1, recipient)).problem.code, 'BOND_FORFEITED');
+    await until('the deadline', async () => (await lane()).bonds.held === '0');
+    await again();
+    assert.deepEqual((await lane()).bonds, { held: '0', returned: '10000', forfeited: '5000' });
+    assert.equal((await lane()).refunded, '10000');
+    assert.equal((await word('Complain', 2, recipient)).problem.code, 'BOND_RETURNED');
   });
 
   // HTTP-092

@@ -19,6 +19,7 @@
 #define PP_BONDS_MAX (1u << 18)       /* bonds that one writer holds: some 25 MiB; what comes then is refused, and none is forgotten */
 #define PP_BOND_EVENTS_MAX 64u        /* acceptances or complaints of one request: each may be of another lane, whose R is signed */
 #define PP_BOND_WINDOW_MAX_DAYS 400u  /* how far ahead a bond's deadline may lie: as long as an envelope may be kept */
+#define PP_BOND_WINDOW_DAYS_DEFAULT 30u /* what a node offers that says nothing else */
 #define PP_TOPICS_MAX (1u << 20)      /* topics that one writer has a registered key for: some 128 MiB of disk */
 #define PP_CONGESTION_UNITS_MAX 100u  /* the top of the congestion curve */
 #define PP_RATE_VERSIONS_MAX 64u      /* rate versions that a node keeps */
