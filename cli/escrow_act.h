@@ -23,6 +23,6 @@ struct cli_escrow_act {
 };
 
 /* verb: "operator" or "admin". Returns the exit status; all was told. */
-int cli_escrow_act(char *verb, const struct cli_escrow_act *act);
+int cli_escrow_act(const char *verb, struct cli_escrow_act *act);
 
 #endif
