@@ -42,7 +42,7 @@
     X(APPLY_PARAMETERS, 23, "applyParameters")                                                               \
     X(CANCEL_PARAMETERS, 24, "cancelParameters")                                                             \
     X(OPEN_WITH_AUTHORIZATION, 25, "openWithAuthorization")                                                  \
-    X(TOP_UP_WITH_AUTHORIZATION, 26, "topUpWithAuthorization")\
+    X(TOP_UP_WITH_AUTHORIZATION, 26, "topUpWithAuthorization")                                               \
     X(COLLECT_OWED, 27, "collectOwed")
 enum pp_job_kind {
 #define X(upper, number, name) PP_JOB_##upper = number,
