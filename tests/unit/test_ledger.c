@@ -142,6 +142,7 @@ static void network_pass(struct pp_fixture *fixture, struct pp_sender *sender, b
 {
     pp_fixture_close(fixture);
     pp_fixture_peers(fixture, 2, 60000);
+    fixture->config.several_operators = true; /* an epoch's end is a record */
     pp_fixture_open(fixture);
     for (unsigned i = 0; i < 3; i++) {
         struct pp_made_request made;
@@ -170,6 +171,7 @@ static void network_pass(struct pp_fixture *fixture, struct pp_sender *sender, b
     }
     pp_fixture_close(fixture);
     pp_fixture_peers(fixture, 0, 60000);
+    fixture->config.several_operators = false;
     pp_fixture_open(fixture);
     pp_fixture_head(fixture, 0, NULL);
 }
