@@ -83,7 +83,7 @@ int cli_verb_relay(struct cli *cli, int argc, char **argv)
         options, sizeof options / sizeof options[0], 1, 1,
         "--payer-key pays for gas only: the deposit is the payer's who signed."};
     if (cli_parse(cli, &syntax, argc, argv, &operands, &count, &status)) {
-        status = cli->rpc_url && r->payer_options.key_file
+        status = cli->rpc_url && cli_payer_given(&r->payer_options)
                      ? run(r, operands[0])
                      : cli_usage(cli, "--rpc URL and --payer-key FILE are needed");
         cli_payer_close(&r->payer);
