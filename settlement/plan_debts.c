@@ -10,10 +10,16 @@ static const struct pp_pool_line *line_of(const struct pp_report *report, uint32
     return NULL;
 }
 
+/* Whoever is the only operator would pay itself, and its own reports net the same debt from its income: PLAN-053. */
+static bool is_alone(const struct pp_report *report, uint32_t node_id)
+{
+    return report->operator_count == 1 && report->operators[0].node_id == node_id;
+}
+
 bool pp_plan_is_debt(const struct pp_report *report, const struct pp_lane_leaf *leaf)
 {
     const struct pp_pool_line *line = line_of(report, pp_lane_node(leaf->lane));
-    return leaf->owed.raw >= PP_GRAINS_PER_UNIT && line && line->node_id != PP_TREASURY_NODE_ID &&
+    return leaf->owed.raw >= PP_GRAINS_PER_UNIT && line && !is_alone(report, line->node_id) && line->node_id != PP_TREASURY_NODE_ID &&
            line->owed.raw > 0;
 }
 

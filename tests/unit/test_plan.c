@@ -576,7 +576,7 @@ static void debt_make(struct world *world, struct pp_plan_debt *debt, uint64_t c
 }
 
 /* Goal: the stake is drawn for what no payout covers, as the contract would, once. Method: one debt, one condition at a time.
- * PLAN-050, PLAN-051, PLAN-052, JOB-009 */
+ * PLAN-050 to PLAN-053, JOB-009 */
 START_TEST(plan_debts__each_condition__collected_or_not)
 {
     struct world *world = world_make();
@@ -611,6 +611,9 @@ START_TEST(plan_debts__each_condition__collected_or_not)
     NONE_WHEN(debt.collected = pp_units(21));
     NONE_WHEN(debt.stake = pp_units(0));
     NONE_WHEN(debt.chain.vested = pp_grains(40 * UNIT)); /* by the contract's numbers nothing is owed */
+    ck_assert(pp_plan_is_debt(world->bodies[0], debt.leaf));
+    world->bodies[0]->operators[0].node_id = 6; /* alone, and in debt to itself */
+    ck_assert(!pp_plan_is_debt(world->bodies[0], debt.leaf));
     free(world->bodies[0]);
     debt_make(world, &debt, 5);
     world->reports[0].chain.vests_at_s = NOW + 1;
