@@ -1,139 +1,27 @@
 // Goal: four operators that do not trust each other agree on each epoch's report: it is the same at all of them, signed by more than
 // two thirds, and any of them can post it; one that is dead, late or silent keeps nobody waiting; what is asked wrongly is refused by name.
 // Method: anvil, the contract, pennypostd and pennypost as processes; proposals are made here, too, by another implementation.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync, mkdirSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { strict as assert } from 'node:assert';
 import { createServer } from 'node:http';
 import { blake2b } from '@noble/hashes/blake2';
-import { createPublicClient, createWalletClient, hashTypedData, http, keccak256, stringToHex } from 'viem';
-import { privateKeyToAccount, sign } from 'viem/accounts';
-import { artifact, build } from '../../settlement/contracts/build.mjs';
-import { deploy } from '../../settlement/contracts/deploy.mjs';
-import { receiptOf } from '../../settlement/contracts/receipt.mjs';
+import { hashTypedData } from 'viem';
+import { sign } from 'viem/accounts';
+import { build } from '../../settlement/contracts/build.mjs';
 import { startAnvil } from '../support/chain/anvil.mjs';
-import { cBuildDir, contractsDir } from '../support/chain/paths.mjs';
+import { Fleet, until } from '../support/chain/fleet.mjs';
+import { contractsDir } from '../support/chain/paths.mjs';
 import { check } from '../support/chain/suite.mjs';
 
-const folder = mkdtempSync(join(tmpdir(), 'pennypost-epochs-'));
-const file = (name) => join(folder, name);
 const NODES = [1, 2, 3, 4];
-const EPOCH_SECONDS = 10;
 const MEDIA_TYPE = 'application/vnd.pennypost.proposal';
-const keyOf = (name) => keccak256(stringToHex(`epochs: ${name}`));
-const addressOf = (key) => privateKeyToAccount(key).address;
+const fleet = new Fleet('epochs', NODES, { epoch: 10, missedEpochs: 5, signing: 60, vesting: 10 });
+const file = (name) => fleet.file(name);
+const keyOf = (name) => fleet.keyOf(name);
+const { nodes } = fleet;
+const pennypost = (...args) => fleet.pennypost(...args);
+const command = (...args) => fleet.command(...args);
 const laneOf = (node) => node * 256;
-
-// ------------------------------------------------------------------------------------------------ processes
-
-const children = new Set();
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
-  if (!process.exitCode) rmSync(folder, { recursive: true, force: true });
-});
-
-function start(program, args) {
-  const child = spawn(join(cBuildDir, program), args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const run = { child, out: '', err: '' };
-  children.add(child);
-  child.stdout.on('data', (data) => (run.out += data));
-  child.stderr.on('data', (data) => (run.err += data));
-  run.ended = new Promise((done) => child.on('close', (status, signal) => {
-    children.delete(child);
-    done({ status, signal, out: run.out, err: run.err });
-  }));
-  return run;
-}
-
-async function until(what, look, seconds = 120) {
-  for (const end = Date.now() + seconds * 1000; ; ) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
-
-async function command(verb, ...args) {
-  const end = await start('pennypost', [verb, ...args, '--json', '--passphrase-file', file('pass')]).ended;
-  return { ...end, answer: end.out ? JSON.parse(end.out) : undefined };
-}
-
-async function pennypost(verb, ...args) {
-  const end = await command(verb, ...args);
-  if (end.status !== 0) throw new Error(`pennypost ${verb} ${args.join(' ')}: ${end.out}${end.err}`);
-  return end.answer;
-}
-
-async function importKey(path, kind, key) {
-  writeFileSync(file('hex'), key.slice(2), { mode: 0o600 });
-  await pennypost('keygen', '--kind', kind, '--quick', '--import', file('hex'), path);
-  rmSync(file('hex'));
-}
-
-const ports = {};
-const nodes = {};
-
-function writeConfig(id, deployment, rpc) {
-  writeFileSync(file(`peers-${id}.json`), JSON.stringify({
-    peers: NODES.filter((peer) => peer !== id).map((peer) => (
-      { node_id: peer, shard: 0, operator: addressOf(keyOf(`operator ${peer}`)), url: `http://127.0.0.1:${ports[peer]}` })),
-  }));
-  writeFileSync(file(`node-${id}.conf`), `
-    data_dir = ${file(`data-${id}`)}
-    listen = 127.0.0.1:${ports[id]}
-    rpc_url = ${rpc}
-    chain_id = ${deployment.chainId}
-    contract = ${deployment.contract}
-    token = ${deployment.token}
-    node_id = ${id}
-    operator_key = ${file(`operator-${id}.key`)}
-    receipt_key = ${file(`receipt-${id}.key`)}
-    passphrase_file = ${file('pass')}
-    payee = ${addressOf(keyOf(`operator ${id}`))}
-    treasury = ${addressOf(keyOf('treasury'))}
-    rates_file = ${file('rates.json')}
-    epoch_seconds = ${EPOCH_SECONDS}
-    freshness_seconds = 30
-    protocol_share_bps = 500
-    map_mib = 256
-    poll_ms = 100
-    tick_ms = 100
-    verify_threads = 1
-    peers_file = ${file(`peers-${id}.json`)}
-    peers_poll_ms = 50
-    peers_map_mib = 256
-    epoch_turn_ms = 2000
-  `);
-}
-
-async function startNode(id) {
-  const node = start('pennypostd', [file(`node-${id}.conf`)]);
-  await Promise.race([
-    until('listening', () => node.out.includes('\n')),
-    node.ended.then((end) => { throw new Error(`pennypostd ${id} ended with status ${end.status}: ${end.err}`); }),
-  ]);
-  node.ended.then((end) => { if (end.status) console.log(`pennypostd ${id} ended with status ${end.status}: ${end.err.slice(-3000)}`); });
-  node.url = `http://${node.out.trim().split(' ')[1]}`;
-  nodes[id] = node;
-  return node;
-}
-
-async function killNode(id) {
-  nodes[id].child.kill('SIGKILL');
-  await nodes[id].ended;
-}
-
-async function freePort() {
-  const net = await import('node:net');
-  const server = net.createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 // ------------------------------------------------------------------------------------------------ epochs
 
@@ -195,43 +83,18 @@ async function message(deployment, sound, state, { previous, block, payoutRoot }
 
 // ------------------------------------------------------------------------------------------------ the test
 
-const contracts = contractsDir;
-build(contracts);
+build(contractsDir);
 const anvil = await startAnvil(['--block-time', '1', '--slots-in-an-epoch', '1']);
 try {
-  const deployment = await deploy({
-    rpc: anvil.url,
-    buildDir: contracts,
-    config: {
-      treasury: addressOf(keyOf('treasury')), protocolShare: 500,
-      timers: { freshness: 30, replication: 5, epoch: EPOCH_SECONDS, missedEpochs: 5, signing: 60, vesting: 10, claimMargin: 30, challenge: 600 },
-      operators: NODES.map((id) => ({ nodeId: id, operatorKey: addressOf(keyOf(`operator ${id}`)), payee: addressOf(keyOf(`operator ${id}`)) })),
-    },
-  });
-  const chain = { id: deployment.chainId, name: 'test', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [anvil.url] } } };
-  const reading = createPublicClient({ chain, transport: http(anvil.url), pollingInterval: 50, cacheTime: 0 });
-  const wallet = createWalletClient({ account: deployment.deployer, chain, transport: http(anvil.url) });
-  const token = { address: deployment.token, abi: artifact(contracts, 'TestDollar').abi };
-  const escrow = { address: deployment.contract, abi: artifact(contracts, 'Pennypost').abi };
+  await fleet.prepare(anvil);
+  const { deployment, escrow, reading } = fleet;
+  for (const id of NODES) fleet.writeConfig(id, { peers_poll_ms: 50, epoch_turn_ms: 2000 });
+  for (const id of NODES) await fleet.startNode(id);
 
-  writeFileSync(file('pass'), 'a local chain needs no secrets\n', { mode: 0o600 });
-  writeFileSync(file('rates.json'), JSON.stringify({ rates: [{ version: 1, start_ms: 0, base: '1000', storage: '2', congestion: '0', target_per_minute: 100000, bonds: [] }] }));
-  for (const id of NODES) {
-    await importKey(file(`operator-${id}.key`), 'secp256k1', keyOf(`operator ${id}`));
-    await importKey(file(`receipt-${id}.key`), 'ed25519', keyOf(`receipt ${id}`));
-    ports[id] = await freePort();
-  }
-  for (const id of NODES) writeConfig(id, deployment, anvil.url);
-  for (const id of NODES) await startNode(id);
-
-  const payer = privateKeyToAccount(keyOf('payer')).address;
-  const gas = privateKeyToAccount(keyOf('gas')).address;
-  for (const account of [payer, gas]) await anvil.rpc('anvil_setBalance', account, '0xde0b6b3a7640000');
-  await receiptOf(reading, await wallet.writeContract({ ...token, functionName: 'mint', args: [payer, 10n ** 12n] }));
-  await importKey(file('payer.key'), 'secp256k1', keyOf('payer'));
-  await importKey(file('gas.key'), 'secp256k1', keyOf('gas'));
+  await fleet.mint(await fleet.account('payer'));
+  await fleet.account('gas');
   mkdirSync(file('wallet'), { mode: 0o700 });
-  await importKey(file('wallet/signer.key'), 'secp256k1', keyOf('signer'));
+  await fleet.importKey('wallet/signer.key', 'secp256k1', 'signer');
   const sender = (verb, ...args) => pennypost(verb, '--wallet', file('wallet'), '--node', nodes[1].url, '--rpc', anvil.url, ...args);
   await sender('open', '--payer-key', file('payer.key'), '--deposit', '25');
   mkdirSync(file('letters'));
@@ -309,7 +172,7 @@ try {
 
   // EPOCH-022, EPOCH-026: one dead, in whose turn it may be
   await check('operator__dead__keeps_nobody_waiting', async () => {
-    await killNode(4);
+    await fleet.killNode(4);
     const now = Math.max(...NODES.map((id) => attested(id).at(-1)?.epoch ?? 0));
     const one = await attestedByAll([1, 2, 3], now + 1);
     const next = await attestedByAll([1, 2, 3], one.epoch); // another proposer
@@ -317,7 +180,7 @@ try {
   });
 
   await check('operator__back_from_the_dead__signs_again', async () => {
-    await startNode(4);
+    await fleet.startNode(4);
     const now = Math.max(...[1, 2, 3].map((id) => attested(id).at(-1)?.epoch ?? 0));
     const again = await attestedByAll(NODES, now);
     assert.equal(new Set(NODES.map((id) => attested(id).find(({ epoch }) => epoch === again.epoch).report)).size, 1);
@@ -333,7 +196,7 @@ try {
         if (state.status === 200 && state.message?.includes(previous.slice(2))) return state;
       }
     });
-    for (const id of [2, 3, 4]) await killNode(id);
+    for (const id of [2, 3, 4]) await fleet.killNode(id);
     const lane = laneOf(1);
     let newest = sound.epoch + 1;
     const stateNow = () => until('a new epoch at 1 alone', async () => {
@@ -356,7 +219,7 @@ try {
       response.writeHead(request.url.includes(`/lanes/${lane}`) ? 200 : 404, { 'content-type': 'application/json' });
       response.end(JSON.stringify(leaves));
     });
-    await new Promise((done) => server.listen(ports[4], '127.0.0.1', done));
+    await new Promise((done) => server.listen(fleet.ports[4], '127.0.0.1', done));
     try {
       const lie = async (payoutRoot) => message(deployment, sound, state, { previous, block: await reading.getBlock({ blockTag: 'finalized' }), payoutRoot });
       const post = async (body) => (await (await fetch(`${nodes[1].url}/v1/epochs/${state.epoch}/proposal`, { method: 'POST', headers: { 'content-type': MEDIA_TYPE }, body })).json());
@@ -388,7 +251,7 @@ try {
       await new Promise((done) => server.close(done));
       server.closeAllConnections?.();
     }
-    for (const id of [2, 3, 4]) await startNode(id);
+    for (const id of [2, 3, 4]) await fleet.startNode(id);
     await attestedByAll(NODES, Math.max(...attested(1).map(({ epoch }) => epoch)) + 1);
   });
 

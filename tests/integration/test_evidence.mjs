@@ -1,132 +1,23 @@
 // Goal: operators hold each other's journals: three real daemons on loopback pull from each other while one of them is paid;
 // one is killed with SIGKILL again and again while it pulls, and holds in the end, byte for byte, what the others signed.
 // Method: anvil, the contract, pennypostd and pennypost as processes. What is held is read over HTTP and taken apart here.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync, mkdirSync } from 'node:fs';
 import { strict as assert } from 'node:assert';
 import { blake2b } from '@noble/hashes/blake2';
-import { createPublicClient, createWalletClient, hashDomain, http, keccak256, recoverAddress, stringToHex, toHex } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
-import { artifact, build } from '../../settlement/contracts/build.mjs';
-import { deploy } from '../../settlement/contracts/deploy.mjs';
-import { receiptOf } from '../../settlement/contracts/receipt.mjs';
+import { hashDomain, recoverAddress, toHex } from 'viem';
+import { build } from '../../settlement/contracts/build.mjs';
 import { startAnvil } from '../support/chain/anvil.mjs';
-import { cBuildDir, contractsDir } from '../support/chain/paths.mjs';
+import { Fleet, addressOf, until } from '../support/chain/fleet.mjs';
+import { contractsDir } from '../support/chain/paths.mjs';
 import { check } from '../support/chain/suite.mjs';
 
-const folder = mkdtempSync(join(tmpdir(), 'pennypost-evidence-'));
-const file = (name) => join(folder, name);
 const NODES = [1, 2, 3];
-const keyOf = (name) => keccak256(stringToHex(`evidence: ${name}`));
-const addressOf = (key) => privateKeyToAccount(key).address;
+const fleet = new Fleet('evidence', NODES);
+const file = (name) => fleet.file(name);
+const keyOf = (name) => fleet.keyOf(name);
+const { nodes } = fleet;
+const pennypost = (...args) => fleet.pennypost(...args);
 const laneOf = (node) => node * 256;
-
-// ------------------------------------------------------------------------------------------------ processes
-
-const children = new Set();
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
-  if (!process.exitCode) rmSync(folder, { recursive: true, force: true });
-});
-
-function start(program, args) {
-  const child = spawn(join(cBuildDir, program), args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const run = { child, out: '', err: '' };
-  children.add(child);
-  child.stdout.on('data', (data) => (run.out += data));
-  child.stderr.on('data', (data) => (run.err += data));
-  run.ended = new Promise((done) => child.on('close', (status, signal) => {
-    children.delete(child);
-    done({ status, signal, out: run.out, err: run.err });
-  }));
-  return run;
-}
-
-async function until(what, look, seconds = 90) {
-  for (const end = Date.now() + seconds * 1000; ; ) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`);
-    await new Promise((done) => setTimeout(done, 20));
-  }
-}
-
-async function pennypost(verb, ...args) {
-  const end = await start('pennypost', [verb, ...args, '--json', '--passphrase-file', file('pass')]).ended;
-  if (end.status !== 0) throw new Error(`pennypost ${verb} ${args.join(' ')}: ${end.out}${end.err}`);
-  return JSON.parse(end.out);
-}
-
-async function importKey(path, kind, key) {
-  writeFileSync(file('hex'), key.slice(2), { mode: 0o600 });
-  await pennypost('keygen', '--kind', kind, '--quick', '--import', file('hex'), path);
-  rmSync(file('hex'));
-}
-
-const ports = {};
-const nodes = {};
-
-// peers: node ids, or [node id, operator] where it is to be taken for another's
-function writeConfig(id, deployment, rpc, peers) {
-  writeFileSync(file(`peers-${id}.json`), JSON.stringify({
-    peers: peers.map((peer) => {
-      const [node, operator] = Array.isArray(peer) ? peer : [peer, addressOf(keyOf(`operator ${peer}`))];
-      return { node_id: node, shard: 0, operator, url: `http://127.0.0.1:${ports[node] ?? 1}` };
-    }),
-  }));
-  writeFileSync(file(`node-${id}.conf`), `
-    data_dir = ${file(`data-${id}`)}
-    listen = 127.0.0.1:${ports[id]}
-    rpc_url = ${rpc}
-    chain_id = ${deployment.chainId}
-    contract = ${deployment.contract}
-    token = ${deployment.token}
-    node_id = ${id}
-    operator_key = ${file(`operator-${id}.key`)}
-    receipt_key = ${file(`receipt-${id}.key`)}
-    passphrase_file = ${file('pass')}
-    payee = ${addressOf(keyOf(`operator ${id}`))}
-    treasury = ${addressOf(keyOf('treasury'))}
-    rates_file = ${file('rates.json')}
-    epoch_seconds = 60
-    freshness_seconds = 30
-    protocol_share_bps = 500
-    map_mib = 256
-    poll_ms = 100
-    tick_ms = 100
-    verify_threads = 1
-    peers_file = ${file(`peers-${id}.json`)}
-    peers_poll_ms = 30
-    peers_map_mib = 256
-  `);
-}
-
-async function startNode(id) {
-  const node = start('pennypostd', [file(`node-${id}.conf`)]);
-  await Promise.race([
-    until('listening', () => node.out.includes('\n')),
-    node.ended.then((end) => { throw new Error(`pennypostd ${id} ended with status ${end.status}: ${end.err}`); }),
-  ]);
-  node.url = `http://${node.out.trim().split(' ')[1]}`;
-  nodes[id] = node;
-  return node;
-}
-
-async function killNode(id) {
-  nodes[id].child.kill('SIGKILL');
-  await nodes[id].ended;
-}
-
-async function freePort() {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 // ------------------------------------------------------------------------------------------------ segments
 
@@ -178,36 +69,16 @@ async function journalOf(url, lane) {
 
 // ------------------------------------------------------------------------------------------------ the test
 
-const contracts = contractsDir;
-build(contracts);
+build(contractsDir);
 const anvil = await startAnvil(['--block-time', '1', '--slots-in-an-epoch', '1']);
 try {
-  const deployment = await deploy({
-    rpc: anvil.url,
-    buildDir: contracts,
-    config: {
-      treasury: addressOf(keyOf('treasury')), protocolShare: 500,
-      timers: { freshness: 30, replication: 5, epoch: 60, missedEpochs: 1, signing: 20, vesting: 100, claimMargin: 30, challenge: 600 },
-      operators: NODES.map((id) => ({ nodeId: id, operatorKey: addressOf(keyOf(`operator ${id}`)), payee: addressOf(keyOf(`operator ${id}`)) })),
-    },
-  });
-  const chain = { id: deployment.chainId, name: 'test', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [anvil.url] } } };
-  const reading = createPublicClient({ chain, transport: http(anvil.url), pollingInterval: 50, cacheTime: 0 });
-  const wallet = createWalletClient({ account: deployment.deployer, chain, transport: http(anvil.url) });
-  const token = { address: deployment.token, abi: artifact(contracts, 'TestDollar').abi };
-
-  writeFileSync(file('pass'), 'a local chain needs no secrets\n', { mode: 0o600 });
-  writeFileSync(file('rates.json'), JSON.stringify({ rates: [{ version: 1, start_ms: 0, base: '1000', storage: '2', congestion: '0', target_per_minute: 100000, bonds: [] }] }));
-  for (const id of NODES) {
-    await importKey(file(`operator-${id}.key`), 'secp256k1', keyOf(`operator ${id}`));
-    await importKey(file(`receipt-${id}.key`), 'ed25519', keyOf(`receipt ${id}`));
-    ports[id] = await freePort();
-  }
+  await fleet.prepare(anvil);
+  const { deployment } = fleet;
   // 3 takes 2 for somebody else's, and has a peer that is not there; 2 and 1 pull from each other and from 3.
-  writeConfig(1, deployment, anvil.url, [2, 3]);
-  writeConfig(2, deployment, anvil.url, [1, 3]);
-  writeConfig(3, deployment, anvil.url, [1, [2, addressOf(keyOf('nobody'))], 77]);
-  for (const id of NODES) await startNode(id);
+  fleet.writeConfig(1, { peers: [2, 3] });
+  fleet.writeConfig(2, { peers: [1, 3] });
+  fleet.writeConfig(3, { peers: [1, [2, addressOf(keyOf('nobody'))], 77] });
+  for (const id of NODES) await fleet.startNode(id);
 
   // HTTP-110, HTTP-111
   await check('evidence__asked_wrongly__refused', async () => {
@@ -233,12 +104,9 @@ try {
     assert.equal(await recoverAddress({ hash: toHex(digest), signature: segment.signature }), addressOf(keyOf('operator 1')));
   });
 
-  const payer = privateKeyToAccount(keyOf('payer')).address;
-  await anvil.rpc('anvil_setBalance', payer, '0xde0b6b3a7640000');
-  await receiptOf(reading, await wallet.writeContract({ ...token, functionName: 'mint', args: [payer, 10n ** 12n] }));
-  await importKey(file('payer.key'), 'secp256k1', keyOf('payer'));
+  await fleet.mint(await fleet.account('payer'));
   mkdirSync(file('wallet'), { mode: 0o700 });
-  await importKey(file('wallet/signer.key'), 'secp256k1', keyOf('signer'));
+  await fleet.importKey('wallet/signer.key', 'secp256k1', 'signer');
   const sender = (verb, ...args) => pennypost(verb, '--wallet', file('wallet'), '--node', nodes[1].url, '--rpc', anvil.url, ...args);
   await sender('open', '--payer-key', file('payer.key'), '--deposit', '25');
   mkdirSync(file('letters'));
@@ -254,9 +122,9 @@ try {
     let kills = 0;
     while (sending && kills < 12) {
       await new Promise((done) => setTimeout(done, 30 + 37 * (kills % 5)));
-      await killNode(2);
+      await fleet.killNode(2);
       kills++;
-      await startNode(2);
+      await fleet.startNode(2);
     }
     assert.equal((await sent).acknowledged, 240);
     assert.ok(kills >= 2, `only ${kills} kills`);
@@ -275,11 +143,11 @@ try {
 
   // EVID-061: the one that is pulled from dies, too
   await check('peer__killed_and_back__is_pulled_from_again', async () => {
-    await killNode(1);
+    await fleet.killNode(1);
     await until('node 3 says that it is down', () => /event=peer lane=256 .*error=NODE_DOWN/.test(nodes[3].err));
     assert.equal((await fetch(`${nodes[3].url}/v1/terms`)).status, 200);
     const before = await heads();
-    await startNode(1);
+    await fleet.startNode(1);
     await sender('send', '--topic', 'letters', '--single', file('letters/0000'));
     const after = await until('both go on', async () => {
       const next = await heads();
@@ -306,7 +174,7 @@ try {
     const restored = await pennypost('evidence', 'restore', 'http://127.0.0.1:1', nodes[2].url, nodes[3].url, ...options);
     assert.ok(BigInt(restored.records_until) >= own.next);
     assert.equal(restored.lanes, 1);
-    const end = await start('pennypostd', [file('node-1.conf'), '--data-dir', file('restored'), '--listen', '127.0.0.1:0']).ended;
+    const end = await fleet.start('pennypostd', [file('node-1.conf'), '--data-dir', file('restored'), '--listen', '127.0.0.1:0']).ended;
     assert.equal(end.status, 1);
     assert.match(end.err, /error=SHARD_RETIRED/);
   });

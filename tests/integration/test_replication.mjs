@@ -2,169 +2,33 @@
 // have it. Two are killed: what is sent then is refunded. One comes back: what is sent then earns. The owner is killed with SIGKILL
 // while acknowledgements come in: nothing is lost, earned twice or refunded beside.
 // Method: anvil, the contract, pennypostd and pennypost as processes; the accounts are read over HTTP.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync, mkdirSync } from 'node:fs';
 import { strict as assert } from 'node:assert';
-import { createPublicClient, createWalletClient, http, keccak256, stringToHex } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
-import { artifact, build } from '../../settlement/contracts/build.mjs';
-import { deploy } from '../../settlement/contracts/deploy.mjs';
-import { receiptOf } from '../../settlement/contracts/receipt.mjs';
+import { build } from '../../settlement/contracts/build.mjs';
 import { startAnvil } from '../support/chain/anvil.mjs';
-import { cBuildDir, contractsDir } from '../support/chain/paths.mjs';
+import { Fleet, until } from '../support/chain/fleet.mjs';
+import { contractsDir } from '../support/chain/paths.mjs';
 import { check } from '../support/chain/suite.mjs';
 
-const folder = mkdtempSync(join(tmpdir(), 'pennypost-replication-'));
-const file = (name) => join(folder, name);
 const NODES = [1, 2, 3, 4];
 const DEADLINE_S = 8;
-const keyOf = (name) => keccak256(stringToHex(`replication: ${name}`));
-const addressOf = (key) => privateKeyToAccount(key).address;
-
-// ------------------------------------------------------------------------------------------------ processes
-
-const children = new Set();
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
-  if (!process.exitCode) rmSync(folder, { recursive: true, force: true });
-});
-
-function start(program, args) {
-  const child = spawn(join(cBuildDir, program), args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const run = { child, out: '', err: '' };
-  children.add(child);
-  child.stdout.on('data', (data) => (run.out += data));
-  child.stderr.on('data', (data) => (run.err += data));
-  run.ended = new Promise((done) => child.on('close', (status, signal) => {
-    children.delete(child);
-    done({ status, signal, out: run.out, err: run.err });
-  }));
-  return run;
-}
-
-async function until(what, look, seconds = 90) {
-  for (const end = Date.now() + seconds * 1000; ; ) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`);
-    await new Promise((done) => setTimeout(done, 20));
-  }
-}
-
-async function pennypost(verb, ...args) {
-  const end = await start('pennypost', [verb, ...args, '--json', '--passphrase-file', file('pass')]).ended;
-  if (end.status !== 0) throw new Error(`pennypost ${verb} ${args.join(' ')}: ${end.out}${end.err}`);
-  return JSON.parse(end.out);
-}
-
-async function importKey(path, kind, key) {
-  writeFileSync(file('hex'), key.slice(2), { mode: 0o600 });
-  await pennypost('keygen', '--kind', kind, '--quick', '--import', file('hex'), path);
-  rmSync(file('hex'));
-}
-
-const ports = {};
-const nodes = {};
-
-// peers: node ids, or [node id, operator] where it is to be taken for another's
-function writeConfig(id, deployment, rpc, peers) {
-  writeFileSync(file(`peers-${id}.json`), JSON.stringify({
-    peers: peers.map((peer) => {
-      const [node, operator] = Array.isArray(peer) ? peer : [peer, addressOf(keyOf(`operator ${peer}`))];
-      return { node_id: node, shard: 0, operator, url: `http://127.0.0.1:${ports[node] ?? 1}` };
-    }),
-  }));
-  writeFileSync(file(`node-${id}.conf`), `
-    data_dir = ${file(`data-${id}`)}
-    listen = 127.0.0.1:${ports[id]}
-    rpc_url = ${rpc}
-    chain_id = ${deployment.chainId}
-    contract = ${deployment.contract}
-    token = ${deployment.token}
-    node_id = ${id}
-    operator_key = ${file(`operator-${id}.key`)}
-    receipt_key = ${file(`receipt-${id}.key`)}
-    passphrase_file = ${file('pass')}
-    payee = ${addressOf(keyOf(`operator ${id}`))}
-    treasury = ${addressOf(keyOf('treasury'))}
-    rates_file = ${file('rates.json')}
-    epoch_seconds = 60
-    freshness_seconds = 30
-    protocol_share_bps = 500
-    map_mib = 256
-    poll_ms = 100
-    tick_ms = 100
-    verify_threads = 1
-    peers_file = ${file(`peers-${id}.json`)}
-    peers_poll_ms = 30
-    peers_map_mib = 256
-    replication_seconds = ${DEADLINE_S}
-  `);
-}
-
-async function startNode(id) {
-  const node = start('pennypostd', [file(`node-${id}.conf`)]);
-  await Promise.race([
-    until('listening', () => node.out.includes('\n')),
-    node.ended.then((end) => { throw new Error(`pennypostd ${id} ended with status ${end.status}: ${end.err}`); }),
-  ]);
-  node.url = `http://${node.out.trim().split(' ')[1]}`;
-  nodes[id] = node;
-  return node;
-}
-
-async function killNode(id) {
-  nodes[id].child.kill('SIGKILL');
-  await nodes[id].ended;
-}
-
-async function freePort() {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
+const fleet = new Fleet('replication', NODES);
+const file = (name) => fleet.file(name);
+const { nodes } = fleet;
+const pennypost = (...args) => fleet.pennypost(...args);
 
 // ------------------------------------------------------------------------------------------------ the test
 
-const contracts = contractsDir;
-build(contracts);
+build(contractsDir);
 const anvil = await startAnvil(['--block-time', '1', '--slots-in-an-epoch', '1']);
 try {
-  const deployment = await deploy({
-    rpc: anvil.url,
-    buildDir: contracts,
-    config: {
-      treasury: addressOf(keyOf('treasury')), protocolShare: 500,
-      timers: { freshness: 30, replication: 5, epoch: 60, missedEpochs: 1, signing: 20, vesting: 100, claimMargin: 30, challenge: 600 },
-      operators: NODES.map((id) => ({ nodeId: id, operatorKey: addressOf(keyOf(`operator ${id}`)), payee: addressOf(keyOf(`operator ${id}`)) })),
-    },
-  });
-  const chain = { id: deployment.chainId, name: 'test', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [anvil.url] } } };
-  const reading = createPublicClient({ chain, transport: http(anvil.url), pollingInterval: 50, cacheTime: 0 });
-  const wallet = createWalletClient({ account: deployment.deployer, chain, transport: http(anvil.url) });
-  const token = { address: deployment.token, abi: artifact(contracts, 'TestDollar').abi };
+  await fleet.prepare(anvil);
+  for (const id of NODES) fleet.writeConfig(id, { replication_seconds: DEADLINE_S });
+  for (const id of NODES) await fleet.startNode(id);
 
-  writeFileSync(file('pass'), 'a local chain needs no secrets\n', { mode: 0o600 });
-  writeFileSync(file('rates.json'), JSON.stringify({ rates: [{ version: 1, start_ms: 0, base: '1000', storage: '2', congestion: '0', target_per_minute: 100000, bonds: [] }] }));
-  for (const id of NODES) {
-    await importKey(file(`operator-${id}.key`), 'secp256k1', keyOf(`operator ${id}`));
-    await importKey(file(`receipt-${id}.key`), 'ed25519', keyOf(`receipt ${id}`));
-    ports[id] = await freePort();
-  }
-  for (const id of NODES) writeConfig(id, deployment, anvil.url, NODES.filter((other) => other !== id));
-  for (const id of NODES) await startNode(id);
-
-  const payer = privateKeyToAccount(keyOf('payer')).address;
-  await anvil.rpc('anvil_setBalance', payer, '0xde0b6b3a7640000');
-  await receiptOf(reading, await wallet.writeContract({ ...token, functionName: 'mint', args: [payer, 10n ** 12n] }));
-  await importKey(file('payer.key'), 'secp256k1', keyOf('payer'));
+  await fleet.mint(await fleet.account('payer'));
   mkdirSync(file('wallet'), { mode: 0o700 });
-  await importKey(file('wallet/signer.key'), 'secp256k1', keyOf('signer'));
+  await fleet.importKey('wallet/signer.key', 'secp256k1', 'signer');
   const sender = (verb, ...args) => pennypost(verb, '--wallet', file('wallet'), '--node', nodes[1].url, '--rpc', anvil.url, ...args);
   await sender('open', '--payer-key', file('payer.key'), '--deposit', '25');
   mkdirSync(file('letters'));
@@ -219,8 +83,8 @@ try {
   // REW-133, REW-134
   let given;
   await check('quorum__lost__what_is_sent_is_given_back_in_time', async () => {
-    await killNode(3);
-    await killNode(4);
+    await fleet.killNode(3);
+    await fleet.killNode(4);
     const before = await accounts();
     const sent = Date.now();
     assert.equal((await send(20, 30)).acknowledged, 10);
@@ -248,7 +112,7 @@ try {
   });
 
   await check('quorum__regained__what_is_sent_earns_again', async () => {
-    await startNode(3);
+    await fleet.startNode(3);
     assert.equal((await send(30, 40)).acknowledged, 10);
     const now = await until('all is earned', async () => {
       const found = await accounts();
@@ -260,13 +124,13 @@ try {
 
   // EVID-095, REW-137: between an acknowledgement and its record, again and again
   await check('owner__killed_while_acknowledgements_come__every_stamp_is_earned', async () => {
-    await startNode(4);
+    await fleet.startNode(4);
     const before = await accounts();
     for (let i = 0; i < 8; i++) {
       assert.equal((await send(40 + 10 * i, 50 + 10 * i)).acknowledged, 10);
       await new Promise((done) => setTimeout(done, 11 * i));
-      await killNode(1);
-      await startNode(1);
+      await fleet.killNode(1);
+      await fleet.startNode(1);
     }
     await until('all is earned', async () => {
       const now = await accounts();
