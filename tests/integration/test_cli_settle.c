@@ -530,8 +530,13 @@ START_TEST(settle__price_of_gas__weighed_and_told)
     ck_assert_ptr_null(strstr(text, "waiting_units{reason=\"UNPROFITABLE\"} 0\n"));
     ck_assert_ptr_nonnull(strstr(text, "\npennypost_settle_balance_wei 1"));
 
-    json_t *answer = VERB(&world, &status, "settle", "--data", world.data, "--key", world.gas_key, "--rpc",
-                          world.w.anvil.url, "--coin-units", "1000", "--metrics", metrics);
+    json_t *answer = NULL;
+    for (unsigned i = 0; i < TURNS_MAX && status == 3; i++) { /* the node may have made another report meanwhile: once its epoch is over */
+        payer_world_pass(&world.w, i == 0 ? 1 : PP_ANVIL_EPOCH_S);
+        json_decref(answer);
+        answer = VERB(&world, &status, "settle", "--data", world.data, "--key", world.gas_key, "--rpc",
+                      world.w.anvil.url, "--coin-units", "1000", "--metrics", metrics);
+    }
     ck_assert_int_eq(status, 0);
     ck_assert_uint_eq(operator_count(answer, "done", "postReport"), 1);
     ck_assert_str_eq(pp_json_text(json_array_get(pp_json_member(answer, "done"), 0), "why"), "WORTH_IT");
