@@ -216,7 +216,7 @@ START_TEST(settle__wrong_in_any_way__named_and_nothing_sent)
     bool planned = false;
     for (unsigned i = 0; i < TURNS_MAX && !planned; i++) {
         payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
-        operator_rest();
+        operator_rest(&world.w);
         payer_world_pass(&world.w, 1); /* the report names a block: that one must be over */
         json_t *answer = VERB(&world, &status, "settle", "--data", data, "--key", key, "--rpc", rpc,
                               "--journal", other, "--dry-run");
@@ -365,7 +365,7 @@ static void kill_at_every_step(bool lose)
         struct pp_claims *claims;
         struct pp_claims_head head;
         payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
-        operator_rest();
+        operator_rest(&world.w);
         ck_assert_ok(pp_claims_open(world.data, &claims, NULL));
         pp_claims_head(claims, &head);
         epochs = head.reports;
@@ -439,7 +439,8 @@ START_TEST(settle__payouts_have_a_limit__paid_in_parts)
         claimed = pool_of(&world).claimed.raw;
         ck_assert_uint_eq(claimed, parts);
         payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
-        operator_rest();
+        operator_rest(&world.w);
+        payer_world_pass(&world.w, 1); /* behind the block of the report */
     }
     ck_assert_uint_ge(parts, 2);
     ck_assert_uint_gt(limited, 0);
@@ -466,7 +467,7 @@ START_TEST(settle__signed_by_a_command__posted)
                  "--signer-command", command, "--signer-address", "0x12");
     for (unsigned i = 0; i < TURNS_MAX && status == 3; i++) {
         payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
-        operator_rest();
+        operator_rest(&world.w);
         payer_world_pass(&world.w, 1);
         json_t *answer = VERB(&world, &status, "settle", "--data", world.data, "--rpc", world.w.anvil.url,
                               "--signer-command", command, "--signer-address", account);
@@ -505,7 +506,7 @@ START_TEST(settle__price_of_gas__weighed_and_told)
     snprintf(metrics, sizeof metrics, "%.280s/job.prom", world.w.dir.path);
     for (unsigned i = 0; i < TURNS_MAX && !waits; i++) {
         payer_world_pass(&world.w, PP_ANVIL_EPOCH_S);
-        operator_rest();
+        operator_rest(&world.w);
         payer_world_pass(&world.w, 1);
         json_t *answer = VERB(&world, &status, "settle", "--data", world.data, "--key", world.gas_key,
                               "--rpc", world.w.anvil.url, "--coin-units", "1000000000000000000", "--urgent",

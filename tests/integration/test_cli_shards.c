@@ -79,7 +79,7 @@ static json_int_t first_of_topic(struct world *world, unsigned lane)
         json_decref(list);
         if (sequence > 0)
             return sequence;
-        operator_rest();
+        operator_rest(&world->w);
     }
 }
 

@@ -113,7 +113,7 @@ START_TEST(daemon__payer_closes_alone__posts_and_operator_collects)
     json_decref(PAYER_RUN(&world.w, 0, "close", "--alone"));
     struct pp_chain_lane lane = {.seq = 0};
     for (unsigned i = 0; i < WAITS_MAX && lane.spent.raw < spent.raw; i++) {
-        operator_rest();
+        operator_rest(&world.w);
         payer_world_pass(&world.w, 0);
         lane = payer_world_lane(&world.w, &world.channel);
     }
@@ -218,7 +218,7 @@ START_TEST(watch__on_and_on__posts_until_stopped)
     json_decref(PAYER_RUN(&world.w, 0, "close", "--alone"));
     struct pp_chain_lane lane = {.seq = 0};
     for (unsigned i = 0; i < WAITS_MAX && lane.spent.raw < spent.raw; i++) {
-        operator_rest();
+        operator_rest(&world.w);
         payer_world_pass(&world.w, 0);
         lane = payer_world_lane(&world.w, &world.channel);
     }

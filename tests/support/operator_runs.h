@@ -12,7 +12,7 @@ json_t *operator_run(struct payer_world *w, const char *verb, const char *data, 
 uint64_t operator_count(const json_t *answer, const char *list, const char *kind);
 /* Runs the job, with time moving in between, until it did this. Everything that it sends must become final. */
 void operator_settle_until(struct payer_world *w, const char *data, const char *kind);
-/* The node takes note of the time that passed. */
-void operator_rest(void);
+/* The node takes note of the time that passed: it knows the newest block, and had time to make its report. */
+void operator_rest(struct payer_world *w);
 
 #endif
