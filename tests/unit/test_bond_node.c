@@ -448,6 +448,75 @@ START_TEST(ticket__open_stored_or_cancelled__its_bond_waits_is_held_or_goes_back
 }
 END_TEST
 
+/* ---- the quorum ---- */
+
+/* REW-134, REW-149: what no quorum holds yet, nobody may have read. One stamp is acknowledged and accepted, one is acknowledged
+ * when its bond's deadline is over, and one never: that goes back whole, the bond with it, once. */
+START_TEST(replication__not_yet_late_or_never__its_bond_waits_and_goes_back_once)
+{
+    struct world world;
+    struct pp_sender sender;
+    struct pp_leaf leaves[3];
+    uint64_t sequences[3];
+    struct pp_bond_word word;
+    struct pp_bond_result result;
+    struct pp_lane_status status;
+    world_make(&world, true);
+    pp_fixture_close(&world.fixture);
+    pp_fixture_peers(&world.fixture, 2, 600000);
+    pp_fixture_open(&world.fixture);
+    pp_fixture_head(&world.fixture, 0, NULL);
+    sender_make(&world, &sender, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        sequences[i] = send_one(&world, &sender, i == 0 ? FIXTURE_BOND_WINDOW_MS : 1000, &leaves[i]);
+        pp_word_make(&world.fixture, &world.recipient, &leaves[i], sequences[i], true, &word);
+        ck_assert_error(say(&world, &word, true, &result), PP_BOND_NOT_HELD);
+    }
+    time_pass(&world, 2000); /* the second's deadline */
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    status_of(&world, &sender, &status);
+    ck_assert(pp_grains_is_zero(status.refunded) && pp_grains_is_zero(status.earned));
+    ck_assert(status.bonds_held.raw == 2 * FIXTURE_BOND_GRAINS);
+    for (unsigned peer = 0; peer < 2; peer++)
+        ck_assert_ok(pp_fixture_ack(&world.fixture, peer, 0));
+    pp_word_make(&world.fixture, &world.recipient, &leaves[0], sequences[0], true, &word);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    ck_assert_ok(say(&world, &word, true, &result));
+    ck_assert(!result.known);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    status_of(&world, &sender, &status);
+    ck_assert(pp_grains_is_zero(status.bonds_held) && status.bonds_returned.raw == 2 * FIXTURE_BOND_GRAINS);
+    ck_assert(status.refunded.raw == 2 * FIXTURE_BOND_GRAINS && !pp_grains_is_zero(status.earned));
+    const struct pp_grains earned = status.earned, spent = status.spent;
+
+    sequences[2] = send_one(&world, &sender, FIXTURE_BOND_WINDOW_MS, &leaves[2]);
+    pp_fixture_close(&world.fixture); /* what waits is as it was after a start */
+    pp_fixture_open(&world.fixture);
+    pp_fixture_head(&world.fixture, 0, NULL);
+    status_of(&world, &sender, &status);
+    ck_assert(status.bonds_held.raw == FIXTURE_BOND_GRAINS);
+    time_pass(&world, 600001);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    status_of(&world, &sender, &status);
+    ck_assert(pp_grains_is_zero(status.bonds_held) && status.bonds_returned.raw == 2 * FIXTURE_BOND_GRAINS);
+    ck_assert(status.refunded.raw == 2 * FIXTURE_BOND_GRAINS + status.spent.raw - spent.raw); /* all of the third */
+    ck_assert(pp_grains_eq(status.earned, earned));
+    pp_word_make(&world.fixture, &world.recipient, &leaves[2], sequences[2], true, &word);
+    ck_assert_ok(say(&world, &word, true, &result));
+    ck_assert(result.known);
+    pp_word_make(&world.fixture, &world.recipient, &leaves[2], sequences[2], false, &word);
+    ck_assert_error(say(&world, &word, false, &result), PP_BOND_RETURNED);
+    for (unsigned peer = 0; peer < 2; peer++) /* too late */
+        ck_assert_ok(pp_fixture_ack(&world.fixture, peer, 0));
+    time_pass(&world, FIXTURE_BOND_WINDOW_MS);
+    ck_assert_ok(pp_node_tick(world.fixture.node));
+    struct pp_lane_status after;
+    status_of(&world, &sender, &after);
+    ck_assert(pp_grains_eq(after.refunded, status.refunded) && pp_grains_eq(after.earned, earned));
+    world_done(&world);
+}
+END_TEST
+
 /* ---- a small world ---- */
 
 enum event {
@@ -736,6 +805,7 @@ PP_TEST(words__as_many_as_a_request_takes__each_its_answer_and_its_lane)
 PP_TEST(deadline__to_the_millisecond__a_complaint_counts_until_it_and_none_behind)
 PP_TEST(deadline__many_over_a_restart__all_go_back_some_at_a_tick)
 PP_TEST(ticket__open_stored_or_cancelled__its_bond_waits_is_held_or_goes_back_with_the_rest)
+PP_TEST(replication__not_yet_late_or_never__its_bond_waits_and_goes_back_once)
 PP_TEST(small_world__accept_and_every_two_events_behind_it__as_the_model_says)
 PP_TEST(small_world__complain_and_every_two_events_behind_it__as_the_model_says)
 PP_TEST(small_world__deadline_and_every_two_events_behind_it__as_the_model_says)
