@@ -2,7 +2,7 @@
  *
  * Open loop: a request is due at a time that was fixed beforehand; its latency counts from then, also when it had to wait for
  * a free connection or for its lane. What the generator itself is late by is kept apart, as `lag`.
- * A stamp that the node refused for now leaves a hole in its lane's line; the next request that is due on this lane carries it
+ * A stamp that the node refused, but would take later, leaves a hole in its lane's line; the next request that is due on this lane carries it
  * again, so that the lane never has more holes than requests under way.
  * A lane that may not send now (it is full, or a root is due) is passed by what is due on others, and goes on where it stopped.
  *

@@ -105,7 +105,7 @@ static bool begun_visit(void *context, const struct cli_channel *channel)
     return false;
 }
 
-/* Nodes move: what is asked for now says where they answer. */
+/* Nodes move: what this run asks for says where they answer. */
 static void urls_take(struct cli_channel *channel, const struct cli_channel *wish)
 {
     for (size_t i = 0; i < channel->lanes_count; i++)

@@ -54,7 +54,7 @@ static void state_warn(struct looked *l)
         const char *state, *text;
     } rows[] = {
         {"PENDING", "the opening is not final on chain yet: wait"},
-        {"FROZEN", "the node's view of the chain is stale or in conflict: it takes no stamps for now"},
+        {"FROZEN", "the node's view of the chain is stale or in conflict: it takes no stamps until that is over"},
         {"DRAINING", "the channel is being closed: it takes no stamps"},
         {"CLAIMING", "the channel is being closed: it takes no stamps"},
         {"SETTLED", "the lane is settled and final: open another channel"},

@@ -192,7 +192,7 @@ static enum pp_error wish_make(struct topup *t)
     return error == PP_NOT_FOUND ? PP_OK : error;
 }
 
-/* What an earlier run began. *out_done: it is final, and it is what is asked for now. */
+/* What an earlier run began. *out_done: it is final, and it is what this run asks for. */
 static enum pp_error begun_look(struct topup *t, bool *out_done)
 {
     struct wish begun;

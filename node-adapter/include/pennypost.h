@@ -237,7 +237,7 @@ PP_MUST_CHECK enum pp_error pp_node_session_look(struct pp_node *node, const str
 
 /* ---- quotes ---- */
 
-/* A quote for now, encoded with its signature, and decoded. */
+/* A quote of this moment, encoded with its signature, and decoded. */
 PP_MUST_CHECK enum pp_error pp_node_quote(struct pp_node *node, uint8_t out[PP_QUOTE_MAX_BYTES], size_t *out_length,
                                           struct pp_quote *out_quote);
 

@@ -114,7 +114,7 @@ START_TEST(sender__every_outcome__counted_once)
 }
 END_TEST
 
-/* LOAD-010: what was refused for now, or lost, is carried by the lane's next; what was refused for good is not. */
+/* LOAD-010: what was refused but would be taken later, or lost, is carried by the lane's next; what was refused for good is not. */
 START_TEST(sender__refused_for_now__sent_again_by_the_next_that_is_due)
 {
     struct world w;
@@ -151,7 +151,7 @@ START_TEST(sender__lane_full__waits_for_an_answer)
     load_sender_answered(w.sender, 7, START + 80, START + 9000, &admitted);
     take(&w, LOAD_LANE_FLIGHT_MAX, 10 * (LOAD_LANE_FLIGHT_MAX + 1));
     take_none(&w);
-    /* All refused for now: there is room to remember every one. */
+    /* All refused, to be taken later: there is room to remember every one. */
     for (uint32_t i = 0; i <= LOAD_LANE_FLIGHT_MAX; i++)
         if (i != 7)
             load_sender_answered(w.sender, i, START + 10 * (i + 1), START + 9000, &busy);
@@ -320,7 +320,7 @@ START_TEST(sender__lost_at_the_limit__sent_again_before_the_root)
     *load_sender_sequences(w.sender, 1) = 6;
     load_sender_answered(w.sender, 1, START, START + 9000, &known);
     root_take(&w, 0, 3);
-    load_sender_rooted(w.sender, 0, PP_BUSY, load_now_ns()); /* for now: it leaves again */
+    load_sender_rooted(w.sender, 0, PP_BUSY, load_now_ns()); /* it leaves again later */
     take_none(&w);
     root_take(&w, 0, 3);
     load_sender_rooted(w.sender, 0, PP_NODE_DOWN, load_now_ns());
